@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Control groups of one container, whatever the hierarchy of the host looks like (legacy,
+ * unified, hybrid). The words v1 and v2 occur nowhere outside this folder.
+ */
+#ifndef ONGGI_DRIVER_CGROUP_CGROUP_H
+#define ONGGI_DRIVER_CGROUP_CGROUP_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct cgroup; /* one group in every hierarchy that is used */
+
+struct cgroup_req {
+	const char *path;        /* linux.cgroupsPath; NULL: default of the driver from @id */
+	const char *id;
+	const json_t *resources; /* linux.resources; NULL: none */
+	bool systemd;            /* systemd driver instead of cgroupfs */
+	bool rootless;           /* missing permission is a warning, not an error */
+	void (*warn)(const char *msg, void *data);
+	void *warn_data;
+};
+
+/** cgroup_create - make the group in every hierarchy and set the limits that must be there before
+ * the first process. An existing group of the same path is used when empty. */
+int cgroup_create(const struct cgroup_req *req, struct cgroup **ret, struct err *e);
+/** cgroup_open - an existing group from its record (cgroup_record). */
+int cgroup_open(const json_t *record, struct cgroup **ret, struct err *e);
+/** cgroup_record - what must be stored to find the group again: {"driver", "paths": {ctrl: dir}}.
+ * Caller owns the result. */
+json_t *cgroup_record(const struct cgroup *cg);
+/** cgroup_enter - move @pid into the group everywhere. Where the kernel can place a clone3 child
+ * itself, cgroup_clone_fd gives the descriptor (borrowed) for CLONE_INTO_CGROUP, else -1. */
+int cgroup_enter(struct cgroup *cg, pid_t pid, struct err *e);
+int cgroup_clone_fd(const struct cgroup *cg);
+/** cgroup_set - set the members present in OCI linux.resources @resources (also devices). */
+int cgroup_set(struct cgroup *cg, const json_t *resources, struct err *e);
+int cgroup_freeze(struct cgroup *cg, bool frozen, struct err *e);
+int cgroup_is_frozen(const struct cgroup *cg, bool *ret, struct err *e);
+/** cgroup_kill - SIGKILL (or @signal) to every process, repeatedly until none is left that can be
+ * signalled. */
+int cgroup_kill(struct cgroup *cg, int signal, struct err *e);
+int cgroup_pids(const struct cgroup *cg, pid_t **ret, size_t *ret_n, struct err *e);
+/** cgroup_remove - remove the group and sub-groups; kills nothing. Waits (on events, bounded) for
+ * dying processes to leave. */
+int cgroup_remove(struct cgroup *cg, struct err *e);
+/** cgroup_stats - cpu, memory, pids, blkio as one JSON object in the shape of runc's
+ * `events --stats` data. Caller owns the result. */
+int cgroup_stats(const struct cgroup *cg, json_t **ret, struct err *e);
+/** cgroup_oom_count - how many processes the kernel killed here for lack of memory. */
+int cgroup_oom_count(const struct cgroup *cg, uint64_t *ret, struct err *e);
+/** cgroup_mounts - what a "cgroup" mount of a container consists of on this host, for the runtime
+ * to carry out: array of { "source": dir on host, "target": path below the mount, "type":
+ * "bind"|"symlink"|"cgroup2", ... }. Caller owns the result. */
+int cgroup_mounts(const struct cgroup *cg, bool own_namespace, json_t **ret, struct err *e);
+void cgroup_free(struct cgroup *cg);
+
+#endif
