@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Pull: reference -> index -> manifest -> config + layers -> blobs -> snapshot chain.
+ *
+ * Nothing becomes visible before it is verified: blobs get their name after their digest is
+ * right, a layer is committed after its diff ID is right, the reference is set after one syncfs.
+ */
+#ifndef ONGGI_REGISTRY_PULL_H
+#define ONGGI_REGISTRY_PULL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "spec/reference.h"
+#include "store/store.h"
+
+/* What one layer (or the whole pull) just reached; docker's words in pull_state_text[]. */
+enum pull_state {
+	PULL_NOTE,              /* text: a line about the whole pull */
+	PULL_LAYER_QUEUED,      /* "Pulling fs layer" */
+	PULL_LAYER_WAITING,     /* "Waiting" */
+	PULL_LAYER_DOWNLOADING, /* done_bytes of total_bytes */
+	PULL_LAYER_DOWNLOADED,  /* "Download complete" */
+	PULL_LAYER_EXTRACTING,  /* done_bytes of total_bytes (compressed) */
+	PULL_LAYER_DONE,        /* "Pull complete" */
+	PULL_LAYER_EXISTS,      /* "Already exists" */
+	PULL_LAYER_RETRY,       /* text: "Retrying in 5 seconds", reason */
+	PULL_STATE_N,
+};
+
+struct pull_event {
+	enum pull_state state;
+	const char *layer;     /* first 12 digits of the layer's digest; NULL for PULL_NOTE */
+	const char *text;
+	int64_t done_bytes, total_bytes;
+};
+
+struct pull_req {
+	const struct store *store;
+	const char *reference; /* as the user gave it */
+	const char *platform;  /* NULL: the host's */
+	bool all_tags;
+	unsigned parallel;     /* layers at a time; 0: 3 */
+	/* told from any thread, one call at a time; may be NULL */
+	void (*progress)(void *data, const struct pull_event *ev);
+	void *data;
+};
+
+struct pull_result {
+	char canonical[REFERENCE_TEXT_MAX]; /* "docker.io/library/nginx:1.25" */
+	char familiar[REFERENCE_TEXT_MAX];  /* "nginx:1.25" */
+	char digest[DIGEST_TEXT_MAX];       /* of what the reference names: index or manifest */
+	char image_id[DIGEST_TEXT_MAX];
+	bool updated;                       /* false: "Image is up to date" */
+	char warning[256];                  /* platform differs from the wanted one; "" when none */
+};
+
+/** pull_image - pull one reference, or every tag with all_tags (then @ret tells of the last).
+ * E_NOT_FOUND "manifest for X not found: manifest unknown: manifest unknown" | E_AUTH "pull access
+ * denied for X, repository does not exist or may require authorization: ..." | E_CORRUPT wrong
+ * digest, size, type | E_NETWORK registry cannot be reached | E_UNSUPPORTED no container image. */
+int pull_image(const struct pull_req *req, struct pull_result *ret, struct err *e);
+
+#endif
