@@ -14,16 +14,16 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "spec/digest.h"
+#include "store/lease.h"
 #include "store/store.h"
 
 /* One image, loaded. Free with image_done(). */
 struct image {
-	char id[72];            /* "sha256:HEX", digest of the config */
-	char manifest[72];      /* digest of the manifest */
+	char id[DIGEST_TEXT_MAX];       /* "sha256:HEX", digest of the config */
+	char manifest[DIGEST_TEXT_MAX]; /* digest of the manifest */
 	json_t *config;         /* whole image config (architecture, config, rootfs, history) */
-	json_t *record;         /* our record: {"manifest": descriptor, "index": descriptor or null,
-				   "layers": [{"digest","size","mediaType","diff_id","chain_id"}],
-				   "size": unpacked bytes, "created", "references": filled on load} */
+	json_t *record;         /* images/HEX, see image_register() */
 	char **chain_ids;       /* "sha256:HEX", lowest first */
 	size_t n_chain_ids;
 	char **repo_tags;       /* familiar names "nginx:1.25", sorted */
@@ -40,15 +40,53 @@ void image_done(struct image *img);
 /** image_list - all images; heap array, each to be freed with image_done(). */
 int image_list(const struct store *s, struct image **ret, size_t *ret_n, struct err *e);
 
-/** reference_set - point @reference (canonical form) at the image with manifest record. Replaces
- * atomically; the image that lost its last reference stays as dangling. */
-int reference_set(const struct store *s, const char *reference, const char *image_id,
-		  struct err *e);
-int reference_remove(const struct store *s, const char *reference, struct err *e);
+/** image_exists - whether the record of the image ID is there: one system call. Whoever makes a
+ * container writes its record first and looks here afterwards; together with image_remove, which
+ * takes the record away first and looks for containers afterwards, no container ever ends up
+ * without its image, and no lock is on the way of a start. */
+bool image_exists(const struct store *s, const char *image_id);
 
-/** image_remove - remove record, snapshots and blobs that no other image or container needs.
- * The caller has checked references and containers. @ret_deleted: JSON array in docker's shape
- * [{"Untagged": ..}, {"Deleted": ..}], may be NULL. */
+/* What a pull, load, import or build knows of a new image. */
+struct image_new {
+	const char *manifest;          /* digest; the blob is in the store */
+	const char *manifest_type;     /* media type */
+	const char *index;             /* digest of the index it was chosen from; NULL: none */
+	const char *index_type;
+	uint64_t size_bytes;           /* 0: summed from the snapshots */
+	const char *const *references; /* canonical forms to set: "docker.io/library/nginx:1.25" or
+					  "docker.io/library/nginx@sha256:..." */
+	size_t n_references;
+};
+
+/** image_register - make an image visible: manifest, config, layers and snapshots must all be in
+ * the store, protected by a lease of the caller. Reads manifest and config from the blobs, syncs
+ * the file system once (order blob -> snapshot -> image -> reference survives power loss), writes
+ * images/HEX, then the references. The record:
+ *   {"manifest": descriptor, "index": descriptor or null, "config": descriptor,
+ *    "layers": [{"digest","size","mediaType","diff_id","chain_id"}],
+ *    "size": unpacked bytes, "created": RFC 3339, "registered": RFC 3339}
+ * An image that is there already gets the references only. @ret_id: may be NULL. */
+int image_register(const struct store *s, const struct image_new *n, char ret_id[DIGEST_TEXT_MAX],
+		   struct err *e);
+
+/** reference_set - point @reference (canonical form, with tag or digest) at an image. Replaces
+ * atomically; an image that lost its last reference stays as dangling. @manifest: digest that the
+ * reference stands for in its registry (index or manifest), shown as RepoDigest. */
+int reference_set(const struct store *s, const char *reference, const char *image_id,
+		  const char *manifest, struct err *e);
+int reference_remove(const struct store *s, const char *reference, struct err *e);
+/** reference_get - image ID and manifest digest (either may be NULL). E_NOT_FOUND. */
+int reference_get(const struct store *s, const char *reference, char ret_id[DIGEST_TEXT_MAX],
+		  char ret_manifest[DIGEST_TEXT_MAX], struct err *e);
+
+/** image_remove - remove record, snapshots and blobs that no other image, container or lease
+ * needs. References of the image are removed first (reported as Untagged). E_CONFLICT when a
+ * container uses it. @ret_deleted: JSON array in docker's shape [{"Untagged": ..},
+ * {"Deleted": ..}] to append to, may be NULL. */
 int image_remove(const struct store *s, const char *image_id, json_t *ret_deleted, struct err *e);
+
+/** image_collect - remove blobs and snapshots that nothing needs, stale leases and temporary
+ * files of dead processes. @ret_bytes (may be NULL): what was freed. */
+int image_collect(const struct store *s, uint64_t *ret_bytes, struct err *e);
 
 #endif

@@ -21,17 +21,24 @@ enum storage_can {
 	STORAGE_NATIVE_DIFF = 4,   /* the difference to the parent is read without a walk of both */
 };
 
+struct storage_layer {
+	uint64_t size_bytes; /* of the files in it */
+	bool own_root;       /* its archive set the attributes of the root directory */
+};
+
 struct storage_ops {
 	const char *name;
 	uint32_t can;
 	/* whether it works on the file system below the store; the error names the missing feature */
 	int (*probe)(const struct store *s, struct err *e);
 	/* layer_begin: a directory descriptor to unpack layer @chain_id into (as overlay whiteouts);
-	 * invisible until layer_commit. layer_abort drops it. @key identifies this attempt. */
+	 * invisible until layer_commit. layer_abort drops it. @key identifies this attempt. The
+	 * descriptor holds the lock that protects the attempt from being swept: close it last. */
 	int (*layer_begin)(const struct store *s, const char *chain_id, char key[64], int *ret_dirfd,
 			   struct err *e);
+	/* make it visible. An existing one of the same name is kept and this attempt dropped. */
 	int (*layer_commit)(const struct store *s, const char *chain_id, const char *key,
-			    uint64_t size_bytes, struct err *e);
+			    const struct storage_layer *info, struct err *e);
 	void (*layer_abort)(const struct store *s, const char *key);
 	int (*layer_remove)(const struct store *s, const char *chain_id, struct err *e);
 	/* prepare the writable layer of container @id over @chain (lowest first) and give its plan;
@@ -45,6 +52,8 @@ struct storage_ops {
 extern const struct storage_ops storage_overlay;
 /** storage_by_name - driver from the table; E_UNSUPPORTED lists the known ones. */
 int storage_by_name(const char *name, const struct storage_ops **ret, struct err *e);
+/** storage_layer_size - unpacked size of a committed layer in bytes, -ENOENT otherwise. */
+int64_t storage_layer_size(const struct store *s, const char *chain_id);
 /** storage_layer_exists - whether the chain ID is committed. */
 bool storage_layer_exists(const struct store *s, const char *chain_id);
 

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Source: a stream of bytes that is pulled chunk by chunk, without copies. Readers stack:
+ *
+ *   ring or file -> digest -> inflate -> digest -> tar reader
+ *
+ * Each stage owns its buffer and hands out pointers into it. The end of a stream is where it is
+ * verified: a stage that knows what must come fails its last next() instead of returning 0, so
+ * whoever has read to the end has verified everything below.
+ */
+#ifndef ONGGI_FORMAT_SOURCE_H
+#define ONGGI_FORMAT_SOURCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "format/hash.h"
+
+struct source {
+	/* 1: *ret points at *ret_n > 0 bytes, valid until the next call | 0: end, again and again |
+	 * negative errno */
+	int (*next)(struct source *s, const unsigned char **ret, size_t *ret_n, struct err *e);
+};
+
+/** source_next - the next chunk, see struct source. */
+static inline int source_next(struct source *s, const unsigned char **ret, size_t *ret_n,
+			      struct err *e)
+{
+	return s->next(s, ret, ret_n, e);
+}
+
+/* bytes in memory, borrowed */
+struct source_mem {
+	struct source source;
+	const unsigned char *p;
+	size_t n;
+};
+void source_mem_init(struct source_mem *m, const void *p, size_t n);
+
+/* a file descriptor, borrowed; reads from its position, at most @left bytes (UINT64_MAX: all) */
+struct source_fd {
+	struct source source;
+	int xfd;
+	uint64_t left;
+	unsigned char *buf;
+};
+int source_fd_init(struct source_fd *f, int xfd, uint64_t max, struct err *e);
+void source_fd_done(struct source_fd *f);
+
+/* passes bytes on, hashing and counting them; at the end checks what was expected */
+struct source_digest {
+	struct source source;
+	struct source *below;
+	struct hash hash;
+	uint64_t size_bytes;           /* so far */
+	char expect[HASH_TEXT_MAX];  /* "" = nothing expected */
+	int64_t expect_size;           /* -1 = nothing expected; more bytes fail at once */
+	char got[HASH_TEXT_MAX];     /* set at the end */
+	const char *what;              /* for errors: "layer sha256:..", borrowed */
+};
+/** source_digest_init - @expect may be NULL (then sha256 is computed), @size -1.
+ * E_INVALID for a malformed digest; next() gives E_CORRUPT on a mismatch. */
+int source_digest_init(struct source_digest *d, struct source *below, const char *expect,
+		       int64_t size, struct err *e);
+
+/** source_drain - read to the end; *ret_nonzero_ (may be NULL) tells whether a byte was not 0. */
+int source_drain(struct source *s, int *ret_nonzero, struct err *e);
+
+#endif

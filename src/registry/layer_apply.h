@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A layer's tar stream becomes a directory in overlay form: whiteouts as character devices 0:0
+ * (or xattrs), opaque directories as xattrs. Every name is resolved below the directory's
+ * descriptor; nothing in the archive can reach outside. Runs in one pass, in any number of
+ * threads for different layers, in any order of layers.
+ */
+#ifndef ONGGI_REGISTRY_LAYER_APPLY_H
+#define ONGGI_REGISTRY_LAYER_APPLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "format/source.h"
+#include "store/lease.h"
+#include "store/store.h"
+
+struct layer_limits { /* 0 = the default */
+	uint64_t total_bytes; /* of all files: 1 TiB */
+	uint64_t entries;     /* 16 million */
+	unsigned depth;       /* components of one path: 1024 */
+};
+
+struct layer_stats {
+	uint64_t size_bytes;  /* content of regular files, each hard link set once */
+	uint64_t entries;
+	uint64_t whiteouts;
+	bool own_root;        /* the archive sets the root directory's attributes */
+	unsigned skipped_xattrs, skipped_devices; /* not supported here: worth one warning */
+};
+
+/** layer_apply - unpack @tar (uncompressed) into the empty directory @xdir. Reads @tar to its
+ * end. On failure the directory holds a part; the caller removes it. */
+int layer_apply(struct source *tar, int xdir, const struct layer_limits *limits,
+		struct layer_stats *ret, struct err *e);
+
+struct layer_store_req {
+	const struct store *store;
+	struct source *blob;       /* the layer as received: any compression; read to its end */
+	const char *diff_id;       /* of the uncompressed tar; must match */
+	const char *chain_id;      /* name of the snapshot */
+	const struct layer_limits *limits; /* NULL: defaults */
+};
+
+/** layer_store - decompress, verify the DiffID, unpack and commit one snapshot by the store's
+ * driver. Nothing is visible before @blob has ended without error (so a digest stage below, such
+ * as source_blob, has verified it) and the DiffID has matched: E_CORRUPT otherwise. When the
+ * snapshot exists meanwhile, ours is dropped and that is success. */
+int layer_store(const struct layer_store_req *q, struct layer_stats *ret, struct err *e);
+
+#endif
