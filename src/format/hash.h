@@ -7,6 +7,7 @@
 #ifndef ONGGI_FORMAT_HASH_H
 #define ONGGI_FORMAT_HASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@ enum hash_algo { HASH_SHA256, HASH_SHA512, HASH_ALGO_N };
 
 struct hash {
 	enum hash_algo algo;
+	bool has_sha; /* the CPU has the instructions */
 	union {
 		uint32_t h32[8];
 		uint64_t h64[8];

@@ -33,6 +33,10 @@ struct tar_time {
 	uint32_t nsec; /* 0..999999999, counts upwards for negative seconds too */
 };
 
+/* access control lists in star's text form, to be translated by whoever applies them */
+#define TAR_XATTR_ACL_ACCESS_TEXT  "SCHILY.acl.access"
+#define TAR_XATTR_ACL_DEFAULT_TEXT "SCHILY.acl.default"
+
 struct tar_xattr {
 	const char *name;           /* "user.x", without "SCHILY.xattr." */
 	const unsigned char *value; /* any bytes */

@@ -73,10 +73,11 @@ struct source_blob {
 	struct blob_writer *w;
 	const char *digest; /* expected, borrowed */
 	int64_t size;       /* expected, -1 = unknown */
+	uint64_t skip;      /* bytes at the start that @w has already */
 	bool done;
 };
-/** source_blob_init - tee @below into @w. A resumed @w must be fed by a source that begins with
- * the bytes already there: give @skip = w->size_bytes, they are passed on but not stored. */
+/** source_blob_init - tee @below into @w. With a resumed @w, @below must begin with the bytes
+ * already there (read them from the file): they are passed on, not stored again. */
 void source_blob_init(struct source_blob *b, struct source *below, struct blob_writer *w,
 		      const char *digest, int64_t size);
 
