@@ -135,7 +135,7 @@ int tar_number(const unsigned char *p, size_t n, int64_t *ret)
 				return -EINVAL;
 			v = v << 8 | c;
 		}
-		if ((int64_t)v < 0 != negative)
+		if (((int64_t)v < 0) != negative)
 			return -EINVAL;
 		*ret = (int64_t)v;
 		return 0;
