@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Mounts as descriptors: see mountfd.h.
+ */
+#include "sys/mountfd.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "base/own.h"
+
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+
+/* Flags of the super block as words that fsconfig takes, and those that undo them. */
+static const struct {
+	unsigned long ms;
+	const char *word, *undo;
+} sb_words[] = {
+	{ MS_RDONLY, "ro", "rw" },
+	{ MS_SYNCHRONOUS, "sync", "async" },
+	{ MS_DIRSYNC, "dirsync", NULL },
+	{ MS_LAZYTIME, "lazytime", "nolazytime" },
+	{ MS_MANDLOCK, "mand", "nomand" },
+};
+
+/* What the file system says about its own failure: lines "e text", "w text", "i text". */
+static int fs_err(int xfs, int eno, const char *what, const char *word, struct err *e)
+{
+	char line[256], text[256] = "";
+	ssize_t n;
+
+	while ((n = read(xfs, line, sizeof line - 1)) > 0) {
+		while (n > 0 && line[n - 1] == '\n')
+			n--;
+		line[n] = 0;
+		if (n > 2 && line[0] == 'e')
+			memcpy(text, line + 2, (size_t)n - 1);
+	}
+	if (text[0])
+		return err_sys(e, eno, "%s%s%s (%s)", what, *word ? " " : "", word, text);
+	return err_sys(e, eno, "%s%s%s", what, *word ? " " : "", word);
+}
+
+int mountfd_fs_open(const char *type, int *ret_fs, struct err *e)
+{
+	int fd = fsopen(type, FSOPEN_CLOEXEC);
+
+	if (fd < 0 && errno == ENODEV)
+		return err_sys(e, ENODEV, "file system %s is not known to this kernel", type);
+	if (fd < 0)
+		return err_sys(e, errno, "open file system %s", type);
+	*ret_fs = fd;
+	return 0;
+}
+
+int mountfd_fs_string(int xfs, const char *key, const char *value, struct err *e)
+{
+	if (fsconfig(xfs, FSCONFIG_SET_STRING, key, value, 0) < 0)
+		return fs_err(xfs, errno, "mount option", key, e);
+	return 0;
+}
+
+int mountfd_fs_word(int xfs, const char *word, struct err *e)
+{
+	char key[256];
+	const char *eq = strchr(word, '=');
+
+	if (!eq) {
+		if (fsconfig(xfs, FSCONFIG_SET_FLAG, word, NULL, 0) < 0)
+			return fs_err(xfs, errno, "mount option", word, e);
+		return 0;
+	}
+	size_t n = (size_t)(eq - word);
+	if (!n || n >= sizeof key)
+		return err_new(e, E_INVALID, EINVAL, "mount option %.64s: bad name", word);
+	memcpy(key, word, n);
+	key[n] = 0;
+	if (fsconfig(xfs, FSCONFIG_SET_STRING, key, eq + 1, 0) < 0)
+		return fs_err(xfs, errno, "mount option", word, e);
+	return 0;
+}
+
+int mountfd_fs_flags(int xfs, unsigned long ms_flags, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(sb_words); i++)
+		if (ms_flags & sb_words[i].ms && mountfd_fs_word(xfs, sb_words[i].word, e) < 0)
+			return -e->eno;
+	return 0;
+}
+
+int mountfd_fs_mount(int xfs, const char *type, uint64_t attr, int *ret_fd, struct err *e)
+{
+	if (fsconfig(xfs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return fs_err(xfs, errno, "make file system", type, e);
+	int fd = fsmount(xfs, FSMOUNT_CLOEXEC, (unsigned)attr);
+	if (fd < 0)
+		return fs_err(xfs, errno, "mount", type, e);
+	*ret_fd = fd;
+	return 0;
+}
+
+int mountfd_fs(const struct mountfd_fs *fs, int *ret_fd, struct err *e)
+{
+	OWN_FD ctx = -1;
+
+	if (mountfd_fs_open(fs->type, &ctx, e) < 0)
+		return -e->eno;
+	if (fs->source && mountfd_fs_string(ctx, "source", fs->source, e) < 0)
+		return -e->eno;
+	if (mountfd_fs_flags(ctx, fs->sb_flags, e) < 0)
+		return -e->eno;
+	for (size_t i = 0; i < fs->n_data; i++)
+		if (mountfd_fs_word(ctx, fs->data[i], e) < 0)
+			return -e->eno;
+	return mountfd_fs_mount(ctx, fs->type, fs->attr, ret_fd, e);
+}
+
+int mountfd_clone(int xdir, const char *path, unsigned flags, int *ret_fd, struct err *e)
+{
+	unsigned f = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+
+	if (flags & MOUNTFD_REC)
+		f |= AT_RECURSIVE;
+	if (flags & MOUNTFD_NOFOLLOW)
+		f |= AT_SYMLINK_NOFOLLOW;
+	if (!*path)
+		f |= AT_EMPTY_PATH;
+	int fd = open_tree(xdir, path, f);
+	if (fd < 0)
+		return err_sys(e, errno, "bind %s", *path ? path : "mount");
+	*ret_fd = fd;
+	return 0;
+}
+
+static int setattr(int xmnt, const struct mount_attr *attr, bool rec)
+{
+	struct mount_attr a = *attr;
+	return mount_setattr(xmnt, "", AT_EMPTY_PATH | (rec ? AT_RECURSIVE : 0), &a, sizeof a);
+}
+
+int mountfd_attr(int xmnt, uint64_t set, uint64_t clr, unsigned flags, struct err *e)
+{
+	struct mount_attr a = { .attr_set = set, .attr_clr = clr };
+
+	if (!set && !clr)
+		return 0;
+	if (setattr(xmnt, &a, flags & MOUNTFD_REC) < 0) {
+		if (errno == ENOSYS)
+			return err_new(e, E_UNSUPPORTED, ENOSYS, "set mount flags: needs mount_setattr, Linux 5.12");
+		return err_sys(e, errno, "set mount flags");
+	}
+	return 0;
+}
+
+int mountfd_propagation(int xmnt, unsigned long ms, struct err *e)
+{
+	struct mount_attr a = { .propagation = ms & ~(unsigned long)MS_REC };
+
+	if (setattr(xmnt, &a, ms & MS_REC) < 0)
+		return err_sys(e, errno, "set mount propagation");
+	return 0;
+}
+
+int mountfd_idmap(int xmnt, int xuserns, unsigned flags, struct err *e)
+{
+	struct mount_attr a = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)xuserns };
+
+	if (setattr(xmnt, &a, flags & MOUNTFD_REC) < 0) {
+		if (errno == EINVAL)
+			return err_new(e, E_UNSUPPORTED, EINVAL,
+				       "map ids of the mount: the file system cannot do it, or ids are mapped already");
+		return err_sys(e, errno, "map ids of the mount");
+	}
+	return 0;
+}
+
+int mountfd_attach(int xmnt, int xtarget, struct err *e)
+{
+	if (move_mount(xmnt, "", xtarget, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0) {
+		if (errno == ENOTDIR)
+			return err_new(e, E_INVALID, ENOTDIR,
+				       "attach mount: not a directory: "
+				       "are you trying to mount a directory onto a file (or vice-versa)?");
+		return err_sys(e, errno, "attach mount");
+	}
+	return 0;
+}
+
+int mountfd_reconfigure(int xmnt, const struct mountfd_fs *fs, unsigned long sb_clr, struct err *e)
+{
+	OWN_FD ctx = fspick(xmnt, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+
+	if (ctx < 0)
+		return err_sys(e, errno, "remount");
+	if (mountfd_fs_flags(ctx, fs->sb_flags, e) < 0)
+		return -e->eno;
+	for (size_t i = 0; i < ARRAY_LEN(sb_words); i++)
+		if (sb_clr & sb_words[i].ms && sb_words[i].undo &&
+		    mountfd_fs_word(ctx, sb_words[i].undo, e) < 0)
+			return -e->eno;
+	for (size_t i = 0; i < fs->n_data; i++)
+		if (mountfd_fs_word(ctx, fs->data[i], e) < 0)
+			return -e->eno;
+	if (fsconfig(ctx, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0)
+		return fs_err(ctx, errno, "remount", "", e);
+	return 0;
+}
