@@ -35,8 +35,8 @@ bool digest_is_valid(const char *s);
 const char *digest_hex(const char *text);
 /** digest_algo_name - "sha256", "sha512". */
 const char *digest_algo_name(enum digest_algo a);
-/** digest_sha256 - "sha256:HEX" of @n bytes. For small things: large ones go through OpenSSL. */
-void digest_sha256(const void *p, size_t n, char out[72]);
+/** digest_sha256 - "sha256:HEX" of @n bytes. */
+void digest_sha256(const void *p, size_t n, char out[DIGEST_TEXT_MAX]);
 /** digest_chain_id - chain ID of a layer: @parent (NULL or "" for the lowest) and its diff ID.
  * chain(0) = diff(0); chain(n) = sha256(chain(n-1) + " " + diff(n)) [image-spec config.md]. */
 void digest_chain_id(const char *parent, const char *diff_id, char out[DIGEST_TEXT_MAX]);
