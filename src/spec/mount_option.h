@@ -61,8 +61,6 @@ const struct mount_word *mount_word_find(const char *word);
 int mount_opt_add(struct mount_opt *o, const char *word, struct arena *a, struct err *e);
 /** mount_opt_data - all data words joined by commas, as mount(2) takes them. NULL: no memory. */
 const char *mount_opt_data(const struct mount_opt *o, struct arena *a);
-/** mount_opt_flags - the MS_ flags that mount(2) would take for @o. */
-unsigned long mount_opt_flags(const struct mount_opt *o);
 /** mount_propagation_parse - "rslave" -> MS_SLAVE | MS_REC; 0 when it is no such word. */
 unsigned long mount_propagation_parse(const char *word);
 
