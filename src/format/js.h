@@ -24,7 +24,8 @@ static inline void own_json_done(json_t **j)
 #define OWN_JSON CLEANUP(own_json_done) json_t *
 
 /** js_parse - parse @n bytes; @what names the document in errors ("config.json"). Refuses
- * trailing garbage. Caller owns @ret. */
+ * trailing garbage. An integer from 2^63 to 2^64-1 is read as the negative number of the same 64
+ * bits. Caller owns @ret. */
 int js_parse(const char *text, size_t n, const char *what, json_t **ret, struct err *e);
 /** js_load - read (at most @max bytes) and parse a file below @xdir. */
 int js_load(int xdir, const char *name, size_t max, json_t **ret, struct err *e);
