@@ -20,6 +20,8 @@ struct volume_spec {
 	const json_t *labels;  /* NULL: none; borrowed */
 };
 
+/** volume_name_is_valid - docker's rule [a-zA-Z0-9][a-zA-Z0-9_.-]+ */
+bool volume_name_is_valid(const char *name);
 /** volume_create - make it, or find the one of this name (E_CONFLICT when driver or options
  * differ). @ret: docker's volume object {CreatedAt, Driver, Labels, Mountpoint, Name, Options,
  * Scope}; caller owns. @ret_new may be NULL. */

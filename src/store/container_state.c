@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * State of a container, derived from three files (docs/architecture.md):
+ *
+ *   run.json      a process was started: living = running
+ *   restart.json  a process waits for the restart policy's delay: living = restarting
+ *   exit.json     how the last run ended, or why a start failed
+ */
+#include "store/container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "format/js.h"
+
+enum { STATE_MAX = 1 << 20 };
+
+const char *container_status_name(enum container_status st)
+{
+	static const char *const names[CONTAINER_STATUS_N] = {
+		[CONTAINER_CREATED] = "created", [CONTAINER_RUNNING] = "running",
+		[CONTAINER_PAUSED] = "paused",   [CONTAINER_RESTARTING] = "restarting",
+		[CONTAINER_EXITED] = "exited",   [CONTAINER_DEAD] = "dead",
+	};
+	return (unsigned)st < CONTAINER_STATUS_N ? names[st] : "unknown";
+}
+
+static struct proc_id id_of(const json_t *o, const char *pid, const char *ticks)
+{
+	return (struct proc_id){ (pid_t)js_int(o, pid, 0), (uint64_t)js_int(o, ticks, 0) };
+}
+
+static int64_t time_of(const json_t *o, const char *key)
+{
+	int64_t ns = INT64_MIN;
+	const char *s = js_str(o, key, NULL);
+	if (s && clock_parse(s, &ns) < 0)
+		ns = INT64_MIN;
+	return ns;
+}
+
+/* 0 also when the file is missing or unreadable nonsense: a torn file is no file */
+static int load(int xdir, const char *name, json_t **ret, struct err *e)
+{
+	if (xdir < 0 || js_load(xdir, name, STATE_MAX, ret, e) >= 0)
+		return 0;
+	if (e->eno == ENOENT || e->eno == ENOTDIR || e->kind == E_INVALID)
+		return 0;
+	return -e->eno;
+}
+
+static void derive(struct container_state *st, const json_t *restart)
+{
+	const json_t *x = st->exit;
+	bool alive = st->run && proc_alive(&st->init);
+	bool recorded = x && st->run && js_int(x, "pid", 0) == st->init.pid &&
+			(uint64_t)js_int(x, "start_ticks", 0) == st->init.start_ticks;
+
+	st->exit_code = x ? (int)js_int(x, "exit_code", -1) : 0;
+	st->oom_killed = x && js_bool(x, "oom_killed", false);
+	st->started_ns = time_of(x, "started_at");
+	st->finished_ns = time_of(x, "finished_at");
+	st->status = st->started_ns == INT64_MIN ? CONTAINER_CREATED : CONTAINER_EXITED;
+	if (st->run) {
+		bool monitored = proc_alive(&st->monitor);
+		st->started_ns = time_of(st->run, "started_at");
+		/* dead, but its monitor has not written how: still on the way out */
+		if (alive || (monitored && !recorded)) {
+			st->status = CONTAINER_RUNNING;
+			st->orphan = !monitored;
+			st->exit_code = 0;
+			st->oom_killed = false;
+		} else {
+			st->status = CONTAINER_EXITED;
+			st->unhandled = true;
+			if (!recorded) {
+				st->exit_code = -1;
+				st->oom_killed = false;
+				st->finished_ns = INT64_MIN;
+			}
+		}
+	} else if (restart) {
+		struct proc_id waiter = id_of(restart, "pid", "start_ticks");
+		st->status = CONTAINER_RESTARTING;
+		st->orphan = !proc_alive(&waiter);
+	}
+}
+
+int container_state_load(const struct store *s, const char *id, struct container_state *ret,
+			 struct err *e)
+{
+	struct container_state st = { 0 };
+	OWN_JSON restart = NULL;
+	OWN_FD run_fd = -1;
+	char path[96];
+
+	(void)snprintf(path, sizeof path, "containers/%.64s/exit.json", id);
+	if (container_run_dir(s, id, false, &run_fd, e) < 0 && e->eno != ENOENT)
+		return -e->eno;
+	/* run.json before exit.json: a run that ends in between is then seen as unhandled at worst */
+	if (load(run_fd, "run.json", &st.run, e) < 0 || load(run_fd, "restart.json", &restart, e) < 0 ||
+	    load(s->root_fd, path, &st.exit, e) < 0) {
+		container_state_done(&st);
+		return err_ctx(e, "state of container %.12s", id);
+	}
+	st.init = id_of(st.run, "pid", "start_ticks");
+	st.monitor = id_of(st.run, "monitor_pid", "monitor_start_ticks");
+	derive(&st, restart);
+	*ret = st;
+	return 0;
+}
+
+void container_state_done(struct container_state *st)
+{
+	json_decref(st->run);
+	json_decref(st->exit);
+	st->run = st->exit = NULL;
+}

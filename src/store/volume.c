@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Volumes: see volume.h. A volume is made whole under a temporary name and renamed into place,
+ * so two containers that want the same new one at once get the same.
+ */
+#include "store/volume.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/own.h"
+#include "base/text.h"
+#include "format/js.h"
+#include "store/container.h"
+
+enum { VOLUME_NAME_MAX = 255, VOLUME_DOC_MAX = 1 << 20, PATH_SPACE = 320 };
+
+bool volume_name_is_valid(const char *name)
+{
+	static const char rest[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+	size_t n = strlen(name);
+	return n >= 2 && n <= VOLUME_NAME_MAX && strspn(name, rest) == n && *name != '_' &&
+	       *name != '.' && *name != '-';
+}
+
+static int name_check(const char *name, struct err *e)
+{
+	if (volume_name_is_valid(name))
+		return 0;
+	if (strlen(name) < 2)
+		return err_new(e, E_INVALID, EINVAL,
+			       "create %s: volume name is too short, names should be at least two "
+			       "alphanumeric characters", name);
+	err_new(e, E_INVALID, EINVAL,
+		"create %s: \"%s\" includes invalid characters for a local volume name, only "
+		"\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed", name, name);
+	err_hint(e, "to mount a host directory use its absolute path");
+	return -e->eno;
+}
+
+static int options_check(const char *name, const json_t *options, struct err *e)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach((json_t *)options, key, v) {
+		if (strcmp(key, "type") && strcmp(key, "device") && strcmp(key, "o"))
+			return err_new(e, E_INVALID, EINVAL, "create %s: invalid option: \"%s\"", name, key);
+		if (!json_is_string(v))
+			return err_new(e, E_INVALID, EINVAL, "create %s: option %s is no string", name, key);
+	}
+	if (options && json_object_size(options) && !js_str(options, "device", NULL))
+		return err_new(e, E_INVALID, EINVAL, "create %s: missing device in volume options", name);
+	return 0;
+}
+
+int volume_inspect(const struct store *s, const char *name, json_t **ret, struct err *e)
+{
+	char path[PATH_SPACE];
+	OWN_JSON doc = NULL;
+
+	if (!volume_name_is_valid(name))
+		return err_new(e, E_NOT_FOUND, ENOENT, "get %s: no such volume", name);
+	(void)snprintf(path, sizeof path, "volumes/%s/volume.json", name);
+	if (js_load(s->root_fd, path, VOLUME_DOC_MAX, &doc, e) < 0) {
+		if (e->eno == ENOENT || e->eno == ENOTDIR)
+			return err_new(e, E_NOT_FOUND, ENOENT, "get %s: no such volume", name);
+		return err_ctx(e, "volume %s", name);
+	}
+	OWN_JSON where = json_sprintf("%s/volumes/%s/_data", s->root, name);
+	if (!where || json_object_set(doc, "Mountpoint", where) < 0)
+		return err_new(e, E_NOMEM, ENOMEM, "volume %s", name);
+	*ret = ptr_take(&doc);
+	return 0;
+}
+
+/* the volume of this name exists: it must be what is asked for */
+static int same_check(const json_t *have, const struct volume_spec *spec, struct err *e)
+{
+	const json_t *options = json_object_get(have, "Options");
+
+	if (!spec->options || !json_object_size(spec->options))
+		return 0;
+	if (!json_equal((json_t *)options, (json_t *)spec->options))
+		return err_new(e, E_CONFLICT, EEXIST,
+			       "create %s: conflict: volume name must be unique: it exists with other options",
+			       spec->name);
+	return 0;
+}
+
+static json_t *document(const struct volume_spec *spec, const char *name)
+{
+	char now[CLOCK_TEXT_MAX];
+	json_t *options = spec->options && json_object_size(spec->options) ?
+				  json_deep_copy(spec->options) : json_null();
+	json_t *labels = spec->labels ? json_deep_copy(spec->labels) : json_object();
+
+	clock_format(clock_now_ns(), now);
+	if (!spec->name)
+		json_object_set_new(labels, "com.docker.volume.anonymous", json_string(""));
+	return json_pack("{ss ss so ss so ss}", "CreatedAt", now, "Driver", "local", "Labels",
+			 json_object_size(labels) ? labels : (json_decref(labels), json_null()),
+			 "Name", name, "Options", options, "Scope", "local");
+}
+
+static int make(const struct store *s, const char *name, const json_t *doc, struct err *e)
+{
+	char tmp[65], from[PATH_SPACE], to[PATH_SPACE];
+	int r = text_random_id(tmp);
+
+	if (r < 0)
+		return err_sys(e, -r, "random name");
+	(void)snprintf(from, sizeof from, "volumes/.new-%.16s/_data", tmp);
+	(void)snprintf(to, sizeof to, "volumes/%s", name);
+	if (io_mkdir_p(s->root_fd, from, 0701, e) < 0)
+		return -e->eno;
+	if (fchmodat(s->root_fd, from, 0755, 0) < 0)
+		r = err_sys(e, errno, "chmod %s", from);
+	(void)snprintf(from, sizeof from, "volumes/.new-%.16s/volume.json", tmp);
+	if (!r)
+		r = js_save(s->root_fd, from, doc, 0600, 0, e);
+	(void)snprintf(from, sizeof from, "volumes/.new-%.16s", tmp);
+	if (r >= 0 && renameat2(s->root_fd, from, s->root_fd, to, RENAME_NOREPLACE) < 0)
+		r = err_sys(e, errno, "make volume %s", name);
+	if (r < 0)
+		(void)io_remove_tree(s->root_fd, from, NULL); /* the first error counts */
+	return r < 0 ? r : 0;
+}
+
+int volume_create(const struct store *s, const struct volume_spec *spec, json_t **ret,
+		  bool *ret_new, struct err *e)
+{
+	char id[65];
+	const char *name = spec->name;
+	OWN_JSON have = NULL;
+
+	if (spec->driver && *spec->driver && strcmp(spec->driver, "local"))
+		return err_new(e, E_NOT_FOUND, ENOENT, "error looking up volume plugin %s: plugin \"%s\" not found",
+			       spec->driver, spec->driver);
+	if (!name) {
+		int r = text_random_id(id);
+		if (r < 0)
+			return err_sys(e, -r, "random name");
+		name = id;
+	}
+	if (name_check(name, e) < 0 || options_check(name, spec->options, e) < 0)
+		return -e->eno;
+	for (int tries = 0; tries < 3; tries++) {
+		if (volume_inspect(s, name, &have, e) >= 0) {
+			if (same_check(have, spec, e) < 0)
+				return -e->eno;
+			if (ret_new)
+				*ret_new = tries > 0;
+			*ret = ptr_take(&have);
+			return 0;
+		}
+		if (e->kind != E_NOT_FOUND)
+			return -e->eno;
+		OWN_JSON doc = document(spec, name);
+		if (!doc)
+			return err_new(e, E_NOMEM, ENOMEM, "volume %s", name);
+		if (make(s, name, doc, e) < 0 && e->eno != EEXIST)
+			return err_ctx(e, "create volume");
+	}
+	return err_ctx(e, "create volume %s", name);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(js_str(*(json_t *const *)a, "Name", ""), js_str(*(json_t *const *)b, "Name", ""));
+}
+
+int volume_list(const struct store *s, json_t **ret, struct err *e)
+{
+	OWN_JSON list = json_array();
+	OWN_FD fd = openat(s->root_fd, "volumes", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	OWN_DIR d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (d)
+		(void)fd_take(&fd); /* the stream's */
+	else if (errno != ENOENT)
+		return err_sys(e, errno, "list volumes");
+	for (struct dirent *en; d && (en = readdir(d));) {
+		json_t *v = NULL;
+		if (volume_name_is_valid(en->d_name) && volume_inspect(s, en->d_name, &v, e) >= 0)
+			json_array_append_new(list, v);
+	}
+	size_t n = json_array_size(list);
+	OWN_PTR json_t **sorted = malloc((n + 1) * sizeof *sorted);
+	json_t *out = json_array();
+	if (!sorted || !out) {
+		json_decref(out);
+		return err_new(e, E_NOMEM, ENOMEM, "list volumes");
+	}
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = json_array_get(list, i);
+	qsort(sorted, n, sizeof *sorted, by_name);
+	for (size_t i = 0; i < n; i++)
+		json_array_append(out, sorted[i]);
+	*ret = out;
+	return 0;
+}
+
+int volume_users(const struct store *s, const char *name, json_t **ret, struct err *e)
+{
+	OWN_PTR char (*ids)[65] = NULL;
+	size_t n, k;
+	json_t *m;
+	OWN_JSON users = json_array();
+
+	if (container_ids(s, &ids, &n, e) < 0)
+		return -e->eno;
+	for (size_t i = 0; i < n; i++) {
+		CLEANUP(container_done) struct container c = CONTAINER_NULL;
+		struct err ignored;
+		if (container_load(s, ids[i], &c, &ignored) < 0)
+			continue; /* gone meanwhile */
+		json_array_foreach(json_object_get(c.record, "Mounts"), k, m) {
+			if (!strcmp(js_str(m, "Type", ""), "volume") && !strcmp(js_str(m, "Name", ""), name)) {
+				json_array_append_new(users, json_string(ids[i]));
+				break;
+			}
+		}
+	}
+	*ret = ptr_take(&users);
+	return 0;
+}
+
+int volume_remove(const struct store *s, const char *name, unsigned flags, struct err *e)
+{
+	char from[PATH_SPACE], to[PATH_SPACE], tmp[65];
+	OWN_JSON have = NULL;
+	OWN_JSON users = NULL;
+	int r;
+
+	if (volume_inspect(s, name, &have, e) < 0) {
+		if (e->kind == E_NOT_FOUND && (flags & VOLUME_REMOVE_FORCE))
+			return 0;
+		return -e->eno;
+	}
+	if (volume_users(s, name, &users, e) < 0)
+		return -e->eno;
+	if (json_array_size(users)) {
+		char ids[512] = "";
+		for (size_t i = 0, w = 0; i < json_array_size(users) && w + 70 < sizeof ids; i++)
+			w += (size_t)snprintf(ids + w, sizeof ids - w, "%s%s", i ? ", " : "",
+					      json_string_value(json_array_get(users, i)));
+		return err_new(e, E_CONFLICT, EBUSY, "remove %s: volume is in use - [%s]", name, ids);
+	}
+	if ((r = text_random_id(tmp)) < 0)
+		return err_sys(e, -r, "random name");
+	/* out of sight by one rename, then the slow part */
+	(void)snprintf(from, sizeof from, "volumes/%s", name);
+	(void)snprintf(to, sizeof to, "volumes/.old-%.16s", tmp);
+	if (renameat(s->root_fd, from, s->root_fd, to) < 0 && errno != ENOENT)
+		return err_sys(e, errno, "remove volume %s", name);
+	return io_remove_tree(s->root_fd, to, e);
+}
