@@ -14,7 +14,7 @@
  * cgroup_paths, namespace_paths, config.rootfs, config.labels ...) and one object of ours:
  *   "onggi": { "bundle", "owner", "oci_version", "annotations", "cgroup" (cgroup_record),
  *              "process" (OCI process without args), "hooks" (OCI hooks poststart, poststop),
- *              "rootless", "intel_rdt" }
+ *              "creating" }
  *
  * Start handshake: the parent makes exec.fifo and opens it read-write before the clone (a reader
  * that never sees an end of file), the child reads one byte from it. start writes that byte through
@@ -46,6 +46,8 @@ struct state {
 	const json_t *hooks;       /* OCI hooks object; NULL: none */
 	const json_t *cgroup;      /* for cgroup_open; NULL: none */
 	bool rootless;
+	bool creating;             /* create has not finished */
+	bool own_pids;             /* its own new PID namespace: killing init ends all */
 };
 
 #define STATE_EMPTY { .dir_fd = -1, .root_fd = -1, .lock_fd = -1 }
@@ -53,7 +55,8 @@ struct state {
 /** state_id_check - [A-Za-z0-9_+-][A-Za-z0-9_+.-]*, at most 255 bytes. */
 int state_id_check(const char *id, struct err *e);
 
-/** state_reserve - claim @id: make ROOT/ID and take its lock. E_CONFLICT when taken. */
+/** state_reserve - claim @id: make ROOT/ID and take its lock. E_CONFLICT when taken. A folder that a
+ * dead creator left without state.json is swept first. */
 int state_reserve(const struct runtime_env *env, const char *id, struct state *ret, struct err *e);
 /** state_unreserve - give a claimed id up (failed create): remove the folder, let go of it. */
 void state_unreserve(struct state *s);
@@ -67,6 +70,7 @@ struct state_new {
 	struct proc_id init;
 	const struct cgroup *cgroup; /* NULL: none */
 	bool rootless;
+	bool creating;              /* saved early, for hooks that ask for the state */
 };
 /** state_describe - build s->doc and the decoded members from @n; call again when the process is
  * known. Does not write. */
@@ -83,6 +87,9 @@ int state_open(const struct runtime_env *env, const char *id, unsigned flags, st
 	       struct err *e);
 /** state_remove - remove the folder of a container whose lock is held. */
 int state_remove(struct state *s, struct err *e);
+/** state_sweep - remove what a dead creator of @id left without state.json. 1: swept; 0: there is no
+ * such folder; E_BUSY when its creator lives; E_STATE when there is a state.json. */
+int state_sweep(const struct runtime_env *env, const char *id, struct err *e);
 /** state_close - let go of lock and memory. The lock is released even when a child still holds a
  * copy of the descriptor. Takes half-built and empty states. */
 void state_close(struct state *s);

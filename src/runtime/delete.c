@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * runtime_delete: end what is left of a container, remove its cgroup and state, run the poststop
+ * hooks. Only what create made is removed.
+ */
+#include <poll.h>
+#include <signal.h>
+
+#include "format/js.h"
+#include "runtime/hooks.h"
+#include "runtime/state.h"
+#include "sys/process.h"
+
+enum { DIE_WAIT_MS = 10000 };
+
+static void warn(const struct runtime_env *env, const struct err *e, const char *what)
+{
+	char text[sizeof e->chain + 64];
+
+	if (!env->warn)
+		return;
+	(void)snprintf(text, sizeof text, "%s: %s", what, e->chain);
+	env->warn(text, env->warn_data);
+}
+
+/* kill the init process and wait until it is gone */
+static int init_end(const struct runtime_env *env, const struct state *s, struct err *e)
+{
+	struct err own = { 0 };
+	OWN_FD fd = -1;
+
+	if (state_init_pidfd(s, &fd, &own) < 0) {
+		if (own.kind == E_STATE)
+			return 0;
+		if (e)
+			*e = own;
+		return -own.eno;
+	}
+	int r = runtime_kill(env, s->id, SIGKILL, 0, &own);
+	if (r < 0 && own.kind != E_STATE && own.kind != E_NOT_FOUND) {
+		if (e)
+			*e = own;
+		return r;
+	}
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	do
+		r = poll(&p, 1, DIE_WAIT_MS);
+	while (r < 0 && errno == EINTR);
+	if (r == 0)
+		return err_new(e, E_TIMEOUT, ETIMEDOUT, "container init still running");
+	return r < 0 ? err_sys(e, errno, "wait for container init") : 0;
+}
+
+static int cgroup_end(const struct runtime_env *env, const struct state *s, struct err *e)
+{
+	struct err own = { 0 };
+	struct cgroup *cg = NULL;
+
+	if (!s->cgroup)
+		return 0;
+	int r = cgroup_open(s->cgroup, &cg, &own);
+	if (r == 0) {
+		/* those that shared no PID namespace with init outlive it */
+		if (cgroup_kill(cg, SIGKILL, &own) < 0 && own.kind != E_NOT_FOUND)
+			warn(env, &own, "kill the processes of the cgroup");
+		err_clear(&own);
+		r = cgroup_remove(cg, &own);
+	}
+	cgroup_free(cg);
+	if (r < 0 && own.kind != E_NOT_FOUND) {
+		if (e)
+			*e = own;
+		return err_ctx(e, "remove cgroup");
+	}
+	return 0;
+}
+
+/* Failures are logged and the others still run: the container is gone, nothing can be undone. */
+static void poststop(const struct runtime_env *env, const struct state *s)
+{
+	ARENA a = { 0 };
+	struct err own = { 0 };
+	struct bundle b;
+	OWN_JSON state = NULL;
+
+	if (!json_array_size(json_object_get(s->hooks, bundle_hook_name(BUNDLE_HOOK_POSTSTOP))))
+		return;
+	/* the record holds the hooks alone; a minimal config around them goes through the one parser */
+	OWN_JSON config = json_pack("{s:s, s:{s:s}, s:O}", "ociVersion", BUNDLE_VERSION_MAX, "root", "path", "/",
+				    "hooks", (json_t *)s->hooks);
+	if (!config || bundle_parse(config, &a, &b, &own) < 0 ||
+	    state_oci_json(s, "stopped", 0, &state, &own) < 0) {
+		warn(env, &own, "poststop hooks");
+		return;
+	}
+	OWN_STR text = json_dumps(state, JSON_COMPACT);
+	const struct bundle_hooks *all = &b.hooks[BUNDLE_HOOK_POSTSTOP];
+	for (size_t i = 0; text && i < all->n; i++) {
+		struct bundle_hooks one = { all->v + i, 1 };
+		struct hooks_run run = { .point = BUNDLE_HOOK_POSTSTOP, .hooks = &one, .state = text };
+		if (hooks_run(&run, &own) < 0)
+			warn(env, &own, "poststop hook");
+	}
+}
+
+static int delete_locked(const struct runtime_env *env, struct state *s, unsigned flags, struct err *e)
+{
+	enum runtime_status status;
+	int r = state_status(s, &status, e);
+	if (r < 0)
+		return r;
+	/* engines delete created containers too, so runc and crun allow it */
+	if (status != RUNTIME_STOPPED && status != RUNTIME_CREATED && !(flags & RUNTIME_DELETE_FORCE)) {
+		(void)err_new(e, E_STATE, EBUSY, "cannot delete container %s that is not stopped: %s", s->id,
+			      runtime_status_name(status));
+		err_hint(e, "kill it first, or delete --force");
+		return -EBUSY;
+	}
+	if (status != RUNTIME_STOPPED && (r = init_end(env, s, e)) < 0)
+		return r;
+	if ((r = cgroup_end(env, s, e)) < 0 || (r = state_remove(s, e)) < 0)
+		return r;
+	poststop(env, s);
+	return 0;
+}
+
+int runtime_delete(const struct runtime_env *env, const char *id, unsigned flags, struct err *e)
+{
+	OWN_STATE s = STATE_EMPTY;
+	struct err own = { 0 };
+	int r = state_open(env, id, STATE_LOCKED, &s, &own);
+	if (r == 0)
+		return delete_locked(env, &s, flags, e);
+	if (flags & RUNTIME_DELETE_FORCE && own.kind == E_NOT_FOUND)
+		return state_sweep(env, id, e) < 0 ? err_ctx(e, "delete %s", id) : 0;
+	if (e)
+		*e = own;
+	return r;
+}

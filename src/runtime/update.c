@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * runtime_update: new limits for a running container; members not given stay as they are.
+ */
+#include "runtime/state.h"
+
+int runtime_update(const struct runtime_env *env, const char *id, const json_t *resources, struct err *e)
+{
+	OWN_STATE s = STATE_EMPTY;
+	struct cgroup *cg = NULL;
+	enum runtime_status status;
+	int r = state_open(env, id, STATE_LOCKED, &s, e);
+	if (r < 0 || (r = state_status(&s, &status, e)) < 0)
+		return r;
+	if (status == RUNTIME_STOPPED)
+		return err_new(e, E_STATE, ESRCH, "container not running");
+	r = state_cgroup(&s, &cg, e);
+	if (r == 0)
+		r = cgroup_set(cg, resources, e);
+	cgroup_free(cg);
+	return r < 0 ? err_ctx(e, "update %s", id) : 0;
+}
