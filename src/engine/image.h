@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Flows on images that need no registry and no archive: list, inspect, history, tag, remove,
+ * prune. Replies have the shapes of docker's REST API.
+ */
+#ifndef ONGGI_ENGINE_IMAGE_H
+#define ONGGI_ENGINE_IMAGE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "engine/engine.h"
+
+struct engine_image_list {
+	bool all;
+	const char *name;      /* repository or repository:tag pattern; NULL: any */
+	const json_t *filters; /* before, dangling, label, reference, since, until; NULL: none */
+};
+/** engine_image_list - array of ImageSummary {Id, ParentId, RepoTags, RepoDigests, Created, Size,
+ * SharedSize, Containers, Labels} and "CreatedNs", newest first. Caller owns. */
+int engine_image_list(struct engine *eng, const struct engine_image_list *req, json_t **ret,
+		      struct err *e);
+/** engine_image_inspect - docker's image object. E_NOT_FOUND "No such image: X". */
+int engine_image_inspect(struct engine *eng, const char *ref, json_t **ret, struct err *e);
+/** engine_image_history - array of {Id, Created, CreatedBy, Tags, Size, Comment}, newest first. */
+int engine_image_history(struct engine *eng, const char *ref, json_t **ret, struct err *e);
+/** engine_image_tag - @target gets the image of @source. E_INVALID for a bad reference. */
+int engine_image_tag(struct engine *eng, const char *source, const char *target, struct err *e);
+
+enum engine_image_remove_flags { ENGINE_IMAGE_FORCE = 1, ENGINE_IMAGE_NO_PRUNE = 2 };
+/** engine_image_remove - untag or delete, docker's rules and conflicts. @ret: array of
+ * {"Untagged": ref} and {"Deleted": digest}. */
+int engine_image_remove(struct engine *eng, const char *ref, unsigned flags, json_t **ret,
+			struct err *e);
+/** engine_image_prune - dangling images, or all unused ones; filters until, label.
+ * @ret: {"ImagesDeleted": [...], "SpaceReclaimed": bytes}. */
+int engine_image_prune(struct engine *eng, bool all, const json_t *filters, json_t **ret,
+		       struct err *e);
+
+#endif
