@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "format/source.h"
 #include "store/lease.h"
@@ -26,14 +27,15 @@ struct layer_stats {
 	uint64_t size_bytes;  /* content of regular files, each hard link set once */
 	uint64_t entries;
 	uint64_t whiteouts;
-	bool own_root;        /* the archive sets the root directory's attributes */
+	bool root_opaque;     /* hides everything below, see store/snapshot.h */
 	unsigned skipped_xattrs, skipped_devices; /* not supported here: worth one warning */
 };
 
 /** layer_apply - unpack @tar (uncompressed) into the empty directory @xdir. Reads @tar to its
- * end. On failure the directory holds a part; the caller removes it. */
+ * end. @limits may be NULL. @loose receives what can be settled only above its parents (list of
+ * store/snapshot.h). On failure the directory holds a part; the caller removes it. */
 int layer_apply(struct source *tar, int xdir, const struct layer_limits *limits,
-		struct layer_stats *ret, struct err *e);
+		struct buf *loose, struct layer_stats *ret, struct err *e);
 
 struct layer_store_req {
 	const struct store *store;

@@ -23,7 +23,9 @@ enum storage_can {
 
 struct storage_layer {
 	uint64_t size_bytes; /* of the files in it */
-	bool own_root;       /* its archive set the attributes of the root directory */
+	bool root_opaque;    /* hides everything below */
+	const char *loose;   /* what can be settled only above its parents, see store/snapshot.h */
+	size_t loose_bytes;
 };
 
 struct storage_ops {
@@ -52,6 +54,9 @@ struct storage_ops {
 extern const struct storage_ops storage_overlay;
 /** storage_by_name - driver from the table; E_UNSUPPORTED lists the known ones. */
 int storage_by_name(const char *name, const struct storage_ops **ret, struct err *e);
+/** storage_in_userns - whether this process cannot use trusted.* attributes, so that whiteouts and
+ * opaque directories take the user.* form and overlay the option userxattr. */
+bool storage_in_userns(void);
 /** storage_layer_size - unpacked size of a committed layer in bytes, -ENOENT otherwise. */
 int64_t storage_layer_size(const struct store *s, const char *chain_id);
 /** storage_layer_exists - whether the chain ID is committed. */

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of storage drivers and what is common to them.
+ */
+#include "driver/storage/storage.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "store/snapshot.h"
+
+static const struct storage_ops *const storage_table[] = { &storage_overlay };
+
+int storage_by_name(const char *name, const struct storage_ops **ret, struct err *e)
+{
+	char known[128] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(storage_table); i++) {
+		const char *have = storage_table[i]->name;
+		/* docker's name of the same thing */
+		if (!strcmp(name, have) || (!strcmp(name, "overlay2") && !strcmp(have, "overlay"))) {
+			*ret = storage_table[i];
+			return 0;
+		}
+		n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", have);
+	}
+	err_new(e, E_UNSUPPORTED, EINVAL, "unknown storage driver %s", name);
+	err_hint(e, "known drivers: %s", known);
+	return -e->eno;
+}
+
+bool storage_in_userns(void)
+{
+	const uint32_t init_userns_ino = 0xeffffffd; /* PROC_USER_INIT_INO of the kernel */
+	struct stat st;
+
+	if (geteuid() != 0)
+		return true;
+	return !stat("/proc/self/ns/user", &st) && st.st_ino != init_userns_ino;
+}
+
+bool storage_layer_exists(const struct store *s, const char *chain_id)
+{
+	return snapshot_exists(s, chain_id);
+}
+
+int64_t storage_layer_size(const struct store *s, const char *chain_id)
+{
+	return snapshot_size(s, chain_id);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Snapshots by chain ID: see snapshot.h. Their gaps are closed in snapshot_settle.c.
+ */
+#include "store/snapshot.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/own.h"
+#include "base/text.h"
+#include "format/js.h"
+#include "spec/digest.h"
+
+enum { META_MAX = 64 << 10 };
+
+int snapshot_path(const char *chain_id, char out[SNAPSHOT_PATH_MAX], struct err *e)
+{
+	if (!text_starts(chain_id, "sha256:") || !text_is_hex(chain_id + 7, 64))
+		return err_new(e, E_INVALID, EINVAL, "invalid chain ID");
+	(void)snprintf(out, SNAPSHOT_PATH_MAX, "snapshots/%s", chain_id + 7);
+	return 0;
+}
+
+int snapshot_boot_id(char out[SNAPSHOT_BOOT_MAX], struct err *e)
+{
+	OWN_STR text = NULL;
+	size_t n;
+
+	if (io_read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 256, &text, &n, e) < 0)
+		return -e->eno;
+	text[strcspn(text, "\n")] = 0;
+	(void)snprintf(out, SNAPSHOT_BOOT_MAX, "%s", text);
+	return 0;
+}
+
+static int load_meta(const struct store *s, const char *path, json_t **ret)
+{
+	char name[SNAPSHOT_PATH_MAX + 16];
+	struct err ignored = { 0 };
+
+	(void)snprintf(name, sizeof name, "%s/meta.json", path);
+	return js_load(s->root_fd, name, META_MAX, ret, &ignored);
+}
+
+bool snapshot_exists(const struct store *s, const char *chain_id)
+{
+	char path[SNAPSHOT_PATH_MAX], name[SNAPSHOT_PATH_MAX + 16], boot[SNAPSHOT_BOOT_MAX];
+	struct err ignored = { 0 };
+	OWN_JSON meta = NULL;
+
+	if (snapshot_path(chain_id, path, &ignored) < 0)
+		return false;
+	(void)snprintf(name, sizeof name, "%s/synced", path);
+	if (!faccessat(s->root_fd, name, F_OK, 0))
+		return true;
+	/* its files may not have reached the disk: good only as long as this machine runs */
+	return load_meta(s, path, &meta) >= 0 && snapshot_boot_id(boot, &ignored) >= 0 &&
+	       !strcmp(js_str(meta, "boot", ""), boot);
+}
+
+int64_t snapshot_size(const struct store *s, const char *chain_id)
+{
+	char path[SNAPSHOT_PATH_MAX];
+	struct err ignored = { 0 };
+	OWN_JSON meta = NULL;
+
+	if (snapshot_path(chain_id, path, &ignored) < 0 || load_meta(s, path, &meta) < 0)
+		return -ENOENT;
+	return js_int(meta, "size", 0);
+}
+
+int snapshot_hide(const struct store *s, const char *chain_id, struct err *e)
+{
+	char path[SNAPSHOT_PATH_MAX], dead[64];
+	uint64_t tag;
+
+	if (snapshot_path(chain_id, path, e) < 0)
+		return -e->eno;
+	if (getrandom(&tag, sizeof tag, 0) != sizeof tag)
+		return err_sys(e, errno, "random name");
+	(void)snprintf(dead, sizeof dead, "tmp/dead-%016llx", (unsigned long long)tag);
+	if (io_mkdir_p(s->root_fd, "tmp", 0700, e) < 0)
+		return -e->eno;
+	if (renameat(s->root_fd, path, s->root_fd, dead) < 0 && errno != ENOENT)
+		return err_sys(e, errno, "remove snapshot %s", chain_id);
+	return 0;
+}
+
+int snapshot_bury(const struct store *s, struct err *e)
+{
+	int fd = openat(s->root_fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	OWN_DIR d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *en;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(e, errno, "open tmp");
+	if (!d) {
+		close(fd);
+		return err_sys(e, errno, "read tmp");
+	}
+	while ((en = readdir(d)))
+		if (text_starts(en->d_name, "dead-") && io_remove_tree(fd, en->d_name, e) < 0)
+			return err_ctx(e, "remove snapshot");
+	return 0;
+}
+
+int snapshot_mark_synced(const struct store *s, const char *chain_id, struct err *e)
+{
+	char path[SNAPSHOT_PATH_MAX], name[SNAPSHOT_PATH_MAX + 16];
+
+	if (snapshot_path(chain_id, path, e) < 0)
+		return -e->eno;
+	(void)snprintf(name, sizeof name, "%s/synced", path);
+	OWN_FD fd = openat(s->root_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? err_sys(e, errno, "mark snapshot %s", chain_id) : 0;
+}

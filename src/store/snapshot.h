@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Snapshots: unpacked layers in snapshots/HEX/, named by chain ID. What lies in one is the storage
+ * driver's business; common to all is:
+ *
+ *   meta.json     {"driver","size","boot","root_opaque"}
+ *   loose         (only until settled) what the archive left to its parents, NUL-terminated pairs
+ *                   "D" PATH           directory without an entry: takes the parents' attributes
+ *                   "L" TARGET "\0" NAME  hard link to a file of a parent layer
+ *   synced        its content has reached the disk
+ *
+ * Layers are unpacked in any order, so an archive's gaps are closed when the whole chain is there
+ * (settled), and the disk is told once per image (synced). A snapshot that was never synced is
+ * trusted only until the next boot: after a power loss its files may be empty.
+ */
+#ifndef ONGGI_STORE_SNAPSHOT_H
+#define ONGGI_STORE_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "store/store.h"
+
+enum { SNAPSHOT_PATH_MAX = 96, SNAPSHOT_BOOT_MAX = 40 };
+
+/** snapshot_path - "snapshots/HEX" of a chain ID; E_INVALID for a malformed one. */
+int snapshot_path(const char *chain_id, char out[SNAPSHOT_PATH_MAX], struct err *e);
+/** snapshot_exists - whether it is committed and can be trusted. */
+bool snapshot_exists(const struct store *s, const char *chain_id);
+/** snapshot_size - unpacked bytes, -ENOENT when there is none. */
+int64_t snapshot_size(const struct store *s, const char *chain_id);
+/** snapshot_boot_id - of this boot, for meta.json. */
+int snapshot_boot_id(char out[SNAPSHOT_BOOT_MAX], struct err *e);
+/** snapshot_hide - take it out of sight: moved to tmp/dead-RANDOM, to be removed by
+ * snapshot_bury() without any lock. A missing one is success. */
+int snapshot_hide(const struct store *s, const char *chain_id, struct err *e);
+/** snapshot_bury - remove everything that was hidden. */
+int snapshot_bury(const struct store *s, struct err *e);
+/** snapshot_settle - close the gaps of the topmost layer of @chain (lowest first) from the layers
+ * below it. Idempotent; nothing to do for most layers. */
+int snapshot_settle(const struct store *s, const char *const *chain, size_t n, struct err *e);
+/** snapshot_mark_synced - after a syncfs. */
+int snapshot_mark_synced(const struct store *s, const char *chain_id, struct err *e);
+
+#endif
