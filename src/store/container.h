@@ -41,7 +41,8 @@ struct container {
 
 /* What is known of the process: run.json, restart.json and exit.json together. */
 struct container_state {
-	enum container_status status; /* PAUSED is not seen here: the engine asks the runtime */
+	enum container_status status; /* a paused container is RUNNING here */
+	bool paused;
 	struct proc_id init;          /* pid 0: none */
 	struct proc_id monitor;
 	bool orphan;                  /* the process lives, its monitor does not */

@@ -3,6 +3,7 @@
  * State of a container, derived from three files (docs/architecture.md):
  *
  *   run.json      a process was started: living = running
+ *   paused        beside run.json: the engine has frozen it
  *   restart.json  a process waits for the restart policy's delay: living = restarting
  *   exit.json     how the last run ended, or why a start failed
  */
@@ -111,6 +112,8 @@ int container_state_load(const struct store *s, const char *id, struct container
 	st.init = id_of(st.run, "pid", "start_ticks");
 	st.monitor = id_of(st.run, "monitor_pid", "monitor_start_ticks");
 	derive(&st, restart);
+	/* made before the freeze, removed after the thaw */
+	st.paused = st.status == CONTAINER_RUNNING && !faccessat(run_fd, "paused", F_OK, 0);
 	*ret = st;
 	return 0;
 }

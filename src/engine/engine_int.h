@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the flows of the engine share among themselves.
+ */
+#ifndef ONGGI_ENGINE_ENGINE_INT_H
+#define ONGGI_ENGINE_ENGINE_INT_H
+
+#include "base/arena.h"
+#include "base/lock.h"
+#include "engine/engine.h"
+#include "store/container.h"
+
+/* A container found, loaded and perhaps locked. */
+struct handle {
+	struct container c;
+	struct container_state st;
+	int lock; /* -1: not locked */
+};
+#define HANDLE_NULL { .c = CONTAINER_NULL, .lock = -1 }
+#define OWN_HANDLE  CLEANUP(handle_done) struct handle
+
+enum handle_flags {
+	HANDLE_LOCK = 1,   /* under the exclusive lock: the state holds until handle_done */
+	HANDLE_NO_ADOPT = 2,
+};
+/** handle_open - resolve @ref, adopt what needs it, lock when asked, load record and state. */
+int handle_open(struct engine *eng, const char *ref, unsigned flags, struct handle *ret, struct err *e);
+/** handle_refresh - state again. */
+int handle_refresh(struct engine *eng, struct handle *h, struct err *e);
+void handle_done(struct handle *h);
+/** handle_name - name without the slash. Borrowed. */
+const char *handle_name(const struct handle *h);
+
+/** engine_plan - mount plan of a container from its record. */
+int engine_plan(struct engine *eng, const struct container *c, bool read_only, struct arena *a,
+		struct mount_plan *ret, struct err *e);
+/** engine_self - path of this program. */
+int engine_self(char out[4096], struct err *e);
+
+/** exit_write - record an end that no monitor recorded: @code -1 unknown, or a failed start
+ * (@started_ns kept from before). */
+struct exit_record {
+	struct proc_id id;
+	int code, signal;
+	bool oom_killed;
+	const char *started_at, *finished_at; /* NULL: zero time */
+	const char *error;
+};
+int exit_write(const struct container *c, const struct exit_record *x, struct err *e);
+
+/** exited_locked - the work after an exit, under the lock, idempotent. @ret_delay_ms: -1 no
+ * restart, else how long to wait before one; @stop: no restart whatever the policy says. */
+int exited_locked(struct engine *eng, struct handle *h, bool stop, int64_t *ret_delay_ms,
+		  struct err *e);
+/** start_locked - make the process of a container that is not running. @client_fd: the monitor's
+ * end of a foreground client's socket, -1: none (closed by the caller). */
+struct start_opt {
+	int client_fd;
+	uint32_t client_flags;
+	bool is_restart; /* by the policy: the manual-stop mark and the count stay */
+};
+int start_locked(struct engine *eng, struct handle *h, const struct start_opt *opt, struct err *e);
+/** remove_locked - everything of a container that does not run. @volumes: anonymous ones too.
+ * The lock file is gone afterwards. */
+int remove_locked(struct engine *eng, struct handle *h, bool volumes, struct err *e);
+/** adopt_locked - new monitor for a living process, exit work of a dead one that nobody handled,
+ * new waiter for a restart; state refreshed. With --rm the container may be gone afterwards:
+ * then h->c.dir_fd is -1. */
+int adopt_locked(struct engine *eng, struct handle *h, struct err *e);
+/** monitor_fill - what the monitor of @c is told at the start and at adoption, from the record and
+ * @run (run.json). Strings live in @a. */
+struct monitor_config;
+int monitor_fill(struct engine *eng, const struct container *c, const json_t *run, struct arena *a,
+		 struct monitor_config *ret, struct err *e);
+/** exit_await - wait until the run of @st has an exit record or nobody will write one any more.
+ * @timeout_ms -1: for ever. 1: ended, 0: time is up. */
+int exit_await(struct engine *eng, const struct container *c, const struct container_state *st,
+	       int64_t timeout_ms, struct err *e);
+
+/** own_set - member of the engine's own part of the record ("Onggi"). Steals @v. */
+int own_set(const struct container *c, const char *key, json_t *v);
+json_t *own_get(const struct container *c, const char *key);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A container's file system as a descriptor: see rootfs.h.
+ */
+#include "engine/rootfs.h"
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "engine/engine_int.h"
+#include "format/js.h"
+#include "sys/mountfd.h"
+
+static int step_mount(const struct mount_step *s, int *ret_fd, struct err *e)
+{
+	OWN_FD fs = -1;
+
+	if (!strcmp(s->fstype, "bind")) {
+		if (mountfd_clone(AT_FDCWD, s->source, MOUNTFD_REC, ret_fd, e) < 0)
+			return err_ctx(e, "bind %s", s->source);
+		return 0;
+	}
+	if (mountfd_fs_open(s->fstype, &fs, e) < 0)
+		return -e->eno;
+	if (mountfd_fs_string(fs, "source", s->source ? s->source : s->fstype, e) < 0)
+		return -e->eno;
+	for (size_t i = 0; i < s->n_lowers; i++)
+		if (mountfd_fs_string(fs, "lowerdir+", s->lowers[i], e) < 0)
+			return -e->eno;
+	if (s->upper && (mountfd_fs_string(fs, "upperdir", s->upper, e) < 0 ||
+			 mountfd_fs_string(fs, "workdir", s->work, e) < 0))
+		return -e->eno;
+	for (size_t i = 0; i < s->n_options; i++)
+		if (mountfd_fs_word(fs, s->options[i], e) < 0)
+			return -e->eno;
+	if (mountfd_fs_flags(fs, s->read_only ? MS_RDONLY : 0, e) < 0)
+		return -e->eno;
+	return mountfd_fs_mount(fs, s->fstype, s->read_only ? MOUNT_ATTR_RDONLY : 0, ret_fd, e);
+}
+
+int rootfs_mount(const struct mount_plan *plan, int *ret_fd, struct err *e)
+{
+	/* a plan whose later steps name targets of earlier ones needs a namespace: not made yet by
+	 * any driver */
+	if (plan->n_steps != 1)
+		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "mount plan of %zu steps", plan->n_steps);
+	if (step_mount(&plan->steps[0], ret_fd, e) < 0)
+		return err_ctx(e, "mount the container's file system");
+	return 0;
+}
+
+int rootfs_open_init(const struct proc_id *id, int *ret_fd, struct err *e)
+{
+	char path[40];
+
+	(void)snprintf(path, sizeof path, "/proc/%d/root", (int)id->pid);
+	OWN_FD fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, errno, "open root of process %d", (int)id->pid);
+	/* alive after the open: the descriptor is of this process and of no later one */
+	if (!proc_alive(id))
+		return err_new(e, E_STATE, ESRCH, "the container has just ended");
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+int rootfs_open(struct engine *eng, const struct container *c, const struct container_state *st,
+		bool write, int *ret_fd, struct err *e)
+{
+	ARENA a = { 0 };
+	struct mount_plan plan;
+
+	if (st->status == CONTAINER_RUNNING)
+		return rootfs_open_init(&st->init, ret_fd, e);
+	if (engine_plan(eng, c, !write, &a, &plan, e) < 0)
+		return -e->eno;
+	return rootfs_mount(&plan, ret_fd, e);
+}
+
+enum look { LOOK_FOUND, LOOK_NEXT, LOOK_NONE, LOOK_MOUNT };
+
+static bool is_whiteout(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
+}
+
+/* one layer: @path's parents must be plain directories, the file a plain file */
+static enum look layer_look(int layer, const char *path, int *ret_fd)
+{
+	OWN_FD dir = fcntl(layer, F_DUPFD_CLOEXEC, 3);
+	char part[256], value[2];
+	struct stat st;
+	bool opaque = false;
+
+	while (dir >= 0) {
+		size_t n = strcspn(path, "/");
+		if (n >= sizeof part)
+			return LOOK_MOUNT;
+		memcpy(part, path, n);
+		part[n] = 0;
+		bool last = !path[n];
+		OWN_FD fd = openat(dir, part, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			return errno == ENOENT ? (opaque ? LOOK_NONE : LOOK_NEXT) : LOOK_MOUNT;
+		if (fstat(fd, &st) < 0)
+			return LOOK_MOUNT;
+		if (is_whiteout(&st))
+			return LOOK_NONE;
+		if (last) {
+			if (!S_ISREG(st.st_mode))
+				return LOOK_MOUNT;
+			*ret_fd = openat(dir, part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+			return *ret_fd < 0 ? LOOK_MOUNT : LOOK_FOUND;
+		}
+		if (!S_ISDIR(st.st_mode))
+			return LOOK_MOUNT;
+		own_fd_done(&dir);
+		dir = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		opaque = opaque || (dir >= 0 && fgetxattr(dir, "trusted.overlay.opaque", value, 2) >= 1 &&
+				    *value == 'y');
+		path += n + 1;
+	}
+	return LOOK_MOUNT;
+}
+
+static enum look layers_look(const struct mount_step *s, const char *path, int *ret_fd)
+{
+	for (size_t i = 0; i < s->n_lowers + 1; i++) {
+		const char *dir = i ? s->lowers[i - 1] : s->upper;
+		if (!dir)
+			continue;
+		OWN_FD layer = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (layer < 0)
+			return LOOK_MOUNT;
+		enum look l = layer_look(layer, path, ret_fd);
+		if (l != LOOK_NEXT)
+			return l;
+	}
+	return LOOK_NONE;
+}
+
+int rootfs_read(const struct mount_plan *plan, const char *path, size_t max, char **ret, struct err *e)
+{
+	OWN_FD fd = -1, root = -1;
+	enum look l = LOOK_MOUNT;
+
+	*ret = NULL;
+	if (plan->n_steps == 1 && !strcmp(plan->steps[0].fstype, "overlay"))
+		l = layers_look(&plan->steps[0], path, &fd);
+	if (l == LOOK_NONE)
+		return 0;
+	if (l == LOOK_MOUNT) {
+		struct stat st;
+		if (rootfs_mount(plan, &root, e) < 0)
+			return -e->eno;
+		if (path_open_in(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, &fd, e) < 0)
+			return e->eno == ENOENT || e->eno == ENOTDIR || e->eno == ELOOP ? 0 : -e->eno;
+		if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+			return 0;
+	}
+	if (io_read_fd(fd, max, ret, NULL, e) < 0)
+		return err_ctx(e, "%s of the image", path);
+	return 0;
+}
