@@ -23,7 +23,6 @@
 /* Where and how; one per process, read only. */
 struct runtime_env {
 	const char *root;       /* directory of run-time state; made when missing */
-	const char *seccomp_cache; /* directory for compiled filters, NULL: ROOT/.cache */
 	bool systemd_cgroup;
 	int rootless;           /* -1 auto, 0 no, 1 yes */
 	void (*warn)(const char *msg, void *data); /* degraded but going on; may be NULL */

@@ -34,6 +34,14 @@ int cgroup_open(const json_t *record, struct cgroup **ret, struct err *e);
 /** cgroup_record - what must be stored to find the group again: {"driver", "paths": {ctrl: dir}}.
  * Caller owns the result. */
 json_t *cgroup_record(const struct cgroup *cg);
+/** cgroup_warn_to - where degraded operations of an opened group are reported. */
+void cgroup_warn_to(struct cgroup *cg, void (*warn)(const char *msg, void *data), void *data);
+/** cgroup_open_sub - the group that `exec --cgroup` names below @cg: "path", or "ctrl[,ctrl]:path"
+ * where only these controllers differ. It must exist. cgroup_enter puts a process there. */
+int cgroup_open_sub(const struct cgroup *cg, const char *spec, struct cgroup **ret, struct err *e);
+/** cgroup_path - directory on the host that stands for the group (memory's where controllers have
+ * their own), below the mount: "/docker/ID". Borrowed. */
+const char *cgroup_path(const struct cgroup *cg);
 /** cgroup_enter - move @pid into the group everywhere. Where the kernel can place a clone3 child
  * itself, cgroup_clone_fd gives the descriptor (borrowed) for CLONE_INTO_CGROUP, else -1. */
 int cgroup_enter(struct cgroup *cg, pid_t pid, struct err *e);
@@ -58,6 +66,17 @@ int cgroup_oom_count(const struct cgroup *cg, uint64_t *ret, struct err *e);
  * to carry out: array of { "source": dir on host, "target": path below the mount, "type":
  * "bind"|"symlink"|"cgroup2", ... }. Caller owns the result. */
 int cgroup_mounts(const struct cgroup *cg, bool own_namespace, json_t **ret, struct err *e);
+/** cgroup_delegate - give the group to the user @uid:@gid of a container with its own cgroup
+ * namespace and a writable cgroup mount. Does nothing where delegation is not safe. */
+int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct err *e);
+/** cgroup_events_fd - descriptor that gets POLLPRI when the population of the group changes,
+ * -1 where the host has none. Borrowed. */
+int cgroup_events_fd(const struct cgroup *cg);
 void cgroup_free(struct cgroup *cg);
+
+/** cgroup_host_info - what this host offers, for `info` and `features`: { "version": "1"|"2",
+ * "layout": "legacy"|"hybrid"|"unified", "driver": "cgroupfs"|"systemd", "controllers": [...],
+ * "rdma": bool }. Caller owns the result. */
+int cgroup_host_info(json_t **ret, struct err *e);
 
 #endif
