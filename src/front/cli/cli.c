@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One invocation of the command line: see cli.h.
+ */
+#include "front/cli/cli.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/text.h"
+#include "format/js.h"
+
+static bool name_is(const char *names, const char *one, const char *two)
+{
+	size_t n1 = strlen(one), n2 = two ? strlen(two) : 0;
+	size_t want = n1 + (two ? n2 + 1 : 0);
+
+	for (const char *p = names; p && *p;) {
+		size_t n = strcspn(p, ",");
+		if (n == want && !memcmp(p, one, n1) && (!two || (p[n1] == ' ' && !memcmp(p + n1 + 1, two, n2))))
+			return true;
+		p += n + (p[n] == ',');
+	}
+	return false;
+}
+
+const struct command *command_find(int argc, char **argv, int *ret_words)
+{
+	for (int words = argc > 1 ? 2 : 1; words > 0; words--)
+		for (size_t i = 0; i < command_count; i++) {
+			const struct command *c = &command_table[i];
+			const char *two = words == 2 ? argv[1] : NULL;
+			if (name_is(c->name, argv[0], two) || name_is(c->aliases, argv[0], two)) {
+				*ret_words = words;
+				return c;
+			}
+		}
+	return NULL;
+}
+
+const char *command_nearest(const char *word)
+{
+	const char *best = NULL;
+	unsigned best_d = 3;
+
+	for (size_t i = 0; i < command_count; i++) {
+		const struct command *c = &command_table[i];
+		if (strchr(c->name, ' ') || (c->flags & CMD_HIDDEN))
+			continue;
+		unsigned d = text_distance(word, c->name);
+		if (d < best_d && d < strlen(c->name)) {
+			best_d = d;
+			best = c->name;
+		}
+	}
+	return best;
+}
+
+void cli_error(const struct cli *c, const struct err *e)
+{
+	OWN_BUF out = { 0 };
+
+	if (c->json_errors) {
+		buf_printf(&out, "{\"kind\":\"%s\",\"errno\":%d,\"message\":", err_map_of(e->kind)->name, e->eno);
+		buf_json_string(&out, e->chain, strlen(e->chain));
+		buf_puts(&out, ",\"hint\":");
+		buf_json_string(&out, e->hint, strlen(e->hint));
+		buf_puts(&out, "}\n");
+	} else {
+		bool usage = e->kind == E_USAGE;
+		buf_printf(&out, "%s%s\n", usage ? "" : "onggi: ", e->chain);
+		if (c->debug)
+			buf_printf(&out, "kind: %s (errno %d)\n", err_map_of(e->kind)->name, e->eno);
+		if (e->hint[0])
+			buf_printf(&out, "hint: %s\n", e->hint);
+	}
+	fflush(stdout);
+	fputs(buf_str(&out) ? buf_str(&out) : "onggi: out of memory\n", stderr);
+}
+
+int cli_each(struct cli *c, int (*one)(struct cli *c, const char *arg, struct err *e), bool echo)
+{
+	int rc = 0;
+
+	for (int i = 0; i < c->argc; i++) {
+		struct err e = { 0 };
+		if (one(c, c->argv[i], &e) < 0) {
+			cli_error(c, &e);
+			rc = 1;
+		} else if (echo) {
+			puts(c->argv[i]);
+			fflush(stdout);
+		}
+	}
+	return rc;
+}
+
+int cli_filters(const struct cli *c, const char *at_name, json_t **ret, struct err *e)
+{
+	json_t *given = json_object_get(c->req, at_name), *f;
+	OWN_JSON out = NULL;
+	size_t i;
+
+	*ret = NULL;
+	if (!given)
+		return 0;
+	out = json_object();
+	json_array_foreach(given, i, f) {
+		const char *s = json_string_value(f), *eq = strchr(s, '=');
+		char key[64];
+		size_t n = eq ? (size_t)(eq - s) : 0;
+		if (!eq || !n || n >= sizeof key)
+			return err_new(e, E_USAGE, EINVAL, "invalid argument \"%s\" for \"--filter\" flag: bad format of filter (expected name=value)", s);
+		for (size_t k = 0; k < n; k++)
+			key[k] = (char)((s[k] >= 'A' && s[k] <= 'Z') ? s[k] + 32 : s[k]);
+		key[n] = 0;
+		if (opt_append(out, key, json_string(eq + 1), e) < 0)
+			return -e->eno;
+	}
+	*ret = json_incref(out);
+	return 0;
+}
+
+/* ---- global flags, dispatch ---- */
+
+static const struct opt global_rows[] = {
+	{ "config", 0, OPT_STRING, OPT_HIDDEN, "@config", NULL, "Directory of client configuration", NULL, NULL },
+	{ "debug", 'D', OPT_BOOL, 0, "@debug", NULL, "Show kinds of errors", NULL, NULL },
+	{ "host", 'H', OPT_REFUSED, 0, "", NULL, "there is no daemon to connect to", NULL, NULL },
+	{ "json-errors", 0, OPT_BOOL, 0, "@json-errors", NULL, "Print errors as JSON", NULL, NULL },
+	{ "log-level", 'l', OPT_STRING, OPT_HIDDEN, "@log-level", NULL, "", NULL, NULL },
+	{ "root", 0, OPT_STRING, 0, "@root", NULL, "Durable state", NULL, NULL },
+	{ "run-dir", 0, OPT_STRING, 0, "@run-dir", NULL, "Run-time state", NULL, NULL },
+	{ "trace", 0, OPT_BOOL, 0, "@trace", NULL, "Show timings of steps", NULL, NULL },
+	{ "version", 'v', OPT_BOOL, 0, "@version", NULL, "Print the version", NULL, NULL },
+};
+
+static void warn_user(const char *msg, void *data)
+{
+	(void)data;
+	fprintf(stderr, "WARNING: %s\n", msg);
+}
+
+static void trace_step(void *data, const struct way *w, size_t index, uint64_t ns, int result)
+{
+	(void)data;
+	fprintf(stderr, "trace: %s %zu/%zu %-12s %8.3f ms%s\n", w->name, index + 1, w->n,
+		w->steps[index].name, (double)ns / 1e6, result < 0 ? "  failed" : "");
+}
+
+static int check_args(const struct command *cmd, int argc, struct err *e)
+{
+	if (argc >= cmd->min_args && (cmd->max_args < 0 || argc <= cmd->max_args))
+		return 0;
+	const char *how = cmd->min_args == cmd->max_args ? "exactly" :
+			  argc < cmd->min_args ? "at least" : "at most";
+	int want = argc < cmd->min_args ? cmd->min_args : cmd->max_args;
+	if (!want)
+		(void)err_new(e, E_USAGE, EINVAL, "\"onggi %s\" accepts no arguments.", cmd->name);
+	else
+		(void)err_new(e, E_USAGE, EINVAL, "\"onggi %s\" requires %s %d argument%s.", cmd->name, how, want,
+			      want > 1 ? "s" : "");
+	return -EINVAL;
+}
+
+static const struct way_observer tracer = { trace_step, NULL };
+
+static int run_command(struct cli *c, const struct opt_result *global, struct err *e)
+{
+	c->trace = opt_bool(global->request, "@trace");
+	struct engine_options o = { .root = c->root, .run = c->run, .warn = warn_user,
+				    .observer = c->trace ? &tracer : NULL };
+	bool open = !(c->cmd->flags & CMD_NO_ENGINE);
+
+	if (open && engine_open(&o, &c->eng, e) < 0)
+		return -e->eno;
+	int r = c->cmd->run(c, e);
+	if (open)
+		engine_close(&c->eng);
+	return r;
+}
+
+static int unknown_command(struct cli *c, const char *word)
+{
+	struct err e = { 0 };
+	const char *near = command_nearest(word);
+	(void)err_new(&e, E_USAGE, EINVAL, "onggi: '%s' is not an onggi command.", word);
+	if (near)
+		err_hint(&e, "did you mean 'onggi %s'?", near);
+	cli_error(c, &e);
+	usage_hint(NULL);
+	return 1;
+}
+
+/* the exit code of a failed command: usage 125; run and exec by kind; the rest 1 */
+static int exit_of(const struct command *cmd, const struct err *e)
+{
+	if (e->kind == E_USAGE || (cmd->flags & CMD_EXIT_125))
+		return err_map_of(e->kind)->exit;
+	return 1;
+}
+
+static int dispatch(struct cli *c, const struct opt_result *global)
+{
+	struct err e = { 0 };
+	struct opt_result res = { 0 };
+	int words = 0;
+
+	c->cmd = command_find(global->argc, global->argv, &words);
+	if (!c->cmd) {
+		if (command_group_exists(global->argv[0])) {
+			if (global->argc > 1 && global->argv[1][0] != '-' )
+				return unknown_command(c, global->argv[1]);
+			help_group(global->argv[0]);
+			return 0;
+		}
+		return unknown_command(c, global->argv[0]);
+	}
+	int argc = global->argc - words;
+	char **argv = global->argv + words;
+	unsigned how = c->cmd->flags & CMD_STOP_AT_ARG ? OPT_STOP_AT_ARG : 0;
+	int r = opt_parse(c->cmd->sets, ARRAY_LEN(c->cmd->sets), argc, argv, how, &c->arena, &res, &e);
+	if (r >= 0 && res.help) {
+		help_command(c->cmd);
+		json_decref(res.request);
+		return 0;
+	}
+	if (r >= 0)
+		r = check_args(c->cmd, res.argc, &e);
+	/* a program of its own takes the checked words as they were typed */
+	bool raw = c->cmd->flags & CMD_RAW_ARGS;
+	c->req = res.request;
+	c->argv = raw ? argv : res.argv;
+	c->argc = raw ? argc : res.argc;
+	if (r >= 0)
+		r = run_command(c, global, &e);
+	json_decref(res.request);
+	if (r >= 0)
+		return r;
+	cli_error(c, &e);
+	if (e.kind == E_USAGE && !c->json_errors)
+		usage_hint(c->cmd);
+	return exit_of(c->cmd, &e);
+}
+
+int cli_main(int argc, char **argv)
+{
+	struct opt_set set = { global_rows, ARRAY_LEN(global_rows) };
+	struct opt_result global = { 0 };
+	struct cli c = { 0 };
+	struct err e = { 0 };
+	int rc;
+
+	(void)setvbuf(stdout, NULL, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, 1 << 16); /* cannot fail here */
+	if (opt_parse(&set, 1, argc - 1, argv + 1, OPT_STOP_AT_ARG, &c.arena, &global, &e) < 0) {
+		cli_error(&c, &e);
+		usage_hint(NULL);
+		return 125;
+	}
+	c.debug = opt_bool(global.request, "@debug");
+	c.json_errors = opt_bool(global.request, "@json-errors");
+	c.root = opt_str(global.request, "@root", NULL);
+	c.run = opt_str(global.request, "@run-dir", NULL);
+	if (opt_bool(global.request, "@version")) {
+		puts("onggi version " ONGGI_VERSION);
+		rc = 0;
+	} else if (global.help || !global.argc) {
+		help_all();
+		rc = 0;
+	} else if (!strcmp(global.argv[0], "help")) {
+		int words;
+		const struct command *cmd = global.argc > 1 ? command_find(global.argc - 1, global.argv + 1, &words) : NULL;
+		rc = 0;
+		if (cmd)
+			help_command(cmd);
+		else if (global.argc > 1 && command_group_exists(global.argv[1]))
+			help_group(global.argv[1]);
+		else if (global.argc > 1)
+			rc = unknown_command(&c, global.argv[1]);
+		else
+			help_all();
+	} else
+		rc = dispatch(&c, &global);
+	json_decref(global.request);
+	if (fflush(stdout) == EOF && errno != EPIPE && !rc)
+		rc = 1;
+	arena_done(&c.arena);
+	return rc;
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * images, rmi, tag, history, image prune.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/image.h"
+#include "format/js.h"
+#include "front/cli/commands.h"
+#include "front/cli/list.h"
+
+static const struct list_field fields[] = {
+	{ "ID", "IMAGE ID" },           { "Repository", "REPOSITORY" }, { "Tag", "TAG" },
+	{ "Digest", "DIGEST" },         { "CreatedSince", "CREATED" },  { "CreatedAt", "CREATED AT" },
+	{ "Size", "SIZE" },             { "VirtualSize", "SIZE" },      { "SharedSize", "SHARED SIZE" },
+	{ "UniqueSize", "UNIQUE SIZE" }, { "Containers", "CONTAINERS" },
+};
+static const struct list_spec spec = {
+	fields, ARRAY_LEN(fields),
+	"{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}", "ID"
+};
+static const struct list_spec spec_digests = {
+	fields, ARRAY_LEN(fields),
+	"{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}", "ID"
+};
+
+static void set(json_t *row, const char *key, struct buf *b)
+{
+	(void)json_object_set_new(row, key, json_string_nocheck(b->p ? b->p : ""));
+	buf_done(b);
+}
+
+/* the digest of @repo out of RepoDigests */
+static const char *digest_of(const json_t *img, const char *repo, size_t n)
+{
+	json_t *d;
+	size_t i;
+	json_array_foreach(json_object_get(img, "RepoDigests"), i, d) {
+		const char *s = json_string_value(d), *at = s ? strchr(s, '@') : NULL;
+		if (at && (size_t)(at - s) == n && !memcmp(s, repo, n))
+			return at + 1;
+	}
+	return "<none>";
+}
+
+static json_t *row_of(const json_t *img, const char *tag, bool trunc)
+{
+	json_t *row = json_object();
+	struct buf b = { 0 };
+	char when[CLOCK_TEXT_MAX];
+	const char *id = js_str(img, "Id", "");
+	/* the colon of the tag is the one after the last slash */
+	const char *slash = tag ? strrchr(tag, '/') : NULL;
+	const char *colon = tag ? strchr(slash ? slash : tag, ':') : NULL;
+	int64_t created = js_int(img, "CreatedNs", js_int(img, "Created", 0) * 1000000000);
+
+	if (trunc)
+		buf_printf(&b, "%.12s", !strncmp(id, "sha256:", 7) ? id + 7 : id);
+	else
+		buf_puts(&b, id);
+	set(row, "ID", &b);
+	if (colon)
+		buf_add(&b, tag, (size_t)(colon - tag));
+	else {
+		/* untagged, yet known by digest */
+		const char *d = json_string_value(json_array_get(json_object_get(img, "RepoDigests"), 0));
+		const char *at = d ? strchr(d, '@') : NULL;
+		if (at)
+			buf_add(&b, d, (size_t)(at - d));
+		else
+			buf_puts(&b, "<none>");
+	}
+	const char *digest = digest_of(img, b.p, b.n);
+	set(row, "Repository", &b);
+	(void)json_object_set_new(row, "Tag", json_string(colon ? colon + 1 : "<none>"));
+	(void)json_object_set_new(row, "Digest", json_string(digest));
+	human_ago(created, &b);
+	set(row, "CreatedSince", &b);
+	if (created != INT64_MIN) {
+		clock_format(created, when);
+		buf_printf(&b, "%.10s %.8s +0000 UTC", when, when + 11);
+	}
+	set(row, "CreatedAt", &b);
+	human_size((double)js_int(img, "Size", 0), &b);
+	set(row, "Size", &b);
+	human_size((double)js_int(img, "Size", 0), &b);
+	set(row, "VirtualSize", &b);
+	(void)json_object_set_new(row, "SharedSize", json_string("N/A"));
+	(void)json_object_set_new(row, "UniqueSize", json_string("N/A"));
+	int64_t users = js_int(img, "Containers", -1);
+	if (users < 0)
+		buf_puts(&b, "N/A");
+	else
+		buf_printf(&b, "%lld", (long long)users);
+	set(row, "Containers", &b);
+	return row;
+}
+
+int cmd_images(struct cli *c, struct err *e)
+{
+	OWN_JSON filters = NULL;
+	OWN_JSON list = NULL;
+	OWN_JSON rows = json_array();
+	struct list_opt opt = { opt_str(c->req, "@format", NULL), opt_bool(c->req, "@quiet"),
+				opt_bool(c->req, "@json") };
+	bool trunc = !opt_bool(c->req, "@no-trunc");
+	json_t *img, *tag;
+	size_t i, k;
+
+	if (cli_filters(c, "@filter", &filters, e) < 0)
+		return -e->eno;
+	struct engine_image_list q = { .all = opt_bool(c->req, "@all"),
+				       .name = c->argc ? c->argv[0] : NULL, .filters = filters };
+	if (engine_image_list(&c->eng, &q, &list, e) < 0)
+		return -e->eno;
+	json_array_foreach(list, i, img) {
+		json_t *tags = json_object_get(img, "RepoTags");
+		/* -q shows an image once per tag too, as docker does */
+		json_array_foreach(tags, k, tag)
+			(void)json_array_append_new(rows, row_of(img, json_string_value(tag), trunc));
+		if (!json_array_size(tags))
+			(void)json_array_append_new(rows, row_of(img, NULL, trunc));
+	}
+	return list_print(opt_bool(c->req, "@digests") ? &spec_digests : &spec, rows, &opt, e);
+}
+
+static int rmi_one(struct cli *c, const char *ref, struct err *e)
+{
+	OWN_JSON done = NULL;
+	json_t *d;
+	size_t i;
+	unsigned flags = (opt_bool(c->req, "@force") ? ENGINE_IMAGE_FORCE : 0) |
+			 (opt_bool(c->req, "@no-prune") ? ENGINE_IMAGE_NO_PRUNE : 0);
+
+	if (engine_image_remove(&c->eng, ref, flags, &done, e) < 0)
+		return -e->eno;
+	json_array_foreach(done, i, d) {
+		const char *u = js_str(d, "Untagged", NULL);
+		printf("%s: %s\n", u ? "Untagged" : "Deleted", u ? u : js_str(d, "Deleted", ""));
+	}
+	return 0;
+}
+
+int cmd_rmi(struct cli *c, struct err *e)
+{
+	int rc = 0;
+	(void)e;
+	for (int i = 0; i < c->argc; i++) {
+		struct err one = { 0 };
+		if (rmi_one(c, c->argv[i], &one) >= 0)
+			continue;
+		cli_error(c, &one);
+		if (one.kind != E_NOT_FOUND || !opt_bool(c->req, "@force"))
+			rc = 1;
+	}
+	return rc;
+}
+
+int cmd_tag(struct cli *c, struct err *e)
+{
+	return engine_image_tag(&c->eng, c->argv[0], c->argv[1], e);
+}
+
+static const struct list_field history_fields[] = {
+	{ "ID", "IMAGE" }, { "CreatedSince", "CREATED" }, { "CreatedAt", "CREATED AT" },
+	{ "CreatedBy", "CREATED BY" }, { "Size", "SIZE" }, { "Comment", "COMMENT" },
+};
+static const struct list_spec history_spec = {
+	history_fields, ARRAY_LEN(history_fields),
+	"{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}", "ID"
+};
+
+/* one line: tabs and line breaks of a command become blanks */
+static void one_line(const char *s, bool trunc, struct buf *out)
+{
+	OWN_BUF flat = { 0 };
+	for (; *s; s++)
+		buf_putc(&flat, (unsigned char)*s < ' ' ? ' ' : *s);
+	if (trunc)
+		human_ellipsis(flat.p ? flat.p : "", 45, out);
+	else
+		buf_puts(out, flat.p ? flat.p : "");
+}
+
+int cmd_history(struct cli *c, struct err *e)
+{
+	OWN_JSON list = NULL;
+	OWN_JSON rows = json_array();
+	struct list_opt opt = { opt_str(c->req, "@format", NULL), opt_bool(c->req, "@quiet"),
+				opt_bool(c->req, "@json") };
+	bool trunc = !opt_bool(c->req, "@no-trunc");
+	bool human = !json_is_false(json_object_get(c->req, "@human"));
+	json_t *h;
+	size_t i;
+
+	if (engine_image_history(&c->eng, c->argv[0], &list, e) < 0)
+		return -e->eno;
+	json_array_foreach(list, i, h) {
+		json_t *row = json_object();
+		struct buf b = { 0 };
+		char when[CLOCK_TEXT_MAX];
+		const char *id = js_str(h, "Id", "<missing>");
+		int64_t created = js_int(h, "Created", 0) * 1000000000;
+		if (trunc && !strncmp(id, "sha256:", 7))
+			buf_printf(&b, "%.12s", id + 7);
+		else
+			buf_puts(&b, id);
+		set(row, "ID", &b);
+		clock_format(created, when);
+		if (human)
+			human_ago(created, &b);
+		else
+			buf_puts(&b, when);
+		set(row, "CreatedSince", &b);
+		(void)json_object_set_new(row, "CreatedAt", json_string(when));
+		one_line(js_str(h, "CreatedBy", ""), trunc, &b);
+		set(row, "CreatedBy", &b);
+		if (human)
+			human_size((double)js_int(h, "Size", 0), &b);
+		else
+			buf_printf(&b, "%lld", (long long)js_int(h, "Size", 0));
+		set(row, "Size", &b);
+		(void)json_object_set_new(row, "Comment", json_string(js_str(h, "Comment", "")));
+		(void)json_array_append_new(rows, row);
+	}
+	return list_print(&history_spec, rows, &opt, e);
+}
+
+int cmd_image_prune(struct cli *c, struct err *e)
+{
+	OWN_JSON filters = NULL;
+	OWN_JSON reply = NULL;
+	OWN_BUF size = { 0 };
+	bool all = opt_bool(c->req, "@all");
+	json_t *d;
+	size_t i;
+
+	if (cli_filters(c, "@filter", &filters, e) < 0)
+		return -e->eno;
+	if (!opt_bool(c->req, "@force") &&
+	    !confirm(all ? "WARNING! This will remove all images without at least one container associated to them." :
+			   "WARNING! This will remove all dangling images."))
+		return 0;
+	if (engine_image_prune(&c->eng, all, filters, &reply, e) < 0)
+		return -e->eno;
+	if (json_array_size(json_object_get(reply, "ImagesDeleted"))) {
+		puts("Deleted Images:");
+		json_array_foreach(json_object_get(reply, "ImagesDeleted"), i, d) {
+			const char *u = js_str(d, "Untagged", NULL);
+			printf("%s: %s\n", u ? "untagged" : "deleted", u ? u : js_str(d, "Deleted", ""));
+		}
+		puts("");
+	}
+	human_size((double)js_int(reply, "SpaceReclaimed", 0), &size);
+	printf("Total reclaimed space: %s\n", buf_str(&size));
+	return 0;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ps: summaries of containers as docker's table.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "format/js.h"
+#include "front/cli/commands.h"
+#include "front/cli/list.h"
+
+static const struct list_field fields[] = {
+	{ "ID", "CONTAINER ID" },      { "Image", "IMAGE" },       { "Command", "COMMAND" },
+	{ "CreatedAt", "CREATED AT" }, { "RunningFor", "CREATED" }, { "Status", "STATUS" },
+	{ "State", "STATE" },          { "Ports", "PORTS" },       { "Names", "NAMES" },
+	{ "Labels", "LABELS" },        { "Label", "LABEL" },       { "Mounts", "MOUNTS" },
+	{ "LocalVolumes", "LOCAL VOLUMES" }, { "Networks", "NETWORKS" }, { "Size", "SIZE" },
+	{ "Platform", "PLATFORM" },    { "HealthStatus", "HEALTH STATUS" },
+};
+
+static const struct list_spec spec = {
+	fields, ARRAY_LEN(fields),
+	"{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}", "ID"
+};
+static const struct list_spec spec_size = {
+	fields, ARRAY_LEN(fields),
+	"{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}\t{{.Size}}", "ID"
+};
+
+static void set(json_t *row, const char *key, struct buf *b)
+{
+	(void)json_object_set_new(row, key, json_string_nocheck(b->p ? b->p : ""));
+	buf_done(b);
+}
+
+static void join_names(const json_t *names, struct buf *b)
+{
+	for (size_t i = 0; i < json_array_size(names); i++) {
+		const char *s = json_string_value(json_array_get(names, i));
+		if (s)
+			buf_printf(b, "%s%s", i ? "," : "", *s == '/' ? s + 1 : s);
+	}
+}
+
+static void join_labels(json_t *labels, struct buf *b)
+{
+	const char *k;
+	json_t *v;
+	json_object_foreach(labels, k, v)
+		buf_printf(b, "%s%s=%s", b->n ? "," : "", k, json_string_value(v) ? json_string_value(v) : "");
+}
+
+static void join_mounts(const json_t *mounts, bool trunc, int *ret_local, struct buf *b)
+{
+	for (size_t i = 0; i < json_array_size(mounts); i++) {
+		const json_t *m = json_array_get(mounts, i);
+		const char *name = js_str(m, "Name", "");
+		*ret_local += !strcmp(js_str(m, "Driver", ""), "local");
+		if (b->n)
+			buf_putc(b, ',');
+		if (trunc)
+			human_ellipsis(*name ? name : js_str(m, "Source", ""), 15, b);
+		else
+			buf_puts(b, *name ? name : js_str(m, "Source", ""));
+	}
+}
+
+static void join_keys(json_t *o, struct buf *b)
+{
+	const char *k;
+	json_t *v;
+	json_object_foreach(o, k, v)
+		buf_printf(b, "%s%s", b->n ? "," : "", k);
+}
+
+static json_t *row_of(const json_t *s, bool trunc)
+{
+	json_t *row = json_object();
+	struct buf b = { 0 };
+	char when[CLOCK_TEXT_MAX];
+	int local = 0;
+	int64_t created = js_int(s, "CreatedNs", js_int(s, "Created", 0) * 1000000000);
+	const char *image = js_str(s, "Image", "");
+
+	buf_printf(&b, "%.*s", trunc ? 12 : 64, js_str(s, "Id", ""));
+	set(row, "ID", &b);
+	buf_puts(&b, trunc && !strncmp(image, "sha256:", 7) ? "" : image);
+	if (!b.n)
+		buf_printf(&b, "%.12s", image + 7);
+	set(row, "Image", &b);
+	buf_putc(&b, '"');
+	if (trunc)
+		human_ellipsis(js_str(s, "Command", ""), 20, &b);
+	else
+		buf_puts(&b, js_str(s, "Command", ""));
+	buf_putc(&b, '"');
+	set(row, "Command", &b);
+	clock_format(created, when);
+	buf_printf(&b, "%.10s %.8s +0000 UTC", when, when + 11);
+	set(row, "CreatedAt", &b);
+	human_ago(created, &b);
+	set(row, "RunningFor", &b);
+	buf_puts(&b, js_str(s, "Status", ""));
+	set(row, "Status", &b);
+	buf_puts(&b, js_str(s, "State", ""));
+	set(row, "State", &b);
+	human_ports(json_object_get(s, "Ports"), &b);
+	set(row, "Ports", &b);
+	join_names(json_object_get(s, "Names"), &b);
+	set(row, "Names", &b);
+	join_labels(json_object_get(s, "Labels"), &b);
+	set(row, "Labels", &b);
+	json_t *labels = json_object_get(s, "Labels");
+	(void)json_object_set_new(row, "Label", labels ? json_incref(labels) : json_object());
+	join_mounts(json_object_get(s, "Mounts"), trunc, &local, &b);
+	set(row, "Mounts", &b);
+	buf_printf(&b, "%d", local);
+	set(row, "LocalVolumes", &b);
+	join_keys(js_at(s, "NetworkSettings.Networks"), &b);
+	set(row, "Networks", &b);
+	human_size((double)js_int(s, "SizeRw", 0), &b);
+	if (js_int(s, "SizeRootFs", 0)) {
+		buf_puts(&b, " (virtual ");
+		human_size((double)js_int(s, "SizeRootFs", 0), &b);
+		buf_putc(&b, ')');
+	}
+	set(row, "Size", &b);
+	(void)json_object_set_new(row, "Platform", json_string(""));
+	(void)json_object_set_new(row, "HealthStatus", json_string(""));
+	return row;
+}
+
+int cmd_ps(struct cli *c, struct err *e)
+{
+	OWN_JSON filters = NULL;
+	OWN_JSON list = NULL;
+	OWN_JSON rows = json_array();
+	struct list_opt opt = { opt_str(c->req, "@format", NULL), opt_bool(c->req, "@quiet"),
+				opt_bool(c->req, "@json") };
+	bool trunc = !opt_bool(c->req, "@no-trunc"), size = opt_bool(c->req, "@size");
+	json_t *s;
+	size_t i;
+
+	if (cli_filters(c, "@filter", &filters, e) < 0)
+		return -e->eno;
+	int last = (int)opt_int(c->req, "@last", -1);
+	if (opt_bool(c->req, "@latest"))
+		last = 1;
+	/* a template that shows the size asks for it */
+	size |= opt.format && strstr(opt.format, ".Size");
+	struct engine_list q = { .all = opt_bool(c->req, "@all"), .size = size,
+				 .limit = last > 0 ? last : 0, .filters = filters };
+	if (engine_list(&c->eng, &q, &list, e) < 0)
+		return -e->eno;
+	json_array_foreach(list, i, s)
+		(void)json_array_append_new(rows, row_of(s, trunc));
+	return list_print(size ? &spec_size : &spec, rows, &opt, e);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * volume create, ls, rm, prune.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "format/js.h"
+#include "front/cli/commands.h"
+#include "front/cli/list.h"
+#include "store/volume.h"
+
+int cmd_volume_create(struct cli *c, struct err *e)
+{
+	OWN_JSON v = NULL;
+	struct volume_spec spec = {
+		.name = c->argc ? c->argv[0] : opt_str(c->req, "@name", NULL),
+		.driver = opt_str(c->req, "@driver", NULL),
+		.options = json_object_get(c->req, "@opt"),
+		.labels = json_object_get(c->req, "Labels"),
+	};
+	if (volume_create(&c->eng.store, &spec, &v, NULL, e) < 0)
+		return -e->eno;
+	puts(js_str(v, "Name", ""));
+	return 0;
+}
+
+static const struct list_field fields[] = {
+	{ "Driver", "DRIVER" }, { "Name", "VOLUME NAME" }, { "Scope", "SCOPE" },
+	{ "Mountpoint", "MOUNTPOINT" }, { "Labels", "LABELS" }, { "Label", "LABEL" },
+	{ "Links", "LINKS" }, { "Size", "SIZE" }, { "CreatedAt", "CREATED AT" },
+};
+static const struct list_spec spec = { fields, ARRAY_LEN(fields), "{{.Driver}}\t{{.Name}}", "Name" };
+
+int cmd_volume_ls(struct cli *c, struct err *e)
+{
+	OWN_JSON filters = NULL;
+	OWN_JSON reply = NULL;
+	OWN_JSON rows = json_array();
+	struct list_opt opt = { opt_str(c->req, "@format", NULL), opt_bool(c->req, "@quiet"),
+				opt_bool(c->req, "@json") };
+	json_t *v;
+	size_t i;
+
+	if (cli_filters(c, "@filter", &filters, e) < 0 ||
+	    engine_volume_list(&c->eng, filters, &reply, e) < 0)
+		return -e->eno;
+	json_array_foreach(json_object_get(reply, "Volumes"), i, v) {
+		json_t *row = json_object(), *labels = json_object_get(v, "Labels"), *val;
+		OWN_BUF b = { 0 };
+		const char *k;
+		static const char *const same[] = { "Driver", "Name", "Scope", "Mountpoint", "CreatedAt" };
+		for (size_t n = 0; n < ARRAY_LEN(same); n++)
+			(void)json_object_set_new(row, same[n], json_string(js_str(v, same[n], "")));
+		json_object_foreach(labels, k, val)
+			buf_printf(&b, "%s%s=%s", b.n ? "," : "", k, json_string_value(val) ? json_string_value(val) : "");
+		(void)json_object_set_new(row, "Labels", json_string(b.p ? b.p : ""));
+		(void)json_object_set_new(row, "Label", json_is_object(labels) ? json_incref(labels) : json_object());
+		(void)json_object_set_new(row, "Links", json_string("N/A"));
+		(void)json_object_set_new(row, "Size", json_string("N/A"));
+		(void)json_array_append_new(rows, row);
+	}
+	return list_print(&spec, rows, &opt, e);
+}
+
+static int rm_one(struct cli *c, const char *name, struct err *e)
+{
+	return volume_remove(&c->eng.store, name, opt_bool(c->req, "@force") ? VOLUME_REMOVE_FORCE : 0, e);
+}
+
+int cmd_volume_rm(struct cli *c, struct err *e)
+{
+	(void)e;
+	return cli_each(c, rm_one, true);
+}
+
+int cmd_volume_prune(struct cli *c, struct err *e)
+{
+	OWN_JSON filters = NULL;
+	OWN_JSON reply = NULL;
+	OWN_BUF size = { 0 };
+	bool all = opt_bool(c->req, "@all");
+	json_t *v;
+	size_t i;
+
+	if (cli_filters(c, "@filter", &filters, e) < 0)
+		return -e->eno;
+	if (!opt_bool(c->req, "@force") &&
+	    !confirm(all ? "WARNING! This will remove all volumes not used by at least one container." :
+			   "WARNING! This will remove anonymous local volumes not used by at least one container."))
+		return 0;
+	if (all) {
+		if (!filters)
+			filters = json_object();
+		(void)json_object_set_new(filters, "all", json_pack("[s]", "true"));
+	}
+	if (engine_volume_prune(&c->eng, filters, &reply, e) < 0)
+		return -e->eno;
+	if (json_array_size(json_object_get(reply, "VolumesDeleted"))) {
+		puts("Deleted Volumes:");
+		json_array_foreach(json_object_get(reply, "VolumesDeleted"), i, v)
+			puts(json_string_value(v));
+		puts("");
+	}
+	human_size((double)js_int(reply, "SpaceReclaimed", 0), &size);
+	printf("Total reclaimed space: %s\n", buf_str(&size));
+	return 0;
+}

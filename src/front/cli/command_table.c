@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every command as one row, sorted by name. Options that several commands share are rows of their
+ * own sets.
+ */
+#include "front/cli/commands.h"
+#include "front/cli/run_fields.h"
+
+#define BOOL(name, letter, help) { name, letter, OPT_BOOL, 0, "@" name, NULL, help, NULL, NULL }
+#define STR(name, letter, help) { name, letter, OPT_STRING, 0, "@" name, NULL, help, NULL, NULL }
+#define INT(name, letter, help) { name, letter, OPT_INT, 0, "@" name, NULL, help, NULL, NULL }
+#define LIST(name, letter, help) { name, letter, OPT_LIST, 0, "@" name, NULL, help, NULL, NULL }
+#define MAP(name, letter, help) { name, letter, OPT_MAP, 0, "@" name, NULL, help, NULL, NULL }
+#define FILTER(letter) { "filter", letter, OPT_LIST, 0, "@filter", "filter", "Show only what fits (name=value)", NULL, NULL }
+#define REFUSED(name, why) { name, 0, OPT_REFUSED, 0, "", NULL, why, NULL, NULL }
+#define DETACH_KEYS STR("detach-keys", 0, "Keys that detach (default ctrl-p,ctrl-q)")
+#define SIG_PROXY { "sig-proxy", 0, OPT_BOOL, 0, "@sig-proxy", NULL, "Pass signals on to the process (default true)", NULL, NULL }
+#define SET(rows) { rows, ARRAY_LEN(rows) }
+
+static const struct opt list_opts[] = {
+	STR("format", 0, "Print by a Go template, as \"table\" or \"json\""),
+	BOOL("json", 0, "Print one JSON array"),
+	BOOL("no-trunc", 0, "Do not shorten"),
+	BOOL("quiet", 'q', "Print IDs only"),
+};
+static const struct opt ps_opts[] = {
+	BOOL("all", 'a', "Show stopped containers too"),
+	FILTER('f'),
+	INT("last", 'n', "Show the last n containers of any status"),
+	BOOL("latest", 'l', "Show the last container of any status"),
+	BOOL("size", 's', "Show sizes"),
+};
+static const struct opt images_opts[] = {
+	BOOL("all", 'a', "Show intermediate images too"),
+	BOOL("digests", 0, "Show digests"),
+	FILTER('f'),
+};
+static const struct opt history_opts[] = {
+	{ "human", 'H', OPT_BOOL, 0, "@human", NULL, "Sizes and dates for people (default true)", NULL, NULL },
+};
+static const struct opt filter_opts[] = { FILTER('f') };
+static const struct opt run_opts[] = {
+	BOOL("detach", 'd', "Run in the background and print the container ID"),
+	DETACH_KEYS,
+	SIG_PROXY,
+};
+static const struct opt start_opts[] = {
+	BOOL("attach", 'a', "Attach to output and pass signals on"),
+	REFUSED("checkpoint", "checkpoints are not built yet"),
+	REFUSED("checkpoint-dir", "checkpoints are not built yet"),
+	DETACH_KEYS,
+	BOOL("interactive", 'i', "Attach to standard input too"),
+};
+static const struct opt attach_opts[] = {
+	DETACH_KEYS,
+	BOOL("no-stdin", 0, "Do not attach to standard input"),
+	SIG_PROXY,
+};
+static const struct opt exec_opts[] = {
+	BOOL("detach", 'd', "Run in the background"),
+	DETACH_KEYS,
+	BOOL("interactive", 'i', "Keep standard input open"),
+	BOOL("privileged", 0, "Give the command all privileges"),
+	BOOL("tty", 't', "Allocate a terminal"),
+	STR("user", 'u', "User name or ID (user[:group])"),
+	STR("workdir", 'w', "Working directory in the container"),
+};
+static const struct opt stop_opts[] = {
+	STR("signal", 's', "Signal to send"),
+	{ "time", 0, OPT_INT, OPT_HIDDEN, "@timeout", NULL, "", NULL, NULL },
+	INT("timeout", 't', "Seconds to wait before it is killed"),
+};
+static const struct opt kill_opts[] = { STR("signal", 's', "Signal to send (default KILL)") };
+static const struct opt rm_opts[] = {
+	BOOL("force", 'f', "Kill it first if it runs"),
+	REFUSED("link", "links are removed with their container"),
+	BOOL("volumes", 'v', "Remove its anonymous volumes too"),
+};
+static const struct opt logs_opts[] = {
+	BOOL("details", 0, "Show extra attributes"),
+	BOOL("follow", 'f', "Go on showing new lines"),
+	STR("since", 0, "Only from this time on (2026-01-31T12:00:00Z, or 42m ago)"),
+	STR("tail", 'n', "Number of lines from the end (default all)"),
+	BOOL("timestamps", 't', "Show the time of each line"),
+	STR("until", 0, "Only up to this time"),
+};
+static const struct opt inspect_opts[] = {
+	STR("format", 'f', "Print by a Go template, or \"json\""),
+	{ "json", 0, OPT_BOOL, OPT_HIDDEN, "@json", NULL, "JSON, as without it", NULL, NULL },
+	BOOL("size", 's', "Show sizes of a container"),
+	STR("type", 0, "Only objects of this type (container, image, network, volume)"),
+};
+static const struct opt inspect_one_opts[] = {
+	STR("format", 'f', "Print by a Go template, or \"json\""),
+	{ "json", 0, OPT_BOOL, OPT_HIDDEN, "@json", NULL, "JSON, as without it", NULL, NULL },
+	BOOL("size", 's', "Show sizes of a container"),
+};
+static const struct opt cp_opts[] = {
+	BOOL("archive", 'a', "Keep user and group IDs"),
+	BOOL("follow-link", 'L', "Follow links in the source"),
+	BOOL("quiet", 'q', "Print nothing"),
+};
+static const struct opt output_opts[] = { { "output", 'o', OPT_STRING, 0, "@output", NULL, "Write to this file, not to standard output", NULL, "file" } };
+static const struct opt pull_opts[] = {
+	BOOL("all-tags", 'a', "Pull every tag of the repository"),
+	{ "disable-content-trust", 0, OPT_BOOL, OPT_HIDDEN, "@content-trust", NULL, "", NULL, NULL },
+	STR("platform", 0, "Platform of the image (os/arch[/variant])"),
+	BOOL("quiet", 'q', "Print only the name"),
+};
+static const struct opt load_opts[] = {
+	{ "input", 'i', OPT_STRING, 0, "@input", NULL, "Read from this file, not from standard input", NULL, "file" },
+	STR("platform", 0, "Load only this platform"),
+	BOOL("quiet", 'q', "Do not show progress"),
+};
+static const struct opt save_opts[] = {
+	{ "output", 'o', OPT_STRING, 0, "@output", NULL, "Write to this file, not to standard output", NULL, "file" },
+	STR("platform", 0, "Save only this platform"),
+};
+static const struct opt import_opts[] = {
+	LIST("change", 'c', "Apply a Dockerfile instruction to the image"),
+	STR("message", 'm', "Comment of the image"),
+	STR("platform", 0, "Platform of the image"),
+};
+static const struct opt rmi_opts[] = {
+	BOOL("force", 'f', "Remove it even if it has several names or a stopped container"),
+	BOOL("no-prune", 0, "Keep untagged parents"),
+};
+static const struct opt prune_opts[] = {
+	BOOL("all", 'a', "Remove all that is unused, not only what has no name"),
+	{ "filter", 0, OPT_LIST, 0, "@filter", "filter", "Remove only what fits (until=24h, label=x)", NULL, NULL },
+	BOOL("force", 'f', "Do not ask"),
+};
+static const struct opt prune_plain_opts[] = {
+	{ "filter", 0, OPT_LIST, 0, "@filter", "filter", "Remove only what fits (until=24h, label=x)", NULL, NULL },
+	BOOL("force", 'f', "Do not ask"),
+};
+static const struct opt volumes_opt[] = { BOOL("volumes", 0, "Remove anonymous volumes too") };
+static const struct opt format_opts[] = {
+	STR("format", 'f', "Print by a Go template, or \"json\""),
+	BOOL("json", 0, "Print JSON"),
+};
+static const struct opt stats_opts[] = {
+	BOOL("all", 'a', "Show stopped containers too"),
+	STR("format", 0, "Print by a Go template, as \"table\" or \"json\""),
+	BOOL("json", 0, "Print JSON"),
+	BOOL("no-stream", 0, "Print one sample and end"),
+	{ "no-trunc", 0, OPT_BOOL, OPT_HIDDEN, "@no-trunc", NULL, "", NULL, NULL },
+};
+static const struct opt df_opts[] = {
+	STR("format", 0, "Print by a Go template, as \"table\" or \"json\""),
+	BOOL("json", 0, "Print one JSON array"),
+};
+static const struct opt volume_create_opts[] = {
+	STR("driver", 'd', "Volume driver (default local)"),
+	{ "label", 0, OPT_CUSTOM, 0, "Labels", "list", "Set a label (key=value)", put_label, NULL },
+	{ "name", 0, OPT_STRING, OPT_HIDDEN, "@name", NULL, "", NULL, NULL },
+	MAP("opt", 'o', "Driver option (key=value)"),
+};
+static const struct opt force_opts[] = { BOOL("force", 'f', "A missing one is no error") };
+static const struct opt network_create_opts[] = {
+	BOOL("attachable", 0, "Containers may be attached by hand"),
+	MAP("aux-address", 0, "Addresses that are kept free (name=address)"),
+	STR("driver", 'd', "Network driver (default bridge)"),
+	LIST("gateway", 0, "Gateway of a subnet"),
+	BOOL("internal", 0, "No access to and from outside"),
+	LIST("ip-range", 0, "Give out addresses of this part only"),
+	BOOL("ipv4", 0, "Use IPv4 (default true)"),
+	BOOL("ipv6", 0, "Use IPv6"),
+	{ "label", 0, OPT_CUSTOM, 0, "Labels", "list", "Set a label (key=value)", put_label, NULL },
+	MAP("opt", 'o', "Driver option (key=value)"),
+	LIST("subnet", 0, "Subnet in CIDR form"),
+};
+
+#define RUN_SET { run_fields, RUN_FIELDS_N }
+#define ENV_SET { env_fields, ENV_FIELDS_N }
+
+const struct command command_table[] = {
+	{ "attach", "container attach", "[OPTIONS] CONTAINER", "Attach to a running container", NULL,
+	  { SET(attach_opts) }, 1, 1, 0, cmd_attach, "container" },
+	{ "container prune", NULL, "[OPTIONS]", "Remove all stopped containers", NULL,
+	  { SET(prune_plain_opts) }, 0, 0, 0, cmd_container_prune, NULL },
+	{ "container inspect", NULL, "[OPTIONS] CONTAINER [CONTAINER...]", "Show containers in detail", NULL,
+	  { SET(inspect_one_opts) }, 1, -1, 0, cmd_container_inspect, "container" },
+	{ "completion", NULL, "bash|zsh|fish", "Print the completion script of a shell",
+	  "  onggi completion bash > /etc/bash_completion.d/onggi\n", { { NULL, 0 } }, 1, 1, CMD_NO_ENGINE,
+	  complete_run, NULL },
+	{ "cp", "container cp", "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n        onggi cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
+	  "Copy files between a container and the host",
+	  "  onggi cp web:/etc/nginx/nginx.conf .\n  onggi cp site/. web:/usr/share/nginx/html\n",
+	  { SET(cp_opts) }, 2, 2, 0, cmd_cp, "container" },
+	{ "create", "container create", "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Make a container without starting it", NULL,
+	  { RUN_SET, ENV_SET }, 1, -1, CMD_STOP_AT_ARG, cmd_create, "image" },
+	{ "diff", "container diff", "CONTAINER", "Show what a container changed in its file system", NULL,
+	  { { NULL, 0 } }, 1, 1, 0, cmd_diff, "container" },
+	{ "exec", "container exec", "[OPTIONS] CONTAINER COMMAND [ARG...]", "Run a command in a running container",
+	  "  onggi exec -it web sh\n  onggi exec -u nobody -w /tmp web id\n",
+	  { SET(exec_opts), ENV_SET }, 2, -1, CMD_STOP_AT_ARG, cmd_exec, "container" },
+	{ "export", "container export", "[OPTIONS] CONTAINER", "Write a container's file system as a tar archive", NULL,
+	  { SET(output_opts) }, 1, 1, 0, cmd_export, "container" },
+	{ "history", "image history", "[OPTIONS] IMAGE", "Show how an image was made", NULL,
+	  { SET(list_opts), SET(history_opts) }, 1, 1, 0, cmd_history, "image" },
+	{ "image inspect", NULL, "[OPTIONS] IMAGE [IMAGE...]", "Show images in detail", NULL,
+	  { SET(inspect_one_opts) }, 1, -1, 0, cmd_image_inspect, "image" },
+	{ "image prune", NULL, "[OPTIONS]", "Remove unused images", NULL, { SET(prune_opts) }, 0, 0, 0,
+	  cmd_image_prune, NULL },
+	{ "images", "image ls,image list", "[OPTIONS] [REPOSITORY[:TAG]]", "List images",
+	  "  onggi images\n  onggi images --format '{{.Repository}}:{{.Tag}} {{.Size}}'\n",
+	  { SET(list_opts), SET(images_opts) }, 0, 1, 0, cmd_images, "image" },
+	{ "import", "image import", "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]", "Make an image from a tar archive", NULL,
+	  { SET(import_opts) }, 1, 2, CMD_RAW_ARGS, cmd_import, "file" },
+	{ "info", "system info", "[OPTIONS]", "Show what this engine is and has", NULL, { SET(format_opts) }, 0, 0, 0,
+	  cmd_info, NULL },
+	{ "inspect", NULL, "[OPTIONS] NAME|ID [NAME|ID...]", "Show objects in detail",
+	  "  onggi inspect web\n  onggi inspect -f '{{.State.Pid}}' web\n", { SET(inspect_opts) }, 1, -1, 0,
+	  cmd_inspect, "container" },
+	{ "internal-exited", NULL, "ID", "Do what follows an exit (for the monitor)", NULL, { { NULL, 0 } }, 1, 1,
+	  CMD_HIDDEN, cmd_internal_exited, NULL },
+	{ "internal-manual", NULL, "", "Print the man page source", NULL, { { NULL, 0 } }, 0, 0,
+	  CMD_HIDDEN | CMD_NO_ENGINE, manual_run, NULL },
+	{ "kill", "container kill", "[OPTIONS] CONTAINER [CONTAINER...]", "Send a signal to containers", NULL,
+	  { SET(kill_opts) }, 1, -1, 0, cmd_kill, "container" },
+	{ "load", "image load", "[OPTIONS]", "Load images from an archive", "  onggi load -i nginx.tar\n",
+	  { SET(load_opts) }, 0, 0, CMD_RAW_ARGS, cmd_load, NULL },
+	{ "logs", "container logs", "[OPTIONS] CONTAINER", "Show the output of a container",
+	  "  onggi logs -f --tail 20 web\n", { SET(logs_opts) }, 1, 1, 0, cmd_logs, "container" },
+	{ "network create", NULL, "[OPTIONS] NETWORK", "Make a network", NULL, { SET(network_create_opts) }, 1, 1, 0,
+	  cmd_network_create, NULL },
+	{ "network inspect", NULL, "[OPTIONS] NETWORK [NETWORK...]", "Show networks in detail", NULL,
+	  { SET(inspect_one_opts) }, 1, -1, 0, cmd_network_inspect, "network" },
+	{ "network ls", "network list", "[OPTIONS]", "List networks", NULL, { SET(list_opts), SET(filter_opts) }, 0, 0,
+	  0, cmd_network_ls, NULL },
+	{ "network prune", NULL, "[OPTIONS]", "Remove unused networks", NULL, { SET(prune_plain_opts) }, 0, 0, 0,
+	  cmd_network_prune, NULL },
+	{ "network rm", "network remove", "[OPTIONS] NETWORK [NETWORK...]", "Remove networks", NULL,
+	  { SET(force_opts) }, 1, -1, 0, cmd_network_rm, "network" },
+	{ "pause", "container pause", "CONTAINER [CONTAINER...]", "Freeze all processes of containers", NULL,
+	  { { NULL, 0 } }, 1, -1, 0, cmd_pause, "container" },
+	{ "port", "container port", "CONTAINER [PRIVATE_PORT[/PROTO]]", "Show published ports", NULL, { { NULL, 0 } },
+	  1, 2, 0, cmd_port, "container" },
+	{ "ps", "container ls,container list,container ps", "[OPTIONS]", "List containers",
+	  "  onggi ps -a\n  onggi ps --filter status=exited -q\n  onggi ps --format 'table {{.Names}}\\t{{.Status}}'\n",
+	  { SET(list_opts), SET(ps_opts) }, 0, 0, 0, cmd_ps, NULL },
+	{ "pull", "image pull", "[OPTIONS] NAME[:TAG|@DIGEST]", "Fetch an image from a registry",
+	  "  onggi pull nginx\n  onggi pull localhost:5000/team/app:1.2\n", { SET(pull_opts) }, 1, 1, CMD_RAW_ARGS,
+	  cmd_pull, NULL },
+	{ "rename", "container rename", "CONTAINER NEW_NAME", "Rename a container", NULL, { { NULL, 0 } }, 2, 2, 0,
+	  cmd_rename, "container" },
+	{ "restart", "container restart", "[OPTIONS] CONTAINER [CONTAINER...]", "Stop and start containers", NULL,
+	  { SET(stop_opts) }, 1, -1, 0, cmd_restart, "container" },
+	{ "rm", "container rm,container remove", "[OPTIONS] CONTAINER [CONTAINER...]", "Remove containers", NULL,
+	  { SET(rm_opts) }, 1, -1, 0, cmd_rm, "container" },
+	{ "rmi", "image rm,image remove", "[OPTIONS] IMAGE [IMAGE...]", "Remove images", NULL, { SET(rmi_opts) }, 1, -1,
+	  0, cmd_rmi, "image" },
+	{ "run", "container run", "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Run a command in a new container",
+	  "  onggi run -it --rm base\n  onggi run -d --name web -p 8080:80 -v site:/usr/share/nginx/html nginx\n"
+	  "  onggi run --rm -m 64m --cpus 0.5 --read-only base echo hello\n",
+	  { RUN_SET, ENV_SET, SET(run_opts) }, 1, -1, CMD_STOP_AT_ARG | CMD_EXIT_125, cmd_run, "image" },
+	{ "save", "image save", "[OPTIONS] IMAGE [IMAGE...]", "Write images to an archive", "  onggi save -o nginx.tar nginx\n",
+	  { SET(save_opts) }, 1, -1, CMD_RAW_ARGS, cmd_save, "image" },
+	{ "start", "container start", "[OPTIONS] CONTAINER [CONTAINER...]", "Start containers", NULL, { SET(start_opts) },
+	  1, -1, 0, cmd_start, "container" },
+	{ "stats", "container stats", "[OPTIONS] [CONTAINER...]", "Show use of CPU, memory, network and disk", NULL,
+	  { SET(stats_opts) }, 0, -1, 0, cmd_stats, "container" },
+	{ "stop", "container stop", "[OPTIONS] CONTAINER [CONTAINER...]", "Stop containers", NULL, { SET(stop_opts) }, 1, -1,
+	  0, cmd_stop, "container" },
+	{ "system df", NULL, "[OPTIONS]", "Show use of the disk", NULL, { SET(df_opts) }, 0, 0, 0, cmd_df, NULL },
+	{ "system prune", NULL, "[OPTIONS]", "Remove unused containers, networks and images", NULL,
+	  { SET(prune_opts), SET(volumes_opt) }, 0, 0, 0, cmd_system_prune, NULL },
+	{ "system sweep", NULL, "", "Undo or complete what killed commands left half-made", NULL, { { NULL, 0 } }, 0, 0, 0,
+	  cmd_sweep, NULL },
+	{ "tag", "image tag", "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]", "Give an image one more name", NULL, { { NULL, 0 } },
+	  2, 2, 0, cmd_tag, "image" },
+	{ "top", "container top", "CONTAINER [ps OPTIONS]", "Show the processes of a container", NULL, { { NULL, 0 } }, 1, -1,
+	  CMD_STOP_AT_ARG, cmd_top, "container" },
+	{ "unpause", "container unpause", "CONTAINER [CONTAINER...]", "Let frozen containers go on", NULL, { { NULL, 0 } }, 1,
+	  -1, 0, cmd_unpause, "container" },
+	{ "update", "container update", "[OPTIONS] CONTAINER [CONTAINER...]", "Change limits of containers", NULL,
+	  { { update_fields, UPDATE_FIELDS_N } }, 1, -1, 0, cmd_update, "container" },
+	{ "version", NULL, "[OPTIONS]", "Show versions", NULL, { SET(format_opts) }, 0, 0, 0, cmd_version, NULL },
+	{ "volume create", NULL, "[OPTIONS] [VOLUME]", "Make a volume", NULL, { SET(volume_create_opts) }, 0, 1, 0,
+	  cmd_volume_create, NULL },
+	{ "volume inspect", NULL, "[OPTIONS] VOLUME [VOLUME...]", "Show volumes in detail", NULL, { SET(inspect_one_opts) }, 1,
+	  -1, 0, cmd_volume_inspect, "volume" },
+	{ "volume ls", "volume list", "[OPTIONS]", "List volumes", NULL, { SET(list_opts), SET(filter_opts) }, 0, 0, 0,
+	  cmd_volume_ls, NULL },
+	{ "volume prune", NULL, "[OPTIONS]", "Remove unused volumes", NULL, { SET(prune_opts) }, 0, 0, 0, cmd_volume_prune,
+	  NULL },
+	{ "volume rm", "volume remove", "[OPTIONS] VOLUME [VOLUME...]", "Remove volumes", NULL, { SET(force_opts) }, 1, -1, 0,
+	  cmd_volume_rm, "volume" },
+	{ "wait", "container wait", "CONTAINER [CONTAINER...]", "Wait until containers stop, print their exit codes", NULL,
+	  { { NULL, 0 } }, 1, -1, 0, cmd_wait, "container" },
+};
+const size_t command_count = ARRAY_LEN(command_table);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What each command does: declarations for the table, grouped by file.
+ */
+#ifndef ONGGI_FRONT_CLI_COMMANDS_H
+#define ONGGI_FRONT_CLI_COMMANDS_H
+
+#include "front/cli/cli.h"
+
+typedef int command_run(struct cli *c, struct err *e);
+
+command_run cmd_run, cmd_create;                                     /* cmd_run.c */
+command_run cmd_start, cmd_attach, cmd_exec;                         /* cmd_attach.c */
+command_run cmd_stop, cmd_restart, cmd_kill, cmd_rm, cmd_wait, cmd_pause, cmd_unpause, cmd_rename,
+	cmd_update;                                                  /* cmd_life.c */
+command_run cmd_ps;                                                  /* cmd_ps.c */
+command_run cmd_logs, cmd_top, cmd_port, cmd_diff, cmd_stats;        /* cmd_look.c */
+command_run cmd_inspect, cmd_container_inspect, cmd_image_inspect, cmd_volume_inspect,
+	cmd_network_inspect;                                         /* cmd_inspect.c */
+command_run cmd_cp, cmd_export;                                      /* cmd_cp.c */
+command_run cmd_images, cmd_rmi, cmd_tag, cmd_history, cmd_image_prune; /* cmd_image.c */
+command_run cmd_pull, cmd_load, cmd_save, cmd_import;                /* image_program.c */
+command_run cmd_volume_create, cmd_volume_ls, cmd_volume_rm, cmd_volume_prune; /* cmd_volume.c */
+command_run cmd_network_create, cmd_network_ls, cmd_network_rm, cmd_network_prune; /* cmd_network.c */
+command_run cmd_info, cmd_version, cmd_df, cmd_system_prune, cmd_container_prune, cmd_sweep; /* cmd_system.c */
+command_run cmd_internal_exited;                                     /* cmd_internal.c */
+
+/** image_program_exec - become `onggi-image ARGS...`; returns only on failure. */
+int image_program_exec(struct cli *c, char **argv, struct err *e);
+/** image_program_run - run it as a child, @quiet: its standard output is dropped, else it goes to
+ * our standard error. 0, or E_* when it failed (it has printed why). */
+int image_program_run(struct cli *c, const char *const *argv, bool quiet, struct err *e);
+/** image_fetch - make @image present for run and create: the embedded base image, or a pull. */
+int image_fetch(struct cli *c, const char *image, const char *platform, bool quiet, struct err *e);
+
+/** confirm - ask on the terminal; true for y or yes. */
+bool confirm(const char *question);
+
+#endif

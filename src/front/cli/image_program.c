@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pull, load, save, import: handed to `onggi-image`, the program that maps the heavy libraries
+ * (TLS, HTTP, compression), so that no other command pays for them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "front/cli/commands.h"
+
+#ifndef ONGGI_LIBEXECDIR
+#define ONGGI_LIBEXECDIR "/usr/local/libexec/onggi"
+#endif
+
+extern char **environ;
+
+/* ONGGI_LIBEXEC, beside this program, the installed place */
+static int program_path(char *out, size_t n, struct err *e)
+{
+	char self[4096];
+	const char *dir = getenv("ONGGI_LIBEXEC");
+
+	if (dir && *dir && snprintf(out, n, "%s/onggi-image", dir) < (int)n && !access(out, X_OK))
+		return 0;
+	ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+	if (len > 0) {
+		self[len] = 0;
+		char *slash = strrchr(self, '/');
+		if (slash && snprintf(out, n, "%.*s/onggi-image", (int)(slash - self), self) < (int)n && !access(out, X_OK))
+			return 0;
+		if (slash && snprintf(out, n, "%.*s/../libexec/onggi/onggi-image", (int)(slash - self), self) < (int)n &&
+		    !access(out, X_OK))
+			return 0;
+	}
+	if (snprintf(out, n, "%s/onggi-image", ONGGI_LIBEXECDIR) < (int)n && !access(out, X_OK))
+		return 0;
+	(void)err_new(e, E_NOT_FOUND, ENOENT, "onggi-image, the program that pulls and unpacks images, is not installed");
+	err_hint(e, "set ONGGI_LIBEXEC to the folder that holds it");
+	return -ENOENT;
+}
+
+/* the engine's roots travel by environment */
+static int hand_over_roots(struct cli *c, struct err *e)
+{
+	if ((c->root && setenv("ONGGI_ROOT", c->root, 1) < 0) || (c->run && setenv("ONGGI_RUN", c->run, 1) < 0))
+		return err_sys(e, errno, "environment");
+	return 0;
+}
+
+int image_program_exec(struct cli *c, char **argv, struct err *e)
+{
+	char path[4200];
+
+	if (hand_over_roots(c, e) < 0 || program_path(path, sizeof path, e) < 0)
+		return -e->eno;
+	(void)fflush(stdout); /* an error shows up at the next write */
+	execv(path, argv);
+	return err_sys(e, errno, "execute %s", path);
+}
+
+int image_program_run(struct cli *c, const char *const *argv, bool quiet, struct err *e)
+{
+	char path[4200];
+	posix_spawn_file_actions_t acts;
+	pid_t pid;
+	int status;
+
+	if (hand_over_roots(c, e) < 0 || program_path(path, sizeof path, e) < 0)
+		return -e->eno;
+	int r = posix_spawn_file_actions_init(&acts);
+	if (r)
+		return err_sys(e, r, "spawn %s", path);
+	/* what a pull prints must not mix with the container's own output */
+	r = quiet ? posix_spawn_file_actions_addopen(&acts, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) :
+		    posix_spawn_file_actions_adddup2(&acts, STDERR_FILENO, STDOUT_FILENO);
+	if (!r)
+		r = posix_spawn(&pid, path, &acts, NULL, (char *const *)argv, environ);
+	(void)posix_spawn_file_actions_destroy(&acts); /* frees memory, cannot fail on Linux */
+	if (r)
+		return err_sys(e, r, "execute %s", path);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_sys(e, errno, "wait for %s", path);
+	if (WIFEXITED(status) && !WEXITSTATUS(status))
+		return 0;
+	return err_new(e, E_NOT_FOUND, ENOENT, "%s failed", argv[1]);
+}
+
+int image_fetch(struct cli *c, const char *image, const char *platform, bool quiet, struct err *e)
+{
+	const char *argv[8] = { "onggi-image", "pull" };
+	int n = 2;
+
+	/* the embedded base image needs no registry */
+	if (!strcmp(image, "base") || !strcmp(image, "base:latest")) {
+		static const char *const base[] = { "onggi-image", "load-base", NULL };
+		if (image_program_run(c, base, true, e) < 0)
+			return err_ctx(e, "load the embedded base image");
+		return 0;
+	}
+	if (quiet)
+		argv[n++] = "--quiet";
+	if (platform) {
+		argv[n++] = "--platform";
+		argv[n++] = platform;
+	}
+	argv[n++] = image;
+	argv[n] = NULL;
+	if (image_program_run(c, argv, quiet, e) < 0)
+		return err_new(e, E_NOT_FOUND, ENOENT, "image %s could not be pulled", image);
+	return 0;
+}
+
+/* argv for onggi-image: its name, the verb, then what the user gave */
+static int forward(struct cli *c, const char *verb, struct err *e)
+{
+	char **argv = arena_get(&c->arena, ((size_t)c->argc + 3) * sizeof *argv);
+	if (!argv)
+		return err_new(e, E_NOMEM, ENOMEM, "out of memory");
+	argv[0] = arena_strdup(&c->arena, "onggi-image");
+	argv[1] = arena_strdup(&c->arena, verb);
+	if (!argv[0] || !argv[1])
+		return err_new(e, E_NOMEM, ENOMEM, "out of memory");
+	for (int i = 0; i < c->argc; i++)
+		argv[i + 2] = c->argv[i];
+	return image_program_exec(c, argv, e);
+}
+
+int cmd_pull(struct cli *c, struct err *e)
+{
+	return forward(c, "pull", e);
+}
+
+int cmd_load(struct cli *c, struct err *e)
+{
+	return forward(c, "load", e);
+}
+
+int cmd_save(struct cli *c, struct err *e)
+{
+	return forward(c, "save", e);
+}
+
+int cmd_import(struct cli *c, struct err *e)
+{
+	return forward(c, "import", e);
+}
