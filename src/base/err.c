@@ -110,6 +110,16 @@ int err_new(struct err *e, enum err_kind kind, int eno, const char *fmt, ...)
 	return r;
 }
 
+/* strerror without locale and locks: CHILD_SAFE. musl has no other kind. */
+static const char *errno_text(int eno)
+{
+#ifdef __GLIBC__
+	return strerrordesc_np(eno);
+#else
+	return strerror(eno);
+#endif
+}
+
 int err_sys(struct err *e, int eno, const char *fmt, ...)
 {
 	va_list ap;
@@ -118,7 +128,7 @@ int err_sys(struct err *e, int eno, const char *fmt, ...)
 	va_end(ap);
 	if (e) {
 		size_t n = strlen(e->chain);
-		const char *text = strerrordesc_np(-r);
+		const char *text = errno_text(-r);
 		(void)snprintf(e->chain + n, sizeof e->chain - n, ": %s", text ? text : "unknown error");
 		/* docker's clients match these words in lower case */
 		if (n + 2 < sizeof e->chain && e->chain[n + 2] >= 'A' && e->chain[n + 2] <= 'Z' &&

@@ -124,6 +124,7 @@ struct monitor_config {
 	pid_t pid;              /* init of the container: a child of the monitor unless @adopt */
 	uint64_t start_ticks;
 	bool adopt;             /* not our child: wait by @pidfd; without one: status unknown */
+	bool ephemeral;         /* --rm: exit.json need not survive a power loss */
 	bool stdin_once;        /* StdinOnce: container stdin closes with the first client that ends it */
 	int pidfd;
 	int in, out, err;       /* write end of stdin, read ends of stdout and stderr (FIFOs) */
