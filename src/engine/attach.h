@@ -15,18 +15,8 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "engine/detach_keys.h"
 #include "spec/monitor.h"
-
-enum {
-	DETACH_KEYS_MAX = 16
-};
-struct detach_keys {
-	uint8_t key[DETACH_KEYS_MAX];
-	uint8_t n; /* 0: no detaching */
-};
-/** detach_keys_parse - docker's syntax: "ctrl-p,ctrl-q", "ctrl-a,a", "ctrl-@"; NULL = the default
- * ctrl-p,ctrl-q; "" = none. E_USAGE names the wrong key. */
-int detach_keys_parse(const char *s, struct detach_keys *ret, struct err *e);
 
 enum attach_end {
 	ATTACH_EXITED,   /* @exit is valid */
@@ -48,6 +38,7 @@ struct attach_req {
 	bool signal_proxy;     /* non-tty: hand signals to @on_signal instead of dying of them */
 	void (*on_signal)(void *data, int signo); /* send it to the container; may be NULL */
 	void *data;
+	bool redraw; /* tty: make programs in the container draw their screen anew (`attach`) */
 	bool owner; /* we clean up after the exit: CLEANUP is sent as soon as EXIT is seen */
 };
 
@@ -55,7 +46,7 @@ struct attach_req {
  * @flags enum monitor_attach_flags. E_STATE when no monitor listens. */
 int attach_connect(int xrun_dir, uint32_t flags, int *ret_fd, struct err *e);
 /** attach_run - serve an attached client to its end over @xsock. Restores the terminal on every
- * path, fatal signals as well. */
+ * path, fatal signals as well. When the reader of our output is gone: -EPIPE (E_IO). */
 int attach_run(int xsock, const struct attach_req *q, struct attach_result *ret, struct err *e);
 /** attach_pty_run - the same over the pty master of our own child process (`exec -t`): until
  * @xpidfd is readable and the output is drained. @ret->exit stays unset: the caller waits. */
