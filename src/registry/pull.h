@@ -53,7 +53,7 @@ struct pull_result {
 	char digest[DIGEST_TEXT_MAX];       /* of what the reference names: index or manifest */
 	char image_id[DIGEST_TEXT_MAX];
 	bool updated;                       /* false: "Image is up to date" */
-	char warning[256];                  /* platform differs from the wanted one; "" when none */
+	char warning[512];                  /* platform differs from the wanted one; "" when none */
 };
 
 /** pull_image - pull one reference, or every tag with all_tags (then @ret tells of the last).

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Requests of a registry client: manifests, blobs, tags. See client.h.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "base/text.h"
+#include "format/hash.h"
+#include "format/js.h"
+#include "registry/client_int.h"
+#include "spec/manifest.h"
+
+enum { TAGS_MAX = 100000, TAGS_BYTES_MAX = 8 << 20, TAG_PAGES_MAX = 1000 };
+
+static int auths_open(struct registry *r, const char *actions, struct err *e)
+{
+	for (size_t i = 0; i < r->endpoints.n; i++) {
+		const struct registry_endpoint *ep = &r->endpoints.list[i];
+		const char *domain = r->ref.domain;
+		char host[300];
+		if (ep->mirror) { /* never show the registry's credentials to a mirror */
+			const char *s = strstr(ep->url, "://") + 3;
+			(void)snprintf(host, sizeof host, "%.*s", (int)strcspn(s, "/"), s);
+			domain = host;
+		}
+		int res = auth_open(domain, r->ref.path, actions, &r->auth[i], e);
+		if (res < 0)
+			return res;
+	}
+	return 0;
+}
+
+int registry_open(const struct reference *ref, const struct registry_config *config,
+		  const char *actions, const atomic_bool *cancel, struct registry **ret, struct err *e)
+{
+	struct registry *r = calloc(1, sizeof *r);
+
+	if (!r || pthread_mutex_init(&r->lock, NULL)) {
+		free(r);
+		return err_new(e, E_NOMEM, ENOMEM, "registry");
+	}
+	r->ref = *ref;
+	r->config = config;
+	r->cancel = cancel;
+	int res = registry_endpoints_find(config, ref->domain, &r->arena, &r->endpoints, e);
+	if (res == 0)
+		res = auths_open(r, actions, e);
+	if (res < 0) {
+		registry_close(r);
+		return err_ctx(e, "registry %s", ref->domain);
+	}
+	*ret = r;
+	return 0;
+}
+
+void registry_close(struct registry *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < r->endpoints.n; i++)
+		auth_close(r->auth[i]);
+	arena_done(&r->arena);
+	(void)pthread_mutex_destroy(&r->lock); /* nobody holds it */
+	free(r);
+}
+
+const char *registry_warning(const struct registry *r)
+{
+	return r->warning;
+}
+
+/* what authorization failures mean to the user: docker's one sentence for all of them */
+static int auth_err(const struct registry *r, struct err *e)
+{
+	char name[REFERENCE_TEXT_MAX];
+
+	if (e->kind != E_AUTH)
+		return -e->eno;
+	reference_familiar_name(&r->ref, name);
+	(void)err_ctx(e, "pull access denied for %s, repository does not exist or may require authorization",
+		      name);
+	err_hint(e, "log in with: onggi login %s", strcmp(r->ref.domain, "docker.io") ? r->ref.domain : "");
+	return -e->eno;
+}
+
+int registry_manifest_get(struct registry *r, struct http *h, const char *tag_or_digest,
+			  struct registry_manifest *ret, struct err *e)
+{
+	static const char *const accept[] = {
+		"Accept: " MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_LIST ", "
+		MEDIA_DOCKER_MANIFEST, NULL };
+	OWN_HTTP_RESP resp = { 0 };
+	struct registry_manifest m = { 0 };
+	struct digest want;
+	char what[16 + DIGEST_TEXT_MAX + REFERENCE_TAG_MAX];
+
+	(void)snprintf(what, sizeof what, "manifests/%s", tag_or_digest); /* both are parsed: it fits */
+	struct registry_call c = { .method = "GET", .what = what, .headers = accept,
+				   .max_body = MANIFEST_BYTES_MAX };
+	if (registry_exchange(r, h, &c, &resp, e) < 0)
+		return auth_err(r, e);
+	if (resp.status != 200)
+		return registry_status_err(r, &resp, tag_or_digest, e);
+	const char *type = http_header(&resp, "content-type", 0);
+	const char *claimed = http_header(&resp, "docker-content-digest", 0);
+	bool by_digest = digest_parse(tag_or_digest, &want, NULL) == 0;
+	struct hash hash;
+	hash_init(&hash, by_digest && want.algo == DIGEST_SHA512 ? HASH_SHA512 : HASH_SHA256);
+	hash_add(&hash, resp.body.p, resp.body.n);
+	hash_text(&hash, m.digest);
+	if (by_digest && strcmp(want.text, m.digest) != 0)
+		return err_new(e, E_CORRUPT, EBADMSG, "manifest verification failed for digest %s: got %s",
+			       want.text, m.digest);
+	if (!by_digest && claimed && text_starts(claimed, "sha256:") && strcmp(claimed, m.digest) != 0)
+		return err_new(e, E_CORRUPT, EBADMSG, "manifest verification failed for digest %.80s: got %s",
+			       claimed, m.digest);
+	(void)snprintf(m.content_type, sizeof m.content_type, "%.*s", (int)sizeof m.content_type - 1,
+		       type ? type : "");
+	m.n = resp.body.n;
+	m.bytes = buf_take(&resp.body);
+	if (!m.bytes)
+		return err_new(e, E_NOMEM, ENOMEM, "manifest");
+	*ret = m;
+	return 0;
+}
+
+void registry_manifest_done(struct registry_manifest *m)
+{
+	free(m->bytes);
+	*m = (struct registry_manifest){ 0 };
+}
+
+int registry_blob_get(struct registry *r, struct http *h, const char *digest, int64_t size,
+		      struct registry_sink *sink, const struct registry_retry *retry, struct err *e)
+{
+	OWN_HTTP_RESP resp = { 0 };
+	char what[16 + DIGEST_TEXT_MAX];
+
+	if (sink->at_bytes == size) /* a former download had it all, but was not checked */
+		return 0;
+	(void)snprintf(what, sizeof what, "blobs/%s", digest); /* a valid digest fits */
+	struct registry_call c = { .method = "GET", .what = what, .sink = sink, .size = size,
+				   .retry = retry };
+	if (registry_exchange(r, h, &c, &resp, e) < 0)
+		return auth_err(r, e);
+	if (resp.status / 100 != 2)
+		return registry_status_err(r, &resp, NULL, e);
+	return 0;
+}
+
+void registry_tags_free(char **tags, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(tags[i]);
+	free(tags);
+}
+
+struct tags {
+	char **list;
+	size_t n, cap;
+};
+
+static int tags_add(struct tags *t, const struct http_resp *resp, struct err *e)
+{
+	OWN_JSON j = NULL;
+	json_t *list = NULL, *v;
+	size_t i;
+
+	if (js_parse(buf_str(&resp->body), resp->body.n, "tags", &j, e) < 0 ||
+	    js_get_arr(j, "", "tags", &list, e) < 0) {
+		e->kind = E_CORRUPT;
+		return -e->eno;
+	}
+	json_array_foreach(list, i, v) {
+		const char *tag = json_string_value(v);
+		if (!tag || !reference_tag_is_valid(tag))
+			return err_new(e, E_CORRUPT, EBADMSG, "tags[%zu]: no valid tag", i);
+		if (t->n == TAGS_MAX)
+			return err_new(e, E_CORRUPT, EFBIG, "more than %d tags", TAGS_MAX);
+		if (t->n == t->cap) {
+			size_t cap = t->cap ? 2 * t->cap : 64;
+			char **more = realloc(t->list, cap * sizeof *more);
+			if (!more)
+				return err_new(e, E_NOMEM, ENOMEM, "tags");
+			t->list = more;
+			t->cap = cap;
+		}
+		t->list[t->n] = strdup(tag);
+		if (!t->list[t->n])
+			return err_new(e, E_NOMEM, ENOMEM, "tags");
+		t->n++;
+	}
+	return 0;
+}
+
+/* Link: </v2/NAME/tags/list?last=x&n=100>; rel="next" -> URL of the next page on the same host */
+static bool next_page(const struct http_resp *resp, const struct registry_endpoint *ep, struct buf *out)
+{
+	const char *link = http_header(resp, "link", 0);
+	const char *end = link && *link == '<' ? strchr(link, '>') : NULL;
+
+	out->n = 0;
+	if (!end || !strstr(end, "next"))
+		return false;
+	if (link[1] == '/')
+		buf_puts(out, ep->url);
+	buf_add(out, link + 1, (size_t)(end - link - 1));
+	return !buf_failed(out) && http_same_origin(buf_str(out), ep->url);
+}
+
+static int tags_read(struct registry *r, struct http *h, struct tags *t, struct err *e)
+{
+	OWN_BUF url = { 0 };
+
+	for (int page = 0; page < TAG_PAGES_MAX; page++) {
+		OWN_HTTP_RESP resp = { 0 };
+		struct registry_call c = { .method = "GET", .what = "tags/list", .max_body = TAGS_BYTES_MAX,
+					   .url = page ? buf_str(&url) : NULL };
+		if (registry_exchange(r, h, &c, &resp, e) < 0)
+			return auth_err(r, e);
+		if (resp.status != 200)
+			return registry_status_err(r, &resp, NULL, e);
+		int res = tags_add(t, &resp, e);
+		if (res < 0)
+			return res;
+		if (!next_page(&resp, &r->endpoints.list[r->at], &url))
+			return 0;
+	}
+	return err_new(e, E_CORRUPT, EFBIG, "more than %d pages of tags", TAG_PAGES_MAX);
+}
+
+int registry_tags(struct registry *r, struct http *h, char ***ret, size_t *ret_n, struct err *e)
+{
+	struct tags t = { 0 };
+
+	int res = tags_read(r, h, &t, e);
+	if (res < 0) {
+		registry_tags_free(t.list, t.n);
+		return err_ctx(e, "list tags");
+	}
+	*ret = t.list;
+	*ret_n = t.n;
+	return 0;
+}

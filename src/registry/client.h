@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Client of one repository in a registry (distribution-spec): chooses the endpoint, authorizes,
+ * tries again with back-off and jitter what may go better later, goes on at the byte where a
+ * download broke off, and turns the registry's errors into docker's words.
+ */
+#ifndef ONGGI_REGISTRY_CLIENT_H
+#define ONGGI_REGISTRY_CLIENT_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "registry/config.h"
+#include "registry/http.h"
+#include "spec/reference.h"
+
+struct registry;
+
+/* Told before each wait; from the thread that made the call. */
+struct registry_retry {
+	void (*wait)(void *data, unsigned delay_ms, const struct err *why);
+	void *data;
+};
+
+/** registry_open - the registry of @ref. Borrowed until close: @config, @cancel (may be NULL).
+ * No exchange is made yet. @actions: "pull" or "pull,push". Thread safe after that. */
+int registry_open(const struct reference *ref, const struct registry_config *config,
+		  const char *actions, const atomic_bool *cancel, struct registry **ret,
+		  struct err *e);
+void registry_close(struct registry *r);
+/** registry_warning - what a registry asked to be shown (Warning: 299), "" when nothing. */
+const char *registry_warning(const struct registry *r);
+
+/* A manifest or index as it came. */
+struct registry_manifest {
+	char *bytes;                   /* heap */
+	size_t n;
+	char content_type[128];
+	char digest[DIGEST_TEXT_MAX];  /* of the bytes, checked against what was asked for */
+};
+
+/** registry_manifest_get - by tag or digest. E_NOT_FOUND "manifest for X not found: manifest
+ * unknown: manifest unknown" | E_AUTH "pull access denied for X, ..." | E_CORRUPT wrong digest. */
+int registry_manifest_get(struct registry *r, struct http *h, const char *tag_or_digest,
+			  struct registry_manifest *ret, struct err *e);
+void registry_manifest_done(struct registry_manifest *m);
+
+/* Where a blob goes. */
+struct registry_sink {
+	int (*add)(void *data, const void *p, size_t n, struct err *e);
+	void *data;
+	int64_t at_bytes; /* how much is there: begins at 0, or where a former download ended; kept */
+};
+
+/** registry_blob_get - from sink->at_bytes to the end. @size expected in all: more is E_CORRUPT,
+ * less is fetched again from there. The digest is for the sink's owner to check. */
+int registry_blob_get(struct registry *r, struct http *h, const char *digest, int64_t size,
+		      struct registry_sink *sink, const struct registry_retry *retry, struct err *e);
+
+/** registry_tags - all tags; heap array of heap strings. */
+int registry_tags(struct registry *r, struct http *h, char ***ret, size_t *ret_n, struct err *e);
+void registry_tags_free(char **tags, size_t n);
+
+#endif

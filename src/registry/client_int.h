@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside of the registry client: one exchange with all its retries. See client.h.
+ */
+#ifndef ONGGI_REGISTRY_CLIENT_INT_H
+#define ONGGI_REGISTRY_CLIENT_INT_H
+
+#include <pthread.h>
+
+#include "base/arena.h"
+#include "registry/auth.h"
+#include "registry/client.h"
+
+struct registry {
+	struct reference ref;
+	const struct registry_config *config;
+	const atomic_bool *cancel;
+	struct arena arena;
+	struct registry_endpoints endpoints;
+	struct auth *auth[REGISTRY_ENDPOINTS_MAX];
+	pthread_mutex_t lock;
+	size_t at;       /* endpoint in use */
+	bool answered;   /* that endpoint has answered: it will be kept */
+	char warning[256];
+};
+
+struct registry_call {
+	const char *method;
+	const char *what;           /* after the repository: "manifests/latest", "tags/list?n=1" */
+	const char *url;            /* instead of @what: whole URL on the same endpoint (Link) */
+	const char *const *headers;
+	size_t max_body;
+	struct registry_sink *sink; /* body of 2xx; the range follows sink->at_bytes */
+	int64_t size;               /* of the whole when there is a sink */
+	const struct registry_retry *retry;
+};
+
+/** registry_exchange - one call with authorization and retries. 0: a reply came that is no use
+ * trying again (any status but 401, 429, 5xx). */
+int registry_exchange(struct registry *r, struct http *h, const struct registry_call *c,
+		      struct http_resp *ret, struct err *e);
+/** registry_status_err - the error for a reply whose status is not 2xx. @wanted: tag, digest or
+ * NULL. */
+int registry_status_err(const struct registry *r, const struct http_resp *resp, const char *wanted,
+			struct err *e);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the host says about registries: files that users of docker already have, and our own of
+ * the same form, which wins.
+ *
+ *   /etc/docker/daemon.json, then ONGGI_CONFIG or /etc/onggi/onggi.json:
+ *     insecure-registries, registry-mirrors, max-concurrent-downloads, max-download-attempts,
+ *     download-retry-delay-ms, download-stall-seconds (the last two are ours)
+ *   certs.d/HOST[:PORT]/{*.crt, X.cert + X.key} below /etc/onggi, /etc/docker, /etc/containers
+ */
+#ifndef ONGGI_REGISTRY_CONFIG_H
+#define ONGGI_REGISTRY_CONFIG_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "registry/http.h"
+
+struct registry_config {
+	unsigned parallel;       /* layers at a time */
+	unsigned attempts;       /* of one exchange */
+	unsigned retry_delay_ms; /* before the second attempt; doubles */
+	unsigned stall_s;
+	json_t *insecure;        /* array of hosts, host:port and networks */
+	json_t *mirrors;         /* array of base URLs for docker.io */
+};
+
+int registry_config_load(struct registry_config *ret, struct err *e);
+void registry_config_done(struct registry_config *c);
+
+/* One place to ask for a repository. */
+struct registry_endpoint {
+	const char *url;         /* "https://registry-1.docker.io", no slash at the end */
+	struct http_tls tls;
+	bool mirror;
+};
+
+enum { REGISTRY_ENDPOINTS_MAX = 16 };
+
+struct registry_endpoints {
+	struct registry_endpoint list[REGISTRY_ENDPOINTS_MAX]; /* in the order to try */
+	size_t n;
+};
+
+/** registry_endpoints_find - where the registry @domain of a reference is asked: mirrors first;
+ * https, then plain http when the domain is loopback or listed as insecure. */
+int registry_endpoints_find(const struct registry_config *c, const char *domain, struct arena *a,
+			    struct registry_endpoints *ret, struct err *e);
+/** registry_is_insecure - whether plain http or an unknown certificate will do for @domain. */
+bool registry_is_insecure(const struct registry_config *c, const char *domain);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside of a pull: what its steps share. See pull.h.
+ */
+#ifndef ONGGI_REGISTRY_PULL_INT_H
+#define ONGGI_REGISTRY_PULL_INT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "registry/client.h"
+#include "registry/pull.h"
+#include "spec/manifest.h"
+#include "store/lease.h"
+
+/* One layer of the manifest: where its blob is, what it is when unpacked. */
+struct pull_layer {
+	const struct descriptor *blob;
+	const char *diff_id;
+	char chain_id[DIGEST_TEXT_MAX];
+	char name[13]; /* first digits of the blob's digest, as docker shows them */
+};
+
+/* One image being pulled: the context of the way. */
+struct pull {
+	const struct pull_req *req;
+	struct pull_result *result;
+	struct reference ref;
+	struct registry_config config;
+	struct registry *registry;
+	struct http *http;             /* of the main thread */
+	struct platform want;
+	atomic_bool cancel;
+	pthread_mutex_t progress_lock;
+	struct lease lease;
+	struct registry_manifest raw;  /* what the reference names */
+	char index_type[128];          /* "" when it was no index */
+	struct registry_manifest image_raw; /* the manifest of the image; empty when raw is it */
+	struct manifest manifest;
+	char *config_bytes;
+	size_t config_n;
+	struct image_config image;
+	struct pull_layer *layers;     /* lowest first */
+	size_t n_layers;
+	bool present;                  /* the image was there already, whatever its name */
+};
+
+/** pull_layers - fetch, verify and unpack all layers that are missing, p->config.parallel at a
+ * time, the largest first. On failure the rest is cancelled; downloads are kept for a resume. */
+int pull_layers(struct pull *p, struct err *e);
+/** pull_emit - tell the caller's progress function, one call at a time. */
+void pull_emit(struct pull *p, const struct pull_event *ev);
+void pull_note(struct pull *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

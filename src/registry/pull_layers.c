@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Layers of a pull: a few workers take layers from a list, the largest first, so that no long one
+ * is left for the end. Each worker downloads into the blob's file while a second thread inflates,
+ * verifies and unpacks behind it:
+ *
+ *   worker:  socket -> sha256 -> file      unpacker:  file -> inflate -> sha256 -> tar -> snapshot
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/lock.h"
+#include "base/own.h"
+#include "driver/storage/storage.h"
+#include "registry/layer_apply.h"
+#include "registry/pull_int.h"
+#include "registry/tail.h"
+#include "store/blob.h"
+
+/* the workers of one pull */
+struct crew {
+	struct pull *p;
+	struct pull_layer **queue; /* largest first */
+	size_t n;
+	atomic_size_t next;
+	pthread_mutex_t lock;
+	struct err err;            /* the first one */
+};
+
+/* one layer in the hands of one worker */
+struct job {
+	struct pull *p;
+	struct pull_layer *layer;
+	struct http *http;
+	struct blob_writer writer;
+	bool unpacking;
+	struct tail tail;
+	pthread_t unpacker;
+	int unpack_result;
+	struct err unpack_err;
+	atomic_bool unpack_failed; /* set after unpack_err: the download may stop */
+};
+
+static void emit(struct job *j, enum pull_state state, int64_t done)
+{
+	struct pull_event ev = { .state = state, .layer = j->layer->name, .done_bytes = done,
+				 .total_bytes = j->layer->blob->size };
+	pull_emit(j->p, &ev);
+}
+
+static void on_wait(void *data, unsigned delay_ms, const struct err *why)
+{
+	struct job *j = data;
+	char text[400];
+
+	(void)snprintf(text, sizeof text, "Retrying in %u seconds: %.300s", (delay_ms + 999) / 1000,
+		       why->chain);
+	struct pull_event ev = { .state = PULL_LAYER_RETRY, .layer = j->layer->name, .text = text };
+	pull_emit(j->p, &ev);
+}
+
+/* one worker at a time, of all processes, makes a layer; the others find it made */
+static int layer_lock(struct job *j, char name[120], int *ret_fd, struct err *e)
+{
+	const struct store *s = j->p->req->store;
+	bool told = false;
+
+	(void)snprintf(name, 120, "locks/layer-%.64s", digest_hex(j->layer->chain_id));
+	if (io_mkdir_p(s->root_fd, "locks", 0700, e) < 0)
+		return -e->eno;
+	for (;;) {
+		struct stat st;
+		OWN_FD fd = -1;
+		int r = lock_take(s->root_fd, name, LOCK_EXCLUSIVE | LOCK_NOWAIT, &fd, e);
+		if (r < 0 && e->kind != E_BUSY)
+			return r;
+		if (r < 0 && !told)
+			emit(j, PULL_LAYER_WAITING, 0);
+		told = told || r < 0;
+		if (r < 0 && lock_take(s->root_fd, name, LOCK_EXCLUSIVE, &fd, e) < 0)
+			return -e->eno;
+		/* whoever had it has removed the file: ours protects nothing */
+		if (fstat(fd, &st) < 0)
+			return err_sys(e, errno, "stat %s", name);
+		if (!st.st_nlink)
+			continue;
+		err_clear(e);
+		*ret_fd = fd_take(&fd);
+		return 0;
+	}
+}
+
+static int sink_add(void *data, const void *p, size_t n, struct err *e)
+{
+	struct job *j = data;
+
+	if (blob_writer_add(&j->writer, p, n, e) < 0)
+		return -e->eno;
+	if (j->unpacking && atomic_load(&j->unpack_failed))
+		return err_new(e, E_CANCELLED, ECANCELED, "unpacking failed");
+	if (j->unpacking)
+		tail_ready(&j->tail, (int64_t)j->writer.size_bytes);
+	emit(j, PULL_LAYER_DOWNLOADING, (int64_t)j->writer.size_bytes);
+	return 0;
+}
+
+static int unpack(struct job *j, struct source *blob, struct err *e)
+{
+	struct layer_stats stats;
+	struct layer_store_req q = { .store = j->p->req->store, .blob = blob,
+				     .diff_id = j->layer->diff_id, .chain_id = j->layer->chain_id };
+	return layer_store(&q, &stats, e);
+}
+
+static void *unpacker_main(void *data)
+{
+	struct job *j = data;
+
+	j->unpack_result = unpack(j, &j->tail.source, &j->unpack_err);
+	if (j->unpack_result < 0)
+		atomic_store(&j->unpack_failed, true);
+	return NULL;
+}
+
+/* the blob is here from another image or an earlier pull: it is verified again while it is read */
+static int unpack_present(struct job *j, struct err *e)
+{
+	const struct descriptor *d = j->layer->blob;
+	struct source_digest check;
+	struct source_fd file;
+	OWN_FD fd = -1;
+
+	if (blob_open(j->p->req->store, d->digest, &fd, NULL, e) < 0)
+		return -e->eno;
+	if (source_fd_init(&file, fd, UINT64_MAX, e) < 0)
+		return -e->eno;
+	int r = source_digest_init(&check, &file.source, d->digest, d->size, e);
+	emit(j, PULL_LAYER_EXTRACTING, 0);
+	if (r == 0) {
+		check.what = d->digest;
+		r = unpack(j, &check.source, e);
+	}
+	source_fd_done(&file);
+	return r;
+}
+
+static int unpacker_start(struct job *j, struct err *e)
+{
+	OWN_FD fd = openat(j->p->req->store->root_fd, j->writer.tmp, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return err_sys(e, errno, "open %s", j->writer.tmp);
+	if (tail_init(&j->tail, fd_take(&fd), e) < 0)
+		return -e->eno;
+	j->tail.ready = (int64_t)j->writer.size_bytes; /* of a former download */
+	int r = pthread_create(&j->unpacker, NULL, unpacker_main, j);
+	if (r) {
+		tail_done(&j->tail);
+		return err_sys(e, r, "start a thread");
+	}
+	j->unpacking = true;
+	return 0;
+}
+
+/* wait for the unpacker. Its error counts, unless it only passes on that of the download, @dl. */
+static int unpacker_join(struct job *j, int dl, struct err *e)
+{
+	if (!j->unpacking)
+		return dl;
+	bool first = atomic_load(&j->unpack_failed);
+	tail_end(&j->tail, dl < 0 ? e : NULL);
+	if (dl == 0)
+		emit(j, PULL_LAYER_EXTRACTING, tail_position(&j->tail));
+	pthread_join(j->unpacker, NULL);
+	tail_done(&j->tail);
+	j->unpacking = false;
+	if (j->unpack_result >= 0 || (dl < 0 && !first))
+		return dl;
+	*e = j->unpack_err;
+	return -(e->eno ? e->eno : EIO);
+}
+
+static int download(struct job *j, struct err *e)
+{
+	const struct descriptor *d = j->layer->blob;
+	struct registry_retry retry = { .wait = on_wait, .data = j };
+
+	if (j->writer.size_bytes > (uint64_t)d->size && blob_writer_restart(&j->writer, e) < 0)
+		return -e->eno;
+	struct registry_sink sink = { .add = sink_add, .data = j,
+				      .at_bytes = (int64_t)j->writer.size_bytes };
+	int r = registry_blob_get(j->p->registry, j->http, d->digest, d->size, &sink, &retry, e);
+	if (r < 0) {
+		/* what cannot be unpacked is not worth going on with */
+		if (atomic_load(&j->unpack_failed) && j->unpack_err.kind == E_CORRUPT)
+			j->writer.keep = false;
+		blob_writer_abort(&j->writer);
+	} else {
+		r = blob_writer_commit(&j->writer, d->digest, d->size, NULL, e);
+		if (r == 0)
+			emit(j, PULL_LAYER_DOWNLOADED, d->size);
+	}
+	return r;
+}
+
+/* download and unpack at once. @ret_resumed: part of the blob was there before. */
+static int fetch(struct job *j, bool have_layer, bool *ret_resumed, struct err *e)
+{
+	int r = 0;
+
+	*ret_resumed = j->writer.size_bytes > 0;
+	j->writer.keep = true;
+	atomic_store(&j->unpack_failed, false);
+	err_clear(&j->unpack_err);
+	if (!have_layer)
+		r = unpacker_start(j, e);
+	if (r < 0) {
+		blob_writer_abort(&j->writer);
+		return r;
+	}
+	emit(j, PULL_LAYER_DOWNLOADING, (int64_t)j->writer.size_bytes);
+	r = download(j, e);
+	return unpacker_join(j, r, e);
+}
+
+static int layer_make(struct job *j, struct err *e)
+{
+	const struct store *s = j->p->req->store;
+	const struct descriptor *d = j->layer->blob;
+	bool have_layer = storage_layer_exists(s, j->layer->chain_id);
+
+	for (int tries = 0;; tries++) {
+		bool resumed = false;
+		int64_t size = blob_size(s, d->digest);
+		if (size >= 0 && size != d->size) {
+			/* left by a power failure, or the descriptor lies: a new download tells */
+			if (blob_remove(s, d->digest, e) < 0)
+				return -e->eno;
+			size = -1;
+		}
+		int r = size >= 0 ? 1 : blob_writer_resume(s, d->digest, &j->writer, e);
+		if (r < 0)
+			return r;
+		if (r == 1 && have_layer) {
+			emit(j, PULL_LAYER_EXISTS, d->size);
+			return 0;
+		}
+		if (r == 1) {
+			r = unpack_present(j, e);
+		} else {
+			r = fetch(j, have_layer, &resumed, e);
+		}
+		if (r == 0) {
+			emit(j, PULL_LAYER_DONE, d->size);
+			return 0;
+		}
+		/* what an earlier run left may be damaged: once more from the first byte */
+		if (!resumed || e->kind != E_CORRUPT || tries)
+			return r;
+		struct blob_writer w;
+		if (blob_writer_resume(s, d->digest, &w, e) == 0) {
+			w.keep = false;
+			blob_writer_abort(&w);
+		}
+		err_clear(e);
+	}
+}
+
+static int layer_run(struct crew *c, struct pull_layer *layer, struct http *h, struct err *e)
+{
+	struct job j = { .p = c->p, .layer = layer, .http = h };
+	char name[120];
+	OWN_FD lock = -1;
+
+	if (layer_lock(&j, name, &lock, e) < 0)
+		return err_ctx(e, "layer %s", layer->name);
+	int r = layer_make(&j, e);
+	/* still locked: the next one sees a file without a name and makes another */
+	(void)unlinkat(c->p->req->store->root_fd, name, 0); /* an empty file more does no harm */
+	return r < 0 ? err_ctx(e, "layer %s", layer->name) : 0;
+}
+
+static void *worker_main(void *data)
+{
+	struct crew *c = data;
+	struct http *h = NULL;
+	struct err e = { 0 };
+	int r = http_open(&h, &e);
+
+	while (r == 0) {
+		size_t i = atomic_fetch_add(&c->next, 1);
+		if (i >= c->n || atomic_load(&c->p->cancel))
+			break;
+		r = layer_run(c, c->queue[i], h, &e);
+	}
+	if (r < 0) {
+		pthread_mutex_lock(&c->lock);
+		if (c->err.kind == E_NONE || (c->err.kind == E_CANCELLED && e.kind != E_CANCELLED))
+			c->err = e;
+		pthread_mutex_unlock(&c->lock);
+		atomic_store(&c->p->cancel, true); /* the others stop at their next byte */
+	}
+	http_close(h);
+	return NULL;
+}
+
+static int larger_first(const void *a, const void *b)
+{
+	const struct pull_layer *x = *(struct pull_layer *const *)a, *y = *(struct pull_layer *const *)b;
+	if (x->blob->size != y->blob->size)
+		return x->blob->size < y->blob->size ? 1 : -1;
+	return x < y ? -1 : x > y;
+}
+
+static int crew_run(struct crew *c, struct err *e)
+{
+	pthread_t threads[64];
+	unsigned want = c->p->config.parallel, n = 0;
+	int r = 0;
+
+	if (want > ARRAY_LEN(threads))
+		want = ARRAY_LEN(threads);
+	for (; n < want && n < c->n && !r; n += !r)
+		r = pthread_create(&threads[n], NULL, worker_main, c);
+	/* fewer workers than wished for do the same work */
+	if (r && !n)
+		return err_sys(e, r, "start a thread");
+	for (unsigned i = 0; i < n; i++)
+		pthread_join(threads[i], NULL);
+	if (c->err.kind == E_NONE)
+		return 0;
+	*e = c->err;
+	return -(e->eno ? e->eno : EIO);
+}
+
+int pull_layers(struct pull *p, struct err *e)
+{
+	OWN_PTR struct pull_layer **queue = calloc(p->n_layers + 1, sizeof *queue);
+	struct crew c = { .p = p, .queue = queue, .n = p->n_layers, .lock = PTHREAD_MUTEX_INITIALIZER };
+
+	if (!queue)
+		return err_new(e, E_NOMEM, ENOMEM, "layers");
+	for (size_t i = 0; i < p->n_layers; i++) {
+		struct pull_event ev = { .state = PULL_LAYER_QUEUED, .layer = p->layers[i].name,
+					 .total_bytes = p->layers[i].blob->size };
+		queue[i] = &p->layers[i];
+		pull_emit(p, &ev);
+	}
+	qsort(queue, c.n, sizeof *queue, larger_first);
+	int r = crew_run(&c, e);
+	(void)pthread_mutex_destroy(&c.lock); /* nobody holds it */
+	return r;
+}
