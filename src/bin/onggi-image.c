@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * onggi-image: pull, load, save, import. Runs as a program of its own so that the libraries for
+ * TLS, HTTP and compression are mapped only where they are needed.
+ */
+#include <curl/curl.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "front/image/verb.h"
+
+int main(int argc, char **argv)
+{
+	const struct image_verb *v = argc > 1 ? image_verb_find(argv[1]) : NULL;
+
+	if (!v) {
+		fprintf(stderr, "onggi-image: %s: it is run by onggi\n", argc > 1 ? "unknown verb" : "no verb");
+		return 125;
+	}
+	(void)signal(SIGPIPE, SIG_IGN); /* a lost connection or reader is an error, not a death */
+	if (curl_global_init(CURL_GLOBAL_DEFAULT)) {
+		fputs("onggi-image: cannot initialise the HTTP library\n", stderr);
+		return 1;
+	}
+	int status = v->run(argc - 1, argv + 1);
+	curl_global_cleanup();
+	return status;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Table of verbs and what they share: see verb.h.
+ */
+#include "front/image/verb.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/own.h"
+
+static const struct image_verb verbs[] = {
+	{ "pull", verb_pull },
+};
+
+const struct image_verb *image_verb_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (!strcmp(verbs[i].name, name))
+			return &verbs[i];
+	return NULL;
+}
+
+int image_verb_fail(const struct err *e)
+{
+	fprintf(stderr, "onggi: %s\n", e->chain);
+	if (*e->hint)
+		fprintf(stderr, "hint: %s\n", e->hint);
+	return 1;
+}
+
+int image_verb_usage(int status, const char *verb, const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("onggi: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "\nSee 'onggi %s --help'.\n", verb);
+	return status;
+}
