@@ -208,16 +208,24 @@ static int open_parent(int xtop, const char *path, int *ret_dir, const char **re
 	return *ret_dir < 0 ? err_sys(e, errno, "open directory %s", parent) : 0;
 }
 
+static int keep_times(int xdir, const struct stat *st)
+{
+	const struct timespec times[2] = { st->st_atim, st->st_mtim };
+	return futimens(xdir, times);
+}
+
 /* copy up, then link: both names share one file, as overlay would do it */
 static int settle_link(const struct settle *q, const char *target, const char *path, struct err *e)
 {
 	OWN_FD from_dir = -1, to_dir = -1, target_dir = -1;
 	char from[256];
 	const char *to, *target_name;
-	struct stat st, have;
+	struct stat st, have, dir_before;
 
 	if (open_parent(q->top, path, &to_dir, &to, e) < 0)
 		return -e->eno;
+	if (fstat(to_dir, &dir_before) < 0)
+		return err_sys(e, errno, "stat directory of %s", path);
 	if (!fstatat(to_dir, to, &have, AT_SYMLINK_NOFOLLOW))
 		return 0; /* settled before, or replaced by a later entry */
 	int r = look_parents(q, target, &from_dir, from, &st, e);
@@ -233,8 +241,14 @@ static int settle_link(const struct settle *q, const char *target, const char *p
 		return r;
 	if (open_parent(q->top, target, &target_dir, &target_name, e) < 0)
 		return -e->eno;
+	struct stat before;
+	if (fstat(target_dir, &before) < 0)
+		return err_sys(e, errno, "stat directory of %s", target);
 	if (linkat(to_dir, to, target_dir, target_name, 0) < 0 && errno != EEXIST && errno != EMLINK)
 		return err_sys(e, errno, "link %s", target);
+	/* the directories' times are the archive's */
+	if (keep_times(target_dir, &before) < 0 || keep_times(to_dir, &dir_before) < 0)
+		return err_sys(e, errno, "times of the directory of %s", path);
 	return 0;
 }
 

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Directories of a layer: the parent of each entry, and the attributes that are set at the end.
+ *
+ * The parent of the last entry stays open, so a run of files in one directory costs one look-up.
+ * Otherwise the kernel resolves the path inside the layer (openat2); only where that fails the
+ * path is walked by hand: directories are made, files and whiteouts in the way replaced, links
+ * followed inside the root. Nobody else writes to the tree meanwhile.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "base/path.h"
+#include "registry/layer_int.h"
+
+void layer_forget(struct layer_apply *a)
+{
+	if (a->parent_fd >= 0 && a->parent_fd != a->root)
+		close(a->parent_fd);
+	a->parent_fd = -1;
+}
+
+int layer_set_opaque(struct layer_apply *a, int xdir, struct err *e)
+{
+	const char *key = a->userxattr ? "user.overlay.opaque" : "trusted.overlay.opaque";
+
+	if (fsetxattr(xdir, key, "y", 1, 0) < 0)
+		return layer_sys(a, e, "mark directory as opaque");
+	return 0;
+}
+
+static struct layer_dir *remember(struct layer_apply *a, const char *path, int xdir, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(xdir, &st) < 0) {
+		layer_sys(a, e, "stat directory");
+		return NULL;
+	}
+	if (a->n_dirs == a->cap_dirs) {
+		size_t cap = a->cap_dirs ? a->cap_dirs * 2 : 256;
+		struct layer_dir *more = realloc(a->dirs, cap * sizeof *more);
+		if (!more) {
+			err_new(e, E_NOMEM, ENOMEM, "layer directories");
+			return NULL;
+		}
+		a->dirs = more;
+		a->cap_dirs = cap;
+	}
+	a->arena_bytes += strlen(path) + sizeof *a->dirs;
+	if (a->arena_bytes > LAYER_DIR_BYTES_MAX) {
+		layer_bad(a, e, "too many directories");
+		return NULL;
+	}
+	struct layer_dir *d = &a->dirs[a->n_dirs];
+	*d = (struct layer_dir){ .path = arena_strdup(&a->a, path), .ino = st.st_ino,
+				 .order = a->n_dirs };
+	if (!d->path) {
+		err_new(e, E_NOMEM, ENOMEM, "layer directories");
+		return NULL;
+	}
+	a->n_dirs++;
+	return d;
+}
+
+/* One directory that has no entry (yet): 0755, ours, a constant time. */
+static int make_implied(struct layer_apply *a, int xdir, const char *name, const char *path,
+			struct err *e)
+{
+	int cleared = 0;
+
+	while (mkdirat(xdir, name, 0700) < 0) {
+		if (errno != EEXIST)
+			return layer_sys(a, e, "make directory");
+		cleared = layer_clear(a, xdir, name, e);
+		if (cleared < 0)
+			return cleared;
+	}
+	OWN_FD fd = openat(xdir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return layer_sys(a, e, "open directory");
+	if (cleared && layer_set_opaque(a, fd, e) < 0)
+		return -e->eno;
+	struct layer_dir *d = remember(a, path, fd, e);
+	if (!d)
+		return -e->eno;
+	/* in the place of something removed it is new, otherwise it takes the parents' attributes */
+	d->implied = !cleared;
+	d->mode = 0755;
+	d->uid = a->fsuid;
+	d->gid = a->fsgid;
+	return 0;
+}
+
+/* The walk by hand. @real is the path of @fd without links; @todo what is left to go. */
+struct walk {
+	struct layer_apply *a;
+	struct buf real, todo;
+	int fd;
+	unsigned hops;
+	bool make;
+};
+
+static int walk_up(struct walk *w, struct err *e)
+{
+	while (w->real.n && w->real.p[w->real.n - 1] != '/')
+		w->real.n--;
+	if (w->real.n)
+		w->real.n--;
+	int up = openat(w->fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (up < 0)
+		return layer_sys(w->a, e, "open parent");
+	close(w->fd);
+	w->fd = up;
+	return 0;
+}
+
+static int walk_root(struct walk *w, struct err *e)
+{
+	int root = fcntl(w->a->root, F_DUPFD_CLOEXEC, 3);
+	if (root < 0)
+		return layer_sys(w->a, e, "open root");
+	if (w->fd >= 0)
+		close(w->fd);
+	w->fd = root;
+	w->real.n = 0;
+	return 0;
+}
+
+static int walk_link(struct walk *w, const char *name, const char *rest, struct err *e)
+{
+	char target[4097];
+	ssize_t n = readlinkat(w->fd, name, target, sizeof target - 1);
+
+	if (n < 0)
+		return layer_sys(w->a, e, "read link");
+	if (++w->hops > LAYER_HOPS_MAX)
+		return layer_bad(w->a, e, "too many symbolic links in its directory");
+	target[n] = 0;
+	OWN_BUF next = { 0 };
+	buf_puts(&next, target);
+	buf_putc(&next, '/');
+	buf_puts(&next, rest);
+	if (buf_failed(&next))
+		return err_new(e, E_NOMEM, ENOMEM, "entry name");
+	if (next.n > 65536)
+		return layer_bad(w->a, e, "symbolic links make its name too long");
+	bool absolute = target[0] == '/';
+	buf_done(&w->todo);
+	w->todo = next;
+	next = (struct buf){ 0 };
+	return absolute ? walk_root(w, e) : 0;
+}
+
+/* one component; 0 or error, -ENOENT with an empty error when it is missing */
+static int walk_step(struct walk *w, const char *name, const char *rest, struct err *e)
+{
+	struct stat st;
+	size_t before = w->real.n;
+
+	if (!strcmp(name, ".") || !*name)
+		return 0;
+	if (!strcmp(name, ".."))
+		return w->real.n ? walk_up(w, e) : 0;
+	bool there = !fstatat(w->fd, name, &st, AT_SYMLINK_NOFOLLOW);
+	if (!there && errno != ENOENT)
+		return layer_sys(w->a, e, "stat");
+	if (there && S_ISLNK(st.st_mode))
+		return walk_link(w, name, rest, e);
+	if (w->real.n)
+		buf_putc(&w->real, '/');
+	buf_puts(&w->real, name);
+	if (buf_failed(&w->real))
+		return err_new(e, E_NOMEM, ENOMEM, "entry name");
+	if (!there || !S_ISDIR(st.st_mode)) {
+		if (!w->make)
+			return -ENOENT;
+		if (make_implied(w->a, w->fd, name, buf_str(&w->real), e) < 0) {
+			w->real.n = before;
+			return -e->eno;
+		}
+	}
+	int sub = openat(w->fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (sub < 0)
+		return layer_sys(w->a, e, "open directory");
+	close(w->fd);
+	w->fd = sub;
+	return 0;
+}
+
+static int walk(struct layer_apply *a, const char *path, bool make, int *ret_fd, struct err *e)
+{
+	struct walk w = { .a = a, .fd = -1, .make = make };
+	char name[LAYER_NAME_MAX + 1];
+	int r = walk_root(&w, e);
+
+	buf_puts(&w.todo, path);
+	while (!r && w.todo.n) {
+		size_t n = strcspn(w.todo.p, "/");
+		if (n > LAYER_NAME_MAX) {
+			r = layer_bad(a, e, "a component of a link is longer than 255 bytes");
+			break;
+		}
+		memcpy(name, w.todo.p, n);
+		name[n] = 0;
+		size_t skip = n + (w.todo.p[n] == '/');
+		memmove(w.todo.p, w.todo.p + skip, w.todo.n - skip + 1);
+		w.todo.n -= skip;
+		/* a copy: following a link replaces what is left to go */
+		char *rest = strdup(w.todo.p);
+		r = rest ? walk_step(&w, name, rest, e) : err_new(e, E_NOMEM, ENOMEM, "entry name");
+		free(rest);
+	}
+	if (!r)
+		*ret_fd = w.fd;
+	else if (w.fd >= 0)
+		close(w.fd);
+	buf_done(&w.real);
+	buf_done(&w.todo);
+	return r;
+}
+
+int layer_parent(struct layer_apply *a, const char *path, bool make, int *ret_fd,
+		 const char **ret_name, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash - path) : 0;
+	struct err ignored = { 0 };
+	int fd;
+
+	*ret_name = slash ? slash + 1 : path;
+	if (!slash) {
+		*ret_fd = a->root;
+		return 0;
+	}
+	if (a->parent_fd >= 0 && a->parent.n == n && !memcmp(a->parent.p, path, n)) {
+		*ret_fd = a->parent_fd;
+		return 0;
+	}
+	layer_forget(a);
+	a->parent.n = 0;
+	buf_add(&a->parent, path, n);
+	if (buf_failed(&a->parent))
+		return err_new(e, E_NOMEM, ENOMEM, "entry name");
+	if (n > LAYER_OPEN_PATH_MAX ||
+	    path_open_in(a->root, a->parent.p, O_PATH | O_DIRECTORY, 0, &fd, &ignored) < 0) {
+		int r = walk(a, a->parent.p, make, &fd, e);
+		if (r < 0)
+			return r;
+	}
+	a->parent_fd = fd;
+	*ret_fd = fd;
+	return 0;
+}
+
+static int copy_xattrs(struct layer_apply *a, struct layer_dir *d, const struct tar_entry *en,
+		       struct err *e)
+{
+	struct tar_xattr *x = arena_get(&a->a, (en->n_xattrs + 1) * sizeof *x);
+
+	for (size_t i = 0; x && i < en->n_xattrs; i++) {
+		unsigned char *value = arena_get(&a->a, en->xattrs[i].n + 1);
+		x[i].name = arena_strdup(&a->a, en->xattrs[i].name);
+		if (!value || !x[i].name)
+			x = NULL;
+		else {
+			memcpy(value, en->xattrs[i].value, en->xattrs[i].n);
+			x[i].value = value;
+			x[i].n = en->xattrs[i].n;
+			a->arena_bytes += x[i].n;
+		}
+	}
+	if (!x)
+		return err_new(e, E_NOMEM, ENOMEM, "layer directories");
+	d->xattrs = x;
+	d->n_xattrs = en->n_xattrs;
+	return 0;
+}
+
+/* the descriptor of the directory at @path, made when missing */
+static int open_dir(struct layer_apply *a, const char *path, struct err *e)
+{
+	const char *name;
+	int dir, made = 0;
+
+	if (!*path) {
+		int fd = fcntl(a->root, F_DUPFD_CLOEXEC, 3);
+		return fd < 0 ? layer_sys(a, e, "open root") : fd;
+	}
+	if (layer_parent(a, path, true, &dir, &name, e) < 0)
+		return -e->eno;
+	/* opening first spares a stat: most directories are new, and mkdir tells */
+	while (mkdirat(dir, name, 0700) < 0) {
+		struct stat st;
+		if (errno != EEXIST || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return layer_sys(a, e, "make directory");
+		if (S_ISDIR(st.st_mode))
+			break;
+		if (layer_clear(a, dir, name, e) < 0)
+			return -e->eno;
+		made = 1;
+	}
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return layer_sys(a, e, "open directory");
+	/* it took the place of something: nothing of the parents shines through */
+	if (made && layer_set_opaque(a, fd, e) < 0) {
+		close(fd);
+		return -e->eno;
+	}
+	return fd;
+}
+
+int layer_put_dir(struct layer_apply *a, const char *path, const struct tar_entry *en, struct err *e)
+{
+	OWN_FD fd = open_dir(a, path, e);
+	uid_t uid;
+	gid_t gid;
+
+	if (fd < 0 || layer_owner(a, en, &uid, &gid, e) < 0)
+		return -e->eno;
+	struct layer_dir *d = remember(a, path, fd, e);
+	if (!d)
+		return -e->eno;
+	d->mode = en->mode;
+	d->uid = uid;
+	d->gid = gid;
+	layer_times(en, d->times);
+	return en->n_xattrs ? copy_xattrs(a, d, en, e) : 0;
+}
+
+/* by file, then entries before implied ones, then the last entry first */
+static int dir_compare(const void *x, const void *y)
+{
+	const struct layer_dir *a = x, *b = y;
+
+	if (a->ino != b->ino)
+		return a->ino < b->ino ? -1 : 1;
+	if (a->implied != b->implied)
+		return a->implied ? 1 : -1;
+	return a->order > b->order ? -1 : a->order < b->order;
+}
+
+static int path_compare(const void *x, const void *y)
+{
+	const struct layer_dir *a = x, *b = y;
+	return strcmp(a->path, b->path);
+}
+
+static int finish_dir(struct layer_apply *a, const struct layer_dir *d, struct buf *loose,
+		      struct err *e)
+{
+	OWN_FD fd = -1;
+	const char *name;
+	struct stat st;
+	int dir;
+
+	layer_show(a, d->path);
+	if (!*d->path)
+		fd = fcntl(a->root, F_DUPFD_CLOEXEC, 3);
+	else {
+		int r = layer_parent(a, d->path, false, &dir, &name, e);
+		if (r < 0)
+			return r == -ENOENT ? 0 : r;
+		fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	}
+	/* replaced by something else later in the archive */
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != d->ino)
+		return 0;
+	if (d->implied) {
+		buf_putc(loose, 'D');
+		buf_add(loose, d->path, strlen(d->path) + 1);
+	}
+	if (layer_chown(a, fd, NULL, d->uid, d->gid, e) < 0 ||
+	    layer_set_xattrs(a, fd, d->xattrs, d->n_xattrs, e) < 0)
+		return -e->eno;
+	if (fchmod(fd, d->mode) < 0)
+		return layer_sys(a, e, "chmod");
+	if (futimens(fd, d->times) < 0)
+		return layer_sys(a, e, "set times");
+	return 0;
+}
+
+int layer_finish_dirs(struct layer_apply *a, struct buf *loose, struct err *e)
+{
+	size_t n = 0;
+	bool root = false;
+
+	/* one record per directory: the last entry wins, and any entry over an implied one */
+	if (a->n_dirs)
+		qsort(a->dirs, a->n_dirs, sizeof *a->dirs, dir_compare);
+	for (size_t i = 0; i < a->n_dirs; i++)
+		if (!n || a->dirs[i].ino != a->dirs[n - 1].ino)
+			a->dirs[n++] = a->dirs[i];
+	a->n_dirs = n;
+	if (n)
+		qsort(a->dirs, n, sizeof *a->dirs, path_compare);
+	for (size_t i = 0; i < n; i++) {
+		/* children first would not do either: a parent without permission to search stops
+		 * nobody who has CAP_DAC_OVERRIDE, and others own what they unpack */
+		root = root || !*a->dirs[n - 1 - i].path;
+		if (finish_dir(a, &a->dirs[n - 1 - i], loose, e) < 0)
+			return -e->eno;
+	}
+	if (!root) {
+		buf_putc(loose, 'D');
+		buf_putc(loose, 0);
+		const struct timespec zero[2] = { { 0 } };
+		if (futimens(a->root, zero) < 0)
+			return layer_sys(a, e, "set times");
+	}
+	return 0;
+}
