@@ -89,7 +89,9 @@ static int parse_entry(char *text, struct acl_entry *ret)
 		ret->tag = *part[1] ? kinds[i].tag_named : kinds[i].tag_object;
 		if (!*part[1])
 			return 0;
-		return ret->tag ? text_uint32(part[3] ? part[3] : part[1], &ret->id) : -EINVAL;
+		if (!ret->tag)
+			return -EINVAL;
+		return text_uint32(part[3] ? part[3] : part[1], &ret->id) < 0 ? -ENOENT : 0;
 	}
 	return -EINVAL;
 }
@@ -115,9 +117,9 @@ ssize_t acl_from_text(const char *text, size_t n, unsigned char *out, size_t max
 	for (char *p = strtok_r(copy, ",\n", &save); p; p = strtok_r(NULL, ",\n", &save)) {
 		while (*p == ' ')
 			p++;
-		if (count == ACL_ENTRIES_MAX || parse_entry(p, &entries[count]) < 0)
-			return -EINVAL;
-		count++;
+		int r = count == ACL_ENTRIES_MAX ? -EINVAL : parse_entry(p, &entries[count++]);
+		if (r < 0)
+			return r;
 	}
 	if (!count || max < 4 + 8 * count)
 		return -EINVAL;

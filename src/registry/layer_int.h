@@ -116,7 +116,7 @@ int layer_set_xattrs_at(struct layer_apply *a, int xdir, const char *name,
 void layer_times(const struct tar_entry *en, struct timespec ret[2]);
 
 /** acl_from_text - "user::rw-,user:lisa:rw-:500,..." to the kernel's binary attribute in @out
- * (size @max). Bytes, or -EINVAL. */
+ * (size @max). Bytes, or -EINVAL, or -ENOENT for a user known by name only. */
 ssize_t acl_from_text(const char *text, size_t n, unsigned char *out, size_t max);
 
 #endif

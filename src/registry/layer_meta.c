@@ -77,6 +77,10 @@ static int set_one(struct layer_apply *a, int xfd, const char *proc_path, const 
 
 	if (!strcmp(name, TAR_XATTR_ACL_ACCESS_TEXT) || !strcmp(name, TAR_XATTR_ACL_DEFAULT_TEXT)) {
 		ssize_t len = acl_from_text((const char *)value, n, acl, sizeof acl);
+		if (len == -ENOENT) {
+			a->stats.skipped_xattrs++;
+			return 0;
+		}
 		if (len < 0)
 			return layer_bad(a, e, "malformed access control list");
 		name = !strcmp(name, TAR_XATTR_ACL_ACCESS_TEXT) ? "system.posix_acl_access" :
