@@ -115,5 +115,7 @@ int runtime_pids(const struct runtime_env *env, const char *id, pid_t **ret, siz
 		 struct err *e);
 /** runtime_list - ids of all containers below ROOT; heap array of heap strings. */
 int runtime_list(const struct runtime_env *env, char ***ret, size_t *ret_n, struct err *e);
+/** runtime_features - the features document of the runtime-spec. Caller owns. */
+int runtime_features(json_t **ret, struct err *e);
 
 #endif

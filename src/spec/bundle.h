@@ -212,6 +212,10 @@ int bundle_process_parse(const json_t *process, const char *path, struct arena *
 			 struct bundle_process *ret, struct bundle_strv *warnings, struct err *e);
 /** bundle_hook_name - "createRuntime" and so on, as in config.json. */
 const char *bundle_hook_name(enum bundle_hook_point p);
+/** bundle_memory_mode_name, bundle_memory_flag_name - names of memoryPolicy by index; NULL after the
+ * last one. */
+const char *bundle_memory_mode_name(size_t i);
+const char *bundle_memory_flag_name(size_t i);
 /** bundle_version_check - 1.0.0 to 1.3.x with any -suffix; else E_UNSUPPORTED or E_INVALID. */
 int bundle_version_check(const char *version, struct err *e);
 

@@ -260,6 +260,16 @@ static const struct {
 	{ "MPOL_F_NUMA_BALANCING", 1U << 13 },
 };
 
+const char *bundle_memory_mode_name(size_t i)
+{
+	return i < ARRAY_LEN(mpol_modes) ? mpol_modes[i].name : NULL;
+}
+
+const char *bundle_memory_flag_name(size_t i)
+{
+	return i < ARRAY_LEN(mpol_flags) ? mpol_flags[i].name : NULL;
+}
+
 static int mpol_flags_read(struct reader *r, const struct where *w, const struct bundle_strv *names,
 			   unsigned *ret)
 {

@@ -73,6 +73,9 @@ int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct err *e);
  * -1 where the host has none. Borrowed. */
 int cgroup_events_fd(const struct cgroup *cg);
 void cgroup_free(struct cgroup *cg);
+/** cgroup_features - the linux.cgroup member of the features document: which hierarchies and
+ * drivers this build can use. Caller owns the result. */
+json_t *cgroup_features(void);
 
 /** cgroup_host_info - what this host offers, for `info` and `features`: { "version": "1"|"2",
  * "layout": "legacy"|"hybrid"|"unified", "driver": "cgroupfs"|"systemd", "controllers": [...],

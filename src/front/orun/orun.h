@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * orun: the runtime's command line, in runc's words. It translates only: options -> request of
+ * runtime.h -> output, exit status. One row per command in main.c, one file per family of commands.
+ */
+#ifndef ONGGI_FRONT_ORUN_ORUN_H
+#define ONGGI_FRONT_ORUN_ORUN_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "front/orun/opt.h"
+#include "runtime/runtime.h"
+
+enum log_level { LOG_ERROR_, LOG_WARNING_, LOG_INFO_, LOG_DEBUG_ };
+
+struct orun_log {
+	int fd;             /* -1: standard error */
+	bool json;
+	enum log_level level;
+};
+
+/* one run of the program */
+struct orun {
+	struct arena arena;
+	struct runtime_env env;
+	struct orun_log log;
+};
+
+struct command;
+struct call {
+	const struct command *command;
+	const void *opts;         /* the struct that the command's table filled */
+	const char *const *args;  /* NULL-terminated */
+	size_t n_args;
+	int *ret_status;          /* exit status on success, 0 unless set */
+};
+
+enum command_flags {
+	COMMAND_STOP_AT_FIRST = 1, /* options after the first argument are not ours */
+	COMMAND_EXIT_255 = 2,      /* exit status of errors */
+};
+
+struct command {
+	const char *name, *args, *help;
+	int (*run)(struct orun *o, const struct call *c, struct err *e);
+	const struct opt_row *rows;
+	size_t n_rows, opts_size;
+	unsigned min_args, max_args;
+	unsigned flags;
+};
+
+extern const struct command command_create, command_run, command_start, command_state, command_kill,
+	command_delete, command_exec, command_list, command_ps, command_pause, command_resume,
+	command_update, command_events, command_features, command_spec, command_checkpoint,
+	command_restore;
+
+int orun_main(int argc, char **argv);
+
+/** log_open - where messages go. @file NULL: standard error. */
+int log_open(struct orun_log *l, const char *file, const char *format, struct err *e);
+/** log_write - one line, to the file and (errors and warnings) plainly to standard error. */
+void log_write(const struct orun_log *l, enum log_level level, const char *msg, const char *hint);
+
+/** print_json - a value and a newline on standard output. @indent 0: compact. */
+int print_json(const json_t *j, size_t indent, struct err *e);
+int print_text(const char *s, struct err *e);
+
+/** user_spec_parse - "UID[:GID]", both plain decimal numbers below 2^32-1 and nothing else
+ * (CVE-2016-3697, CVE-2026-30892). *@ret_gid is unchanged without one. */
+int user_spec_parse(const char *s, uint32_t *ret_uid, uint32_t *ret_gid, struct err *e);
+/** user_name - name of @uid in /etc/passwd of this host, else the number. */
+void user_name(unsigned uid, char *out, size_t size);
+
+/** spec_default - a config to start from; @rootless: for an unprivileged user. Caller owns. */
+json_t *spec_default(bool rootless);
+
+/** socket_connect - connect to the AF_UNIX socket at @path (of any length). */
+int socket_connect(const char *path, int *ret_fd, struct err *e);
+/** socket_send_fd - send one descriptor with @text as payload. */
+int socket_send_fd(int xsock, int xfd, const char *text, struct err *e);
+
+/** listen_fds - socket activation: how many descriptors from 3 on are meant for us. */
+int listen_fds(void);
+
+/* A process of ours in the foreground. */
+struct foreground;
+/** foreground_begin - block and collect signals, before the process is made. @subreaper: reap
+ * orphans of the container too. */
+int foreground_begin(bool subreaper, struct foreground **ret, struct err *e);
+/** foreground_wait - forward signals and terminal until the process ends. @console: pty master
+ * (taken) or -1. *@ret_status is its exit status, or 128 + signal. */
+int foreground_wait(struct foreground *f, const struct proc_id *id, int console, int *ret_status,
+		    struct err *e);
+void foreground_end(struct foreground *f);
+
+#endif
