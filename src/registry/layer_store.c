@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One layer from its blob to a committed snapshot: see layer_apply.h.
+ *
+ *   blob -> inflate -> digest (DiffID) -> layer_apply -> layer_commit
+ */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "driver/storage/storage.h"
+#include "format/inflate.h"
+#include "registry/layer_apply.h"
+
+/* What a layer may grow to: more than any honest one, less than fills a large disk by a bomb. */
+#define LAYER_TAR_BYTES_MAX (2ULL << 40)
+
+static int unpack(const struct layer_store_req *q, int xdir, struct buf *loose,
+		  struct layer_stats *ret, struct err *e)
+{
+	struct inflate *in;
+	struct source_digest check;
+
+	if (inflate_open(q->blob, LAYER_TAR_BYTES_MAX, &in, e) < 0)
+		return -e->eno;
+	int r = source_digest_init(&check, inflate_source(in), q->diff_id, -1, e);
+	if (!r) {
+		check.what = "uncompressed layer";
+		r = layer_apply(&check.source, xdir, q->limits, loose, ret, e);
+	}
+	inflate_close(in);
+	return r;
+}
+
+int layer_store(const struct layer_store_req *q, struct layer_stats *ret, struct err *e)
+{
+	const struct storage_ops *ops = &storage_overlay;
+	struct layer_stats stats = { 0 };
+	OWN_BUF loose = { 0 };
+	OWN_FD dir = -1;
+	char key[64];
+
+	if (ops->layer_begin(q->store, q->chain_id, key, &dir, e) < 0)
+		return -e->eno;
+	if (unpack(q, dir, &loose, &stats, e) < 0) {
+		ops->layer_abort(q->store, key);
+		return -e->eno;
+	}
+	const struct storage_layer info = { .size_bytes = stats.size_bytes,
+					    .root_opaque = stats.root_opaque,
+					    .loose = loose.p, .loose_bytes = loose.n };
+	if (ops->layer_commit(q->store, q->chain_id, key, &info, e) < 0)
+		return -e->eno;
+	if (ret)
+		*ret = stats;
+	return 0;
+}
