@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# peers.sh - private instances of the other engines, for cross-checks and benches. Source it from sh
+# or bash. Each instance has its own folder, sockets and state; run the whole script inside a network
+# namespace of its own (peers_isolate) so that bridges and firewall rules stay in there.
+#
+#   peers_isolate "$0" "$@"       re-execute in new network and mount namespaces, lo up
+#   docker_start DIR [ARGS...]    dockerd below DIR; sets DOCKER_HOST; docker_stop ends it
+#   podman_setup DIR              defines podman_run ARGS...: podman with state below DIR
+#   registry_start DIR            docker-registry on a free loopback port; sets REGISTRY=127.0.0.1:PORT
+
+peers_isolate() {
+	[ -z "${PEERS_ISOLATED:-}" ] || return 0
+	PEERS_ISOLATED=1
+	export PEERS_ISOLATED
+	exec unshare -n -m --propagation private sh -c 'ip link set lo up; exec "$@"' sh "$@"
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds; looks ten times a second, gives up loudly
+wait_for() {
+	_left=$(($1 * 10))
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		_left=$((_left - 1))
+		[ $_left -gt 0 ] || { echo "gave up waiting for: $*" >&2; return 1; }
+		sleep 0.1
+	done
+}
+
+docker_start() {
+	_dir=$1
+	shift
+	mkdir -p "$_dir"
+	echo "{}" >"$_dir/none.json"
+	DOCKER_HOST=unix://$_dir/docker.sock
+	export DOCKER_HOST
+	env -u DOCKER_HOST dockerd --host "$DOCKER_HOST" --data-root "$_dir/data" --exec-root "$_dir/exec" \
+		--pidfile "$_dir/dockerd.pid" --config-file "$_dir/none.json" --exec-opt native.cgroupdriver=cgroupfs \
+		"$@" >"$_dir/dockerd.log" 2>&1 &
+	DOCKERD_PID=$!
+	wait_for 60 docker version || { tail -20 "$_dir/dockerd.log" >&2; return 1; }
+}
+
+docker_stop() {
+	[ -n "${DOCKERD_PID:-}" ] || return 0
+	kill "$DOCKERD_PID" 2>/dev/null
+	wait "$DOCKERD_PID" 2>/dev/null
+	DOCKERD_PID=
+}
+
+podman_setup() {
+	PODMAN_DIR=$1
+	mkdir -p "$PODMAN_DIR"
+	# podman raises limits above what a root without CAP_SYS_RESOURCE may, and crun refuses a host
+	# with hybrid cgroups: runc, with low limits
+	cat >"$PODMAN_DIR/containers.conf" <<-TOML
+		[containers]
+		default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
+		[engine]
+		runtime = "runc"
+	TOML
+	podman_run() {
+		CONTAINERS_CONF=$PODMAN_DIR/containers.conf podman --root "$PODMAN_DIR/root" --runroot "$PODMAN_DIR/run" --tmpdir "$PODMAN_DIR/tmp" \
+			--cgroup-manager cgroupfs --events-backend file --storage-driver overlay "$@"
+	}
+}
+
+registry_start() {
+	_dir=$1
+	mkdir -p "$_dir/data"
+	_port=$(awk -v s="$$" 'BEGIN { srand(s); print 20000 + int(rand() * 10000) }')
+	for _try in 1 2 3 4 5 6 7 8 9; do
+		cat >"$_dir/config.yml" <<-YAML
+			version: 0.1
+			storage: { filesystem: { rootdirectory: $_dir/data }, delete: { enabled: true } }
+			http: { addr: 127.0.0.1:$_port }
+			log: { level: error, accesslog: { disabled: true } }
+		YAML
+		docker-registry serve "$_dir/config.yml" >"$_dir/log" 2>&1 &
+		REGISTRY_PID=$!
+		if wait_for 10 sh -c "kill -0 $REGISTRY_PID && curl -fs http://127.0.0.1:$_port/v2/"; then
+			REGISTRY=127.0.0.1:$_port
+			return 0
+		fi
+		kill "$REGISTRY_PID" 2>/dev/null
+		_port=$((_port + 1))
+	done
+	tail -5 "$_dir/log" >&2
+	return 1
+}
+
+registry_stop() {
+	[ -n "${REGISTRY_PID:-}" ] || return 0
+	kill "$REGISTRY_PID" 2>/dev/null
+	wait "$REGISTRY_PID" 2>/dev/null
+	REGISTRY_PID=
+}
