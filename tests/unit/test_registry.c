@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Unit tests of the registry client's parts that need no network: challenges, base64,
+ * endpoints, credentials, origins of URLs, the file that is read behind its writer.
+ */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/io.h"
+#include "base/own.h"
+#include "format/challenge.h"
+#include "registry/base64.h"
+#include "registry/config.h"
+#include "registry/credential.h"
+#include "registry/tail.h"
+
+static const struct {
+	const char *in;
+	int n; /* challenges, or negative errno */
+	struct {
+		enum challenge_scheme scheme;
+		const char *realm, *service, *scope;
+	} want[2];
+} challenges[] = {
+	{ "Bearer realm=\"https://a/t\",service=\"s\",scope=\"repository:x:pull,push\"", 1,
+	  { { CHALLENGE_BEARER, "https://a/t", "s", "repository:x:pull,push" } } },
+	{ "bearer REALM = \"r\" , service=s", 1, { { CHALLENGE_BEARER, "r", "s", "" } } },
+	{ "Basic realm=\"a \\\"b\\\", c\"", 1, { { CHALLENGE_BASIC, "a \"b\", c", "", "" } } },
+	{ "Basic", 1, { { CHALLENGE_BASIC, "", "", "" } } },
+	{ "Basic realm=\"x\", Bearer realm=\"y\",service=\"z\"", 2,
+	  { { CHALLENGE_BASIC, "x", "", "" }, { CHALLENGE_BEARER, "y", "z", "" } } },
+	{ "Negotiate YWJj==, Bearer realm=http://h:1/t,scope=a", 2,
+	  { { CHALLENGE_OTHER, "", "", "" }, { CHALLENGE_BEARER, "http://h:1/t", "", "a" } } },
+	{ ",, Digest nonce=\"n\",qop=\"auth, auth-int\" ,", 1, { { CHALLENGE_OTHER, "", "", "" } } },
+	{ "", 0, { { 0 } } },
+	{ "realm=\"x\"", -EINVAL, { { 0 } } },
+	{ "Bearer realm=\"x", -EINVAL, { { 0 } } },
+	{ "\"x\"", -EINVAL, { { 0 } } },
+};
+
+static void challenges_are_parsed(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(challenges); i++) {
+		OWN_PTR struct challenge *got = calloc(4, sizeof *got);
+		struct err e = { 0 };
+		int n = challenge_parse(challenges[i].in, got, 4, &e);
+		if (n != challenges[i].n)
+			fail_msg("%s: %d %s", challenges[i].in, n, e.chain);
+		for (int k = 0; k < n; k++) {
+			assert_int_equal(got[k].scheme, challenges[i].want[k].scheme);
+			assert_string_equal(got[k].realm, challenges[i].want[k].realm);
+			assert_string_equal(got[k].service, challenges[i].want[k].service);
+			assert_string_equal(got[k].scope, challenges[i].want[k].scope);
+		}
+	}
+}
+
+static void too_long_challenges_are_refused(void **state)
+{
+	OWN_PTR struct challenge *got = calloc(1, sizeof *got);
+	OWN_STR text = malloc(6000);
+	struct err e = { 0 };
+	(void)state;
+	memset(text, 'a', 6000);
+	memcpy(text, "Bearer realm=", 13);
+	text[5999] = 0;
+	assert_int_equal(challenge_parse(text, got, 1, &e), -EMSGSIZE);
+}
+
+static void base64_round_trips(void **state)
+{
+	static const char *const rows[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" },
+					       { "foob", "Zm9vYg==" }, { "user:pa\xc3\xa9?>", "dXNlcjpwYcOpPz4=" } };
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		OWN_BUF b = { 0 };
+		OWN_STR back = NULL;
+		size_t n;
+		base64_encode(rows[i][0], strlen(rows[i][0]), &b);
+		assert_string_equal(buf_str(&b), rows[i][1]);
+		assert_int_equal(base64_decode(rows[i][1], &back, &n), 0);
+		assert_string_equal(back, rows[i][0]);
+	}
+	OWN_STR x = NULL;
+	size_t n;
+	assert_int_equal(base64_decode("Zm9v!", &x, &n), -EINVAL);
+	assert_int_equal(base64_decode("Z", &x, &n), -EINVAL);
+	assert_int_equal(base64_decode("AAAA", &x, &n), -EINVAL);
+}
+
+/* a folder of this test alone, as HOME and for every file that the code under test reads */
+static char dir[] = "/tmp/onggi-unit-XXXXXX";
+
+static void put(const char *name, const char *text, mode_t mode)
+{
+	struct err e = { 0 };
+	OWN_FD d = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(io_replace_file(d, name, text, strlen(text), mode, 0, &e), 0);
+}
+
+static int dir_make(void **state)
+{
+	char path[100];
+	(void)state;
+	memcpy(dir + sizeof dir - 7, "XXXXXX", 6);
+	if (!mkdtemp(dir))
+		return -1;
+	setenv("HOME", dir, 1);
+	setenv("DOCKER_CONFIG", dir, 1);
+	setenv("XDG_RUNTIME_DIR", dir, 1);
+	setenv("XDG_CONFIG_HOME", dir, 1);
+	setenv("ONGGI_CERTS", dir, 1);
+	unsetenv("REGISTRY_AUTH_FILE");
+	unsetenv("DOCKER_AUTH_CONFIG");
+	(void)snprintf(path, sizeof path, "%s/onggi.json", dir);
+	setenv("ONGGI_CONFIG", path, 1);
+	return 0;
+}
+
+static int dir_remove(void **state)
+{
+	struct err e = { 0 };
+	(void)state;
+	return io_remove_tree(AT_FDCWD, dir, &e);
+}
+
+static void endpoints_follow_the_configuration(void **state)
+{
+	static const struct {
+		const char *domain, *urls[3];
+		bool insecure;
+	} rows[] = {
+		{ "docker.io", { "http://127.0.0.1:9/m", "https://registry-1.docker.io" }, false },
+		{ "quay.io", { "https://quay.io" }, false },
+		{ "localhost:5000", { "https://localhost:5000", "http://localhost:5000" }, true },
+		{ "127.9.8.7:5000", { "https://127.9.8.7:5000", "http://127.9.8.7:5000" }, true },
+		{ "[::1]:5000", { "https://[::1]:5000", "http://[::1]:5000" }, true },
+		{ "10.1.2.3", { "https://10.1.2.3", "http://10.1.2.3" }, true },
+		{ "10.2.2.3", { "https://10.2.2.3" }, false },
+		{ "reg.example:5000", { "https://reg.example:5000", "http://reg.example:5000" }, true },
+		{ "reg.example:5001", { "https://reg.example:5001" }, false },
+		{ "127.0.0.1.example", { "https://127.0.0.1.example" }, false },
+	};
+	struct registry_config c;
+	struct err e = { 0 };
+	(void)state;
+	put("onggi.json", "{\"insecure-registries\":[\"10.1.0.0/16\",\"reg.example:5000\"],"
+			  "\"registry-mirrors\":[\"http://127.0.0.1:9/m/\"],\"max-concurrent-downloads\":7}", 0600);
+	assert_int_equal(registry_config_load(&c, &e), 0);
+	assert_int_equal(c.parallel, 7);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct registry_endpoints l;
+		ARENA a = { 0 };
+		assert_int_equal(registry_endpoints_find(&c, rows[i].domain, &a, &l, &e), 0);
+		size_t n = 0;
+		while (n < 3 && rows[i].urls[n])
+			n++;
+		assert_int_equal(l.n, n);
+		for (size_t k = 0; k < n; k++)
+			assert_string_equal(l.list[k].url, rows[i].urls[k]);
+		assert_int_equal(registry_is_insecure(&c, rows[i].domain), rows[i].insecure);
+	}
+	registry_config_done(&c);
+	put("onggi.json", "{\"max-concurrent-downloads\":0}", 0600);
+	assert_int_equal(registry_config_load(&c, &e), -ERANGE);
+	put("onggi.json", "{\"insecure-registries\":[1]}", 0600);
+	assert_int_equal(registry_config_load(&c, &e), -EINVAL);
+}
+
+static void certificates_are_found_by_host(void **state)
+{
+	struct registry_config c;
+	struct registry_endpoints l;
+	struct err e = { 0 };
+	ARENA a = { 0 };
+	char path[100];
+	(void)state;
+	assert_int_equal(registry_config_load(&c, &e), 0);
+	(void)snprintf(path, sizeof path, "%s/h.example:5", dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	put("h.example:5/ca.crt", "PEM1", 0600);
+	put("h.example:5/me.cert", "C", 0600);
+	assert_int_equal(registry_endpoints_find(&c, "h.example:5", &a, &l, &e), -ENOENT); /* no key */
+	assert_non_null(strstr(e.chain, "me.key"));
+	put("h.example:5/me.key", "K", 0600);
+	assert_int_equal(registry_endpoints_find(&c, "h.example:5", &a, &l, &e), 0);
+	assert_non_null(strstr(l.list[0].tls.ca_pem, "PEM1"));
+	assert_non_null(strstr(l.list[0].tls.key, "/h.example:5/me.key"));
+	registry_config_done(&c);
+}
+
+/* dTE6cDE= is "u1:p1" and so on */
+static const char config_json[] =
+	"{\"auths\":{"
+	"\"h.example\":{\"auth\":\"dTE6cDE=\"},"
+	"\"h.example/team\":{\"auth\":\"dTI6cDI=\"},"
+	"\"h.example/team/app\":{\"auth\":\"dTM6cDM=\"},"
+	"\"https://old.example/v1/\":{\"auth\":\"dTQ6cDQ=\"},"
+	"\"https://index.docker.io/v1/\":{\"auth\":\"dTU6cDU=\"},"
+	"\"tok.example\":{\"identitytoken\":\"refresh\"},"
+	"\"bad.example\":{\"auth\":\"!\"},"
+	"\"empty.example\":{}},"
+	"\"credHelpers\":{\"helped.example\":\"unit\",\"nothere.example\":\"unit\",\"broken.example\":\"unit\","
+	"\"token.example\":\"unit\",\"evil.example\":\"../unit\",\"gone.example\":\"no-such-helper\"}}";
+
+static const char helper[] =
+	"#!/bin/sh\n"
+	"read -r s\n"
+	"case $s in\n"
+	"helped.example) echo '{\"ServerURL\":\"x\",\"Username\":\"hu\",\"Secret\":\"hs\"}' ;;\n"
+	"token.example) echo '{\"Username\":\"<token>\",\"Secret\":\"ht\"}' ;;\n"
+	"nothere.example) echo 'credentials not found in native keychain'; exit 1 ;;\n"
+	"*) echo 'the store is locked'; exit 1 ;;\n"
+	"esac\n";
+
+static void credentials_are_found(void **state)
+{
+	static const struct {
+		const char *domain, *path, *user, *password, *identity;
+		const char *error; /* NULL: none */
+	} rows[] = {
+		{ "h.example", "x", "u1", "p1", NULL, NULL },
+		{ "h.example", "team/x", "u2", "p2", NULL, NULL },
+		{ "h.example", "team/app", "u3", "p3", NULL, NULL },
+		{ "h.example", "teams", "u1", "p1", NULL, NULL },
+		{ "old.example", "x", "u4", "p4", NULL, NULL },
+		{ "docker.io", "library/x", "u5", "p5", NULL, NULL },
+		{ "tok.example", "x", NULL, NULL, "refresh", NULL },
+		{ "none.example", "x", NULL, NULL, NULL, NULL },
+		{ "empty.example", "x", NULL, NULL, NULL, NULL },
+		{ "bad.example", "x", NULL, NULL, NULL, "malformed" },
+		{ "helped.example", "x", "hu", "hs", NULL, NULL },
+		{ "token.example", "x", NULL, NULL, "ht", NULL },
+		{ "nothere.example", "x", NULL, NULL, NULL, NULL },
+		{ "broken.example", "x", NULL, NULL, NULL, "the store is locked" },
+		{ "evil.example", "x", NULL, NULL, NULL, "bad name" },
+		{ "gone.example", "x", NULL, NULL, NULL, "docker-credential-no-such-helper" },
+	};
+	OWN_BUF path = { 0 };
+	(void)state;
+	put("config.json", config_json, 0600);
+	put("docker-credential-unit", helper, 0700);
+	buf_printf(&path, "%s:%s", dir, getenv("PATH"));
+	setenv("PATH", buf_str(&path), 1);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		OWN_CREDENTIAL c = { 0 };
+		struct err e = { 0 };
+		int r = credential_find(rows[i].domain, rows[i].path, &c, &e);
+		if ((r < 0) != !!rows[i].error || (r < 0 && !strstr(e.chain, rows[i].error)))
+			fail_msg("%s/%s: %d %s", rows[i].domain, rows[i].path, r, e.chain);
+		const char *got[] = { c.user, c.password, c.identity_token };
+		const char *want[] = { rows[i].user, rows[i].password, rows[i].identity };
+		for (size_t k = 0; k < 3; k++)
+			if (!got[k] != !want[k] || (got[k] && strcmp(got[k], want[k]) != 0))
+				fail_msg("%s/%s: got %s, want %s", rows[i].domain, rows[i].path, got[k], want[k]);
+	}
+	OWN_CREDENTIAL c = { 0 };
+	struct err e = { 0 };
+	setenv("DOCKER_AUTH_CONFIG", "{\"auths\":{\"h.example\":{\"auth\":\"dTk6cDk=\"}}}", 1);
+	assert_int_equal(credential_find("h.example", "x", &c, &e), 0);
+	assert_string_equal(c.user, "u9");
+	unsetenv("DOCKER_AUTH_CONFIG");
+}
+
+static void origins_are_compared(void **state)
+{
+	(void)state;
+	assert_true(http_same_origin("https://a/x", "https://A:443/y?z"));
+	assert_false(http_same_origin("https://a/x", "http://a/x"));
+	assert_false(http_same_origin("https://a/x", "https://a:444/x"));
+	assert_false(http_same_origin("https://a/x", "https://a.b/x"));
+	assert_false(http_same_origin("https://a/x", "https://a@b/x"));
+	assert_false(http_same_origin("https://a/x", "nonsense"));
+}
+
+static void *tail_writer(void *data)
+{
+	struct tail *t = data;
+	for (int64_t n = 1; n <= 1000; n++)
+		tail_ready(t, n * 1000);
+	tail_end(t, NULL);
+	return NULL;
+}
+
+static void a_tail_reads_behind_its_writer(void **state)
+{
+	OWN_STR content = malloc(1000000);
+	const unsigned char *p;
+	struct err e = { 0 };
+	struct tail t;
+	pthread_t thread;
+	size_t n, at = 0;
+	int r;
+	(void)state;
+	for (size_t i = 0; i < 1000000; i++)
+		content[i] = (char)(i * 7 >> 3);
+	int fd = memfd_create("tail", MFD_CLOEXEC);
+	assert_int_equal(io_write_all(fd, content, 1000000), 0);
+	assert_int_equal(tail_init(&t, fd, &e), 0);
+	assert_int_equal(pthread_create(&thread, NULL, tail_writer, &t), 0);
+	while ((r = source_next(&t.source, &p, &n, &e)) > 0) {
+		assert_memory_equal(p, content + at, n);
+		at += n;
+	}
+	assert_int_equal(r, 0);
+	assert_int_equal(at, 1000000);
+	assert_int_equal(source_next(&t.source, &p, &n, &e), 0);
+	pthread_join(thread, NULL);
+	tail_done(&t);
+
+	struct err why = { .kind = E_CORRUPT, .eno = EBADMSG, .chain = "wrong digest" };
+	assert_int_equal(tail_init(&t, memfd_create("tail", MFD_CLOEXEC), &e), 0);
+	tail_end(&t, &why);
+	tail_end(&t, NULL);
+	assert_int_equal(source_next(&t.source, &p, &n, &e), -EBADMSG);
+	assert_string_equal(e.chain, "wrong digest");
+	tail_done(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(challenges_are_parsed),
+		cmocka_unit_test(too_long_challenges_are_refused),
+		cmocka_unit_test(base64_round_trips),
+		cmocka_unit_test_setup_teardown(endpoints_follow_the_configuration, dir_make, dir_remove),
+		cmocka_unit_test_setup_teardown(certificates_are_found_by_host, dir_make, dir_remove),
+		cmocka_unit_test_setup_teardown(credentials_are_found, dir_make, dir_remove),
+		cmocka_unit_test(origins_are_compared),
+		cmocka_unit_test(a_tail_reads_behind_its_writer),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
