@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside of the runtime: one container while it is being created. The parent fills `struct
+ * container` completely before the clone; the child gets it by copy-on-write, reads it and
+ * allocates nothing.
+ *
+ *   create.c  parent: files, cgroup, clone, maps, hooks, state
+ *   child.c   child: the order of everything inside
+ *   rootfs.c mounts.c devices.c masks.c terminal.c   what the child mounts
+ *   launch.c  what the process is: user, capabilities, limits, command
+ */
+#ifndef ONGGI_RUNTIME_CONTAINER_H
+#define ONGGI_RUNTIME_CONTAINER_H
+
+#include "driver/cgroup/cgroup.h"
+#include "runtime/launch.h"
+#include "runtime/runtime.h"
+#include "runtime/state.h"
+#include "runtime/sync.h"
+#include "spec/bundle.h"
+
+struct container {
+	const struct runtime_env *env;
+	const struct runtime_create_req *req;
+	struct arena arena;
+	json_t *config;             /* owned when read from the bundle */
+	struct bundle b;
+	const char *bundle_dir;     /* absolute */
+	const char *rootfs;         /* absolute; for the state even when a plan is mounted */
+	struct state state;
+	struct cgroup *cg;          /* NULL: no cgroup could be made (rootless) */
+	json_t *cgroup_mounts;      /* NULL: none */
+	int sync[2];                /* sync_pair */
+	int fifo;                   /* exec.fifo, -1 with req->run */
+	bool rootless;
+	bool new_user;              /* a user namespace is made */
+	bool in_user;               /* made or joined */
+	bool late_join;             /* the child itself joins the namespaces in ns_fd */
+	int ns_fd[NS_N];            /* namespaces to join, -1 */
+	const char **sources;       /* of binds, absolute; NULL for others */
+	int *trees;                 /* binds opened in the namespaces of the host, -1 */
+	int *late_ro;               /* scratch of the child: mounts to become read-only at the end */
+	int root_tree;              /* the same for root.path, -1 */
+	struct launch launch;
+	const char *hook_state;     /* for hooks inside the container, NULL: none */
+	struct seccomp_filter filter_room;
+	const struct seccomp_filter *filter; /* NULL: none */
+	bool between;               /* a process in between joins and makes the child */
+	bool creating;              /* the record says so: hooks read it early */
+	struct proc_id init;
+	pid_t pid;
+	int pidfd;
+};
+
+/** container_hooks_wait - whether hooks make both sides wait for each other before pivot_root. */
+static inline bool container_hooks_wait(const struct container *c)
+{
+	return c->b.hooks[BUNDLE_HOOK_PRESTART].n || c->b.hooks[BUNDLE_HOOK_CREATE_RUNTIME].n ||
+	       c->b.hooks[BUNDLE_HOOK_CREATE_CONTAINER].n;
+}
+
+/* What only the child has. */
+struct child {
+	const struct container *c;
+	enum sync_level level;
+	int root;     /* mount of the root file system */
+	int proc;     /* trusted procfs */
+	int dev;      /* /dev of the container, -1: none, or it is the host's */
+	int pts;      /* devpts of the container, -1: none */
+	size_t n_late_ro;
+	bool cgroup_ns; /* our own is made */
+	bool started;   /* the parent is no longer listening */
+};
+
+/** child_main - everything after the clone; never returns. */
+__attribute__((noreturn)) void child_main(const struct container *c);
+
+/* steps of the child; CHILD_SAFE */
+int rootfs_attach(struct child *ch, struct err *e);
+int rootfs_enter(struct child *ch, struct err *e);
+int mounts_carry_out(struct child *ch, struct err *e);
+int mounts_seal(struct child *ch, struct err *e);
+int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e);
+/** mounts_cgroup_namespace - make the cgroup namespace once the process is in its group. */
+int mounts_cgroup_namespace(struct child *ch, struct err *e);
+int devices_make(struct child *ch, struct err *e);
+int masks_apply(struct child *ch, struct err *e);
+int terminal_open(struct child *ch, int *ret_slave, struct err *e);
+/** terminal_ptmx - new master from the devpts below @xroot. */
+int terminal_ptmx(int xroot, int *ret_master, struct err *e);
+
+/** mounts_open_sources - parent: absolute sources of binds; trees that only the parent can open. */
+int mounts_open_sources(struct container *c, struct err *e);
+/** mounts_map_ids - parent: id-mapped mounts; @pid is in the container's user namespace. */
+int mounts_map_ids(struct container *c, pid_t pid, struct err *e);
+void mounts_close_sources(struct container *c);
+/** mounts_target - open (make when missing) the place of a mount below @xroot. */
+int mounts_target(int xroot, const char *path, bool is_dir, int *ret_fd, struct err *e);
+/** terminal_send - send the master of a terminal to whoever wants it: a console socket, else
+ * SYNC_CONSOLE to the parent. */
+int terminal_send(int master, int console_socket, int sync, struct err *e);
+
+#endif

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * runtime_create, the parent's side, as a table of steps with undo: whatever fails, nothing is
+ * left. The child mounts from "process" on while the parent goes through cgroup, record, hooks and
+ * network; the first word from the child that is waited for is the last step's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/own.h"
+#include "base/step.h"
+#include "format/js.h"
+#include "runtime/container.h"
+#include "runtime/create_int.h"
+#include "runtime/filter.h"
+#include "runtime/hooks.h"
+#include "spec/limits.h"
+#include "sys/process.h"
+
+static int nomem(struct err *e)
+{
+	return err_new(e, E_NOMEM, ENOMEM, "create: out of memory");
+}
+
+static int absolute(struct arena *a, const char *base, const char *path, const char **ret, struct err *e)
+{
+	char cwd[PATH_MAX];
+
+	if (path[0] == '/')
+		*ret = arena_strdup(a, path);
+	else if (base)
+		*ret = arena_printf(a, "%s/%s", base, path);
+	else if (!getcwd(cwd, sizeof cwd))
+		return err_sys(e, errno, "current directory");
+	else
+		*ret = strcmp(path, ".") ? arena_printf(a, "%s/%s", cwd, path) : arena_strdup(a, cwd);
+	return *ret ? 0 : nomem(e);
+}
+
+static int config_check(const struct container *c, struct err *e)
+{
+	const struct bundle *b = &c->b;
+
+	if (!b->process && c->req->run)
+		return err_new(e, E_INVALID, EINVAL, "config.json: process is missing");
+	if (!b->ns[NS_MOUNT].present && (b->n_mounts || c->req->rootfs_plan || b->masked_paths.n ||
+					 b->readonly_paths.n || b->root.read_only)) {
+		int r = err_new(e, E_UNSUPPORTED, EINVAL, "mounts without a mount namespace");
+		err_hint(e, "add { \"type\": \"mount\" } to linux.namespaces");
+		return r;
+	}
+	if (b->process && b->process->terminal && c->req->console_socket < 0 && !c->req->ret_console)
+		return err_new(e, E_INVALID, EINVAL, "process.terminal: nobody takes the terminal");
+	if (b->process && !b->process->terminal && c->req->console_socket >= 0)
+		return err_new(e, E_INVALID, EINVAL, "a console socket without process.terminal");
+	if (b->intel_rdt.set && access("/sys/fs/resctrl/schemata", F_OK) < 0)
+		return err_new(e, E_UNSUPPORTED, ENODEV, "linux.intelRdt: no resctrl file system on this host");
+	return 0;
+}
+
+/* what concerns the process alone */
+static int launch_fill(struct container *c, struct err *e)
+{
+	struct launch *l = &c->launch;
+	const struct bundle *b = &c->b;
+	const json_t *keep = b->annotations ? json_object_get(b->annotations, "run.oci.keep_original_groups") :
+					      NULL;
+	int r;
+
+	if (launch_plan(l, b->process, c->req->preserve_fds + launch_listen_fds(), &c->arena, e) < 0)
+		return -e->eno;
+	l->memory_policy = &b->memory_policy;
+	l->has_personality = b->has_personality;
+	l->personality = b->personality;
+	l->in_user = c->in_user;
+	l->keep_groups = json_is_string(keep) && !strcmp(json_string_value(keep), "1");
+	if (b->memory_policy.set && b->memory_policy.nodes &&
+	    (r = sched_mask_parse(b->memory_policy.nodes, &l->memory_nodes)) < 0)
+		return err_new(e, E_INVALID, -r, "linux.memoryPolicy.nodes: %s", b->memory_policy.nodes);
+	return 0;
+}
+
+static int step_config(void *ctx, struct err *e)
+{
+	struct container *c = ctx;
+	const struct runtime_create_req *q = c->req;
+	const json_t *config = q->config;
+
+	if (state_id_check(q->id, e) < 0 ||
+	    launch_fds_check(q->preserve_fds + launch_listen_fds(), e) < 0 ||
+	    absolute(&c->arena, NULL, q->bundle, &c->bundle_dir, e) < 0)
+		return -e->eno;
+	if (!config) {
+		OWN_FD dir = open(q->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (dir < 0)
+			return err_sys(e, errno, "open bundle %s", q->bundle);
+		if (js_load(dir, "config.json", LIMIT_BUNDLE_BYTES, &c->config, e) < 0)
+			return -e->eno;
+		config = c->config;
+	}
+	if (bundle_parse(config, &c->arena, &c->b, e) < 0 ||
+	    absolute(&c->arena, c->bundle_dir, c->b.root.path, &c->rootfs, e) < 0)
+		return -e->eno;
+	for (size_t i = 0; i < c->b.warnings.n; i++)
+		create_warn(c, "%s", c->b.warnings.v[i]);
+	c->rootless = c->env->rootless < 0 ? geteuid() != 0 : c->env->rootless;
+	c->new_user = c->b.ns[NS_USER].present && !c->b.ns[NS_USER].path;
+	c->in_user = c->b.ns[NS_USER].present;
+	c->creating = container_hooks_wait(c);
+	if (config_check(c, e) < 0)
+		return -e->eno;
+	return c->b.process ? launch_fill(c, e) : 0;
+}
+
+static int step_state(void *ctx, struct err *e)
+{
+	struct container *c = ctx;
+
+	if (state_reserve(c->env, c->req->id, &c->state, e) < 0)
+		return -e->eno;
+	if (!c->req->run && state_fifo_make(&c->state, &c->fifo, e) < 0) {
+		state_unreserve(&c->state);
+		return -e->eno;
+	}
+	return 0;
+}
+
+static void undo_state(void *ctx)
+{
+	struct container *c = ctx;
+
+	own_fd_done(&c->fifo);
+	state_unreserve(&c->state);
+}
+
+static int step_sources(void *ctx, struct err *e)
+{
+	struct container *c = ctx;
+	struct stat st;
+
+	if (!c->req->rootfs_plan && (stat(c->rootfs, &st) < 0 || !S_ISDIR(st.st_mode)))
+		return err_sys(e, S_ISDIR(st.st_mode) || errno ? errno : ENOTDIR, "root %s", c->rootfs);
+	if (create_namespaces_open(c, e) < 0 || mounts_open_sources(c, e) < 0)
+		return -e->eno;
+	return c->b.process ? create_seccomp(c, e) : 0;
+}
+
+static void undo_cgroup(void *ctx)
+{
+	struct container *c = ctx;
+	struct err own;
+
+	if (c->cg && cgroup_remove(c->cg, &own) < 0)
+		create_warn(c, "remove cgroup: %s", own.chain);
+	cgroup_free(c->cg);
+	c->cg = NULL;
+}
+
+static int step_cgroup(void *ctx, struct err *e)
+{
+	struct container *c = ctx;
+	const struct cgroup_req q = { .path = c->b.cgroups_path,
+				      .id = c->req->id,
+				      .resources = c->b.resources,
+				      .systemd = c->env->systemd_cgroup,
+				      .rootless = c->rootless,
+				      .warn = c->env->warn,
+				      .warn_data = c->env->warn_data };
+	bool shown = false;
+
+	if (cgroup_create(&q, &c->cg, e) < 0)
+		return -e->eno;
+	for (size_t i = 0; i < c->b.n_mounts; i++)
+		if (c->b.mounts[i].type && !strncmp(c->b.mounts[i].type, "cgroup", 6))
+			shown = true;
+	if (shown && cgroup_mounts(c->cg, c->b.ns[NS_CGROUP].present, &c->cgroup_mounts, e) < 0) {
+		undo_cgroup(c);
+		return -e->eno;
+	}
+	return 0;
+}
+
+/* the text for hooks inside; the child puts its own PID in the place of the number */
+static int hook_text(struct container *c, struct err *e)
+{
+	OWN_JSON state = NULL;
+
+	if (!c->b.hooks[BUNDLE_HOOK_CREATE_CONTAINER].n && !c->b.hooks[BUNDLE_HOOK_START_CONTAINER].n)
+		return 0;
+	if (create_describe(c, e) < 0 || state_oci_json(&c->state, "created", INT_MAX, &state, e) < 0)
+		return -e->eno;
+	OWN_STR text = json_dumps(state, JSON_COMPACT);
+	c->hook_state = text ? arena_strdup(&c->arena, text) : NULL;
+	return c->hook_state ? 0 : nomem(e);
+}
+
+static int step_process(void *ctx, struct err *e)
+{
+	struct container *c = ctx;
+
+	if (hook_text(c, e) < 0 || sync_pair(c->sync, e) < 0)
+		return -e->eno;
+	c->launch.sync = c->sync[1];
+	/* the child must never be visible as dumpable in a PID namespace that others share; in a new
+	 * user namespace it has to wait for its ids first, see child.c */
+	if (!c->in_user)
+		(void)prctl(PR_SET_DUMPABLE, 0); /* cannot fail with this value */
+	int r = create_clone(c, e);
+	if (!c->in_user)
+		(void)prctl(PR_SET_DUMPABLE, 1); /* as above */
+	own_fd_done(&c->sync[1]);
+	return r;
+}
+
+static void undo_process(void *ctx)
+{
+	struct container *c = ctx;
+
+	if (c->pidfd >= 0) {
+		(void)process_signal(c->pidfd, SIGKILL); /* ESRCH: it is dead already */
+		(void)process_wait(c->pid, NULL);        /* a child of ours, always there */
+		own_fd_done(&c->pidfd);
+	}
+	own_fd_done(&c->sync[0]);
+}
+
+static int step_enter(void *ctx, struct err *e)
+{
+	struct container *c = ctx;
+	int r;
+
+	if (c->new_user && create_ids_write(c, e) < 0)
+		return -e->eno;
+	if (mounts_map_ids(c, c->pid, e) < 0)
+		return -e->eno;
+	if (c->new_user && (r = sync_raise(c->sync[0], SYNC_MAPPED)) < 0)
+		return create_broken(c, r, e);
+	if (cgroup_clone_fd(c->cg) < 0 && cgroup_enter(c->cg, c->pid, e) < 0)
+		return err_ctx(e, "enter cgroup");
+	if (c->b.process && c->b.process->has_oom_score_adj && create_oom_score(c, e) < 0)
+		return -e->eno;
+	/* saves a message when the one that lets it go follows at once */
+	if (c->b.ns[NS_CGROUP].present && (c->req->ns_ready || container_hooks_wait(c)) &&
+	    (r = sync_raise(c->sync[0], SYNC_ENTERED)) < 0)
+		return create_broken(c, r, e);
+	return 0;
+}
+
+static int step_record(void *ctx, struct err *e)
+{
+	struct container *c = ctx;
+
+	if (proc_id_of(c->pid, &c->init, e) < 0)
+		return create_broken(c, -e->eno, e);
+	if (create_describe(c, e) < 0 || state_save(&c->state, e) < 0)
+		return -e->eno;
+	return c->filter ? filter_save(c->state.dir_fd, c->filter, e) : 0;
+}
+
+static int step_hooks(void *ctx, struct err *e)
+{
+	struct container *c = ctx;
+
+	if (!container_hooks_wait(c))
+		return 0;
+	if (create_listen(c, SYNC_MOUNTED, e) < 0)
+		return -e->eno;
+	/* crun's and runc's callers both know these words */
+	if (create_hooks(c, BUNDLE_HOOK_PRESTART, "creating", e) < 0 ||
+	    create_hooks(c, BUNDLE_HOOK_CREATE_RUNTIME, "created", e) < 0)
+		return -e->eno;
+	return 0;
+}
+
+static int step_network(void *ctx, struct err *e)
+{
+	struct container *c = ctx;
+	char path[64];
+	OWN_FD netns = -1;
+
+	if (!c->req->ns_ready)
+		return 0;
+	if (c->b.ns[NS_NETWORK].present && !c->b.ns[NS_NETWORK].path) {
+		(void)snprintf(path, sizeof path, "/proc/%d/ns/net", (int)c->pid);
+		netns = open(path, O_RDONLY | O_CLOEXEC);
+		if (netns < 0)
+			return create_broken(c, -errno, e);
+	}
+	return c->req->ns_ready(c->req->ns_ready_data, c->pid, netns, e);
+}
+
+static int step_go(void *ctx, struct err *e)
+{
+	struct container *c = ctx;
+	int r = sync_raise(c->sync[0], SYNC_GO);
+
+	if (r < 0)
+		return create_broken(c, r, e);
+	if (create_listen(c, SYNC_CREATED, e) < 0)
+		return -e->eno;
+	if (c->creating) {
+		c->creating = false;
+		if (create_describe(c, e) < 0 || state_save(&c->state, e) < 0)
+			return -e->eno;
+	}
+	return 0;
+}
+
+static int step_finish(void *ctx, struct err *e)
+{
+	struct container *c = ctx;
+	char text[16];
+	struct err own;
+
+	if (c->req->run && create_hooks(c, BUNDLE_HOOK_POSTSTART, "running", e) < 0) {
+		(void)process_signal(c->pidfd, SIGKILL); /* the undo waits for it */
+		if (create_hooks(c, BUNDLE_HOOK_POSTSTOP, "stopped", &own) < 0)
+			create_warn(c, "%s", own.chain);
+		return -e->eno;
+	}
+	if (!c->req->pid_file)
+		return 0;
+	int n = snprintf(text, sizeof text, "%d", (int)c->pid);
+	if (io_replace_file(AT_FDCWD, c->req->pid_file, text, (size_t)n, 0644, 0, e) < 0)
+		return err_ctx(e, "pid file");
+	return 0;
+}
+
+static const struct step steps[] = {
+	{ "config", step_config, NULL },
+	{ "state", step_state, undo_state },
+	{ "sources", step_sources, NULL },
+	{ "cgroup", step_cgroup, undo_cgroup },
+	{ "process", step_process, undo_process },
+	{ "enter", step_enter, NULL },
+	{ "record", step_record, NULL },
+	{ "hooks", step_hooks, NULL },
+	{ "network", step_network, NULL },
+	{ "go", step_go, NULL },
+	{ "finish", step_finish, NULL },
+};
+static const struct way way = WAY("create", steps);
+
+static void container_done(struct container *c)
+{
+	mounts_close_sources(c);
+	for (int k = 0; k < NS_N; k++)
+		own_fd_done(&c->ns_fd[k]);
+	own_fd_done(&c->sync[0]);
+	own_fd_done(&c->sync[1]);
+	own_fd_done(&c->fifo);
+	own_fd_done(&c->pidfd);
+	state_close(&c->state);
+	cgroup_free(c->cg);
+	own_json_done(&c->cgroup_mounts);
+	own_json_done(&c->config);
+	seccomp_filter_done(&c->filter_room);
+	arena_done(&c->arena);
+}
+
+int runtime_create(const struct runtime_env *env, const struct runtime_create_req *req,
+		   struct runtime_proc *ret, struct err *e)
+{
+	struct container c = { .env = env,
+			       .req = req,
+			       .state = STATE_EMPTY,
+			       .sync = { -1, -1 },
+			       .fifo = -1,
+			       .root_tree = -1,
+			       .pidfd = -1 };
+
+	for (int k = 0; k < NS_N; k++)
+		c.ns_fd[k] = -1;
+	int r = way_run(&way, &c, NULL, e);
+	if (r >= 0) {
+		ret->id = c.init;
+		ret->pidfd = fd_take(&c.pidfd);
+	}
+	container_done(&c);
+	return r < 0 ? r : 0;
+}

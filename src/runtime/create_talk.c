@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What create tells and is told: warnings, the record, hooks of the runtime's side, the messages
+ * of the child, the seccomp filter and its listener.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/own.h"
+#include "format/js.h"
+#include "runtime/create_int.h"
+#include "runtime/hooks.h"
+#include "sys/process.h"
+
+void create_warn(const struct container *c, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	if (!c->env->warn)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap); /* cut is fine */
+	va_end(ap);
+	c->env->warn(text, c->env->warn_data);
+}
+
+int create_seccomp(struct container *c, struct err *e)
+{
+	if (!c->b.seccomp)
+		return 0;
+	if (seccomp_compile(c->b.seccomp, &c->filter_room, e) < 0)
+		return err_ctx(e, "linux.seccomp");
+	if (c->filter_room.n) {
+		c->filter = &c->filter_room;
+		c->launch.filter = c->filter;
+	}
+	return 0;
+}
+
+int create_describe(struct container *c, struct err *e)
+{
+	const struct state_new n = { .bundle = c->bundle_dir,
+				     .rootfs = c->rootfs,
+				     .config = c->req->config ? c->req->config : c->config,
+				     .parsed = &c->b,
+				     .init = c->init,
+				     .cgroup = c->cg,
+				     .rootless = c->rootless,
+				     .creating = c->creating };
+	return state_describe(&c->state, &n, e);
+}
+
+int create_hooks(struct container *c, enum bundle_hook_point p, const char *status, struct err *e)
+{
+	struct hooks_run h = { .point = p, .hooks = &c->b.hooks[p] };
+	OWN_JSON state = NULL;
+
+	if (!h.hooks->n)
+		return 0;
+	if (state_oci_json(&c->state, status, p == BUNDLE_HOOK_POSTSTOP ? 0 : c->pid, &state, e) < 0)
+		return -e->eno;
+	OWN_STR text = json_dumps(state, JSON_COMPACT);
+	if (!text)
+		return err_new(e, E_NOMEM, ENOMEM, "hooks: out of memory");
+	h.state = text;
+	return hooks_run(&h, e);
+}
+
+/* One connection, one message: the state of the process and the listener (runtime-spec, "Seccomp
+ * listener"). */
+static int listener_send(struct container *c, int listener, struct err *e)
+{
+	const char *path = js_str(c->b.seccomp, "listenerPath", "");
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	OWN_JSON state = NULL;
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+
+	if (!*path || strlen(path) >= sizeof to.sun_path)
+		return err_new(e, E_INVALID, EINVAL, "linux.seccomp.listenerPath: missing or too long");
+	memcpy(to.sun_path, path, strlen(path) + 1);
+	if (state_oci_json(&c->state, "creating", c->pid, &state, e) < 0)
+		return -e->eno;
+	OWN_JSON doc = json_pack("{s:s, s:[s], s:i, s:s, s:O}", "ociVersion", BUNDLE_VERSION_MAX, "fds",
+				 "seccompFd", "pid", (int)c->pid, "metadata",
+				 js_str(c->b.seccomp, "listenerMetadata", ""), "state", state);
+	OWN_STR text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	if (!text)
+		return err_new(e, E_NOMEM, ENOMEM, "seccomp listener: out of memory");
+	OWN_FD s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (s < 0 || connect(s, (const struct sockaddr *)&to, sizeof to) < 0)
+		return err_sys(e, errno, "seccomp listener: connect %s", path);
+	struct iovec iov = { text, strlen(text) };
+	struct msghdr h = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof control };
+	struct cmsghdr *m = CMSG_FIRSTHDR(&h);
+	m->cmsg_level = SOL_SOCKET;
+	m->cmsg_type = SCM_RIGHTS;
+	m->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(m), &listener, sizeof listener);
+	ssize_t n = sendmsg(s, &h, MSG_NOSIGNAL);
+	if (n < 0)
+		return err_sys(e, errno, "seccomp listener: send");
+	int r = io_write_all(s, text + n, iov.iov_len - (size_t)n);
+	return r < 0 ? err_sys(e, -r, "seccomp listener: send") : 0;
+}
+
+static int take(struct container *c, const struct sync_msg *m, int fd, struct err *e)
+{
+	OWN_FD passed = fd;
+
+	switch (m->type) {
+	case SYNC_WARN:
+		create_warn(c, "%s", m->err.chain);
+		return 0;
+	case SYNC_ERROR:
+		*e = m->err;
+		return e->eno > 0 ? -e->eno : -EIO;
+	case SYNC_CONSOLE:
+		if (c->req->ret_console)
+			*c->req->ret_console = fd_take(&passed);
+		return 0;
+	case SYNC_SECCOMP: {
+		OWN_FD listener = process_fd_from(c->pidfd, m->value);
+		if (listener < 0)
+			return err_sys(e, -listener, "seccomp listener");
+		return listener_send(c, listener, e);
+	}
+	case SYNC_MOUNTED:
+	case SYNC_CREATED:
+		return 0;
+	}
+	return err_new(e, E_INTERNAL, EPROTO, "unknown message from the child");
+}
+
+/* it ended without a word: say how */
+static int ended(struct container *c, struct err *e)
+{
+	siginfo_t si = { 0 };
+
+	if (waitid(P_PIDFD, (id_t)c->pidfd, &si, WEXITED | WNOWAIT) < 0 || !si.si_pid)
+		return err_new(e, E_IO, EPIPE, "the process ended before it was ready");
+	if (si.si_code == CLD_EXITED)
+		return err_new(e, E_IO, EPIPE, "the process ended before it was ready: exit status %d", si.si_status);
+	int r = err_new(e, E_IO, EPIPE, "the process was killed before it was ready: signal %d", si.si_status);
+	if (si.si_status == SIGKILL)
+		err_hint(e, "is the memory limit too low to start anything?");
+	else if (si.si_status == SIGSYS)
+		err_hint(e, "the seccomp profile kills a call that is needed to start");
+	return r;
+}
+
+int create_listen(struct container *c, enum sync_type last, struct err *e)
+{
+	struct sync_msg m;
+	int fd;
+
+	for (;;) {
+		int r = sync_receive(c->sync[0], &m, &fd);
+		if (r < 0)
+			return err_sys(e, -r, "listen to the child");
+		if (!r) /* closed: by the exec, or by its end */
+			return last == SYNC_CREATED && c->req->run ? 0 : ended(c, e);
+		if (take(c, &m, fd, e) < 0)
+			return -e->eno;
+		if (m.type == last)
+			return 0;
+	}
+}
+
+int create_broken(struct container *c, int r, struct err *e)
+{
+	struct sync_msg m;
+	struct err own;
+	int fd;
+
+	while (sync_receive(c->sync[0], &m, &fd) > 0)
+		if (take(c, &m, fd, &own) < 0) {
+			*e = own;
+			return -e->eno;
+		}
+	return r == -EPIPE || r == -ESRCH || r == -ENOENT || r == -ECONNRESET ?
+		       ended(c, e) :
+		       err_sys(e, -r, "talk to the child");
+}

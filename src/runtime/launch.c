@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The last steps of a process: see launch.h. The order is the point:
+ *
+ *   limits, scheduling    while every capability is there
+ *   LSM labels            through the trusted procfs
+ *   directory             as root: a user need not be able to search its parents
+ *   user, capabilities    bounding set first, CAP_SYS_ADMIN last
+ *   command looked up     with the rights that it will be executed with
+ *   -- here a created container waits for start --
+ *   seccomp, exec
+ */
+#include "runtime/launch.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "base/text.h"
+#include "runtime/sync.h"
+#include "sys/capset.h"
+#include "sys/procfs.h"
+#include "sys/rlimit.h"
+#include "sys/tty.h"
+
+int launch_listen_fds(void)
+{
+	const char *text = getenv("LISTEN_FDS");
+	uint32_t n;
+
+	return text && !text_uint32(text, &n) && n < 1024 ? (int)n : 0;
+}
+
+int launch_fds_check(int n, struct err *e)
+{
+	for (int i = 0; i < n; i++) {
+		int flags = fcntl(3 + i, F_GETFD);
+		/* one of our own, opened close-on-exec, may have taken a number that was free */
+		if (flags < 0 || flags & FD_CLOEXEC)
+			return err_new(e, E_INVALID, EBADF, "preserve-fds: descriptor %d is not open", 3 + i);
+	}
+	return 0;
+}
+
+static bool present(const char *path)
+{
+	char b = 0;
+	OWN_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, &b, 1) == 1 && b == 'Y';
+}
+
+int launch_plan(struct launch *l, const struct bundle_process *p, int preserve_fds,
+		struct arena *a, struct err *e)
+{
+	const int listen = launch_listen_fds();
+	size_t n = 0;
+
+	l->p = p;
+	l->preserve_fds = preserve_fds;
+	l->env = arena_get(a, (p->env.n + 5) * sizeof *l->env);
+	if (!l->env)
+		return err_new(e, E_NOMEM, ENOMEM, "environment: out of memory");
+	for (size_t i = 0; i < p->env.n; i++)
+		if (p->has_home || strncmp(p->env.v[i], "HOME=", 5))
+			l->env[n++] = p->env.v[i];
+	if (listen && listen <= preserve_fds) {
+		l->env[n++] = arena_printf(a, "LISTEN_FDS=%d", listen);
+		l->env[n++] = "LISTEN_PID=1";
+		if (!l->env[n - 2])
+			return err_new(e, E_NOMEM, ENOMEM, "environment: out of memory");
+	}
+	l->env_n = n;
+	l->apparmor = p->apparmor_profile && present("/sys/module/apparmor/parameters/enabled");
+	l->selinux = p->selinux_label && !access("/sys/fs/selinux/enforce", F_OK);
+	return 0;
+}
+
+int launch_idmap(const struct bundle_id_maps *uids, const struct bundle_id_maps *gids,
+		 struct arena *a, struct idmap *ret, struct err *e)
+{
+	struct idmap_line *u = arena_get(a, (uids->n + 1) * sizeof *u);
+	struct idmap_line *g = arena_get(a, (gids->n + 1) * sizeof *g);
+
+	if (!u || !g)
+		return err_new(e, E_NOMEM, ENOMEM, "id maps: out of memory");
+	for (size_t i = 0; i < uids->n; i++)
+		u[i] = (struct idmap_line){ uids->v[i].container, uids->v[i].host, uids->v[i].size };
+	for (size_t i = 0; i < gids->n; i++)
+		g[i] = (struct idmap_line){ gids->v[i].container, gids->v[i].host, gids->v[i].size };
+	*ret = (struct idmap){ u, g, uids->n, gids->n };
+	return 0;
+}
+
+int launch_stdio(int slave, const int stdio[3], struct err *e)
+{
+	int from[3];
+
+	if (slave >= 0 && tty_control(slave, e) < 0)
+		return -e->eno;
+	for (int i = 0; i < 3; i++) {
+		from[i] = slave >= 0 ? slave : stdio[i];
+		/* a low number could be overwritten before its turn: move it out of the way */
+		if (from[i] >= 0 && from[i] < 3 && from[i] != i &&
+		    (from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 10)) < 0)
+			return err_sys(e, errno, "standard streams");
+	}
+	for (int i = 0; i < 3; i++)
+		if (from[i] >= 0 && from[i] != i && dup2(from[i], i) < 0)
+			return err_sys(e, errno, "standard streams");
+	return 0;
+}
+
+static int limits(const struct launch *l, struct err *e)
+{
+	for (size_t i = 0; i < l->p->n_rlimits; i++) {
+		const struct bundle_rlimit *rl = &l->p->rlimits[i];
+		bool clamped;
+		int r = rlimit_set(rl->resource, rl->soft, rl->hard, &clamped);
+		if (r < 0)
+			return err_sys(e, -r, "rlimit %s", rl->name);
+		if (clamped)
+			(void)sync_warn(l->sync, "rlimit %s: cut to what this user may have", rl->name);
+	}
+	return 0;
+}
+
+static int scheduling(const struct launch *l, struct err *e)
+{
+	const struct bundle_process *p = l->p;
+	int r;
+
+	if (p->scheduler.set) {
+		const struct sched_setting s = {
+			.policy = p->scheduler.policy,
+			.flags = p->scheduler.flags,
+			.nice = p->scheduler.nice,
+			.priority = p->scheduler.priority,
+			.runtime_ns = p->scheduler.runtime_ns,
+			.deadline_ns = p->scheduler.deadline_ns,
+			.period_ns = p->scheduler.period_ns,
+		};
+		if ((r = sched_setting_apply(&s)) < 0)
+			return err_sys(e, -r, "scheduler");
+	}
+	if (p->has_io_priority && (r = sched_io_priority(p->io_priority_class, p->io_priority)) < 0)
+		return err_sys(e, -r, "ioPriority");
+	if (l->memory_policy && l->memory_policy->set &&
+	    (r = sched_memory_policy(l->memory_policy->mode, l->memory_policy->flags,
+				     l->memory_policy->nodes ? &l->memory_nodes : NULL)) < 0)
+		return err_sys(e, -r, "memoryPolicy");
+	if (l->has_personality && personality(l->personality) < 0)
+		return err_sys(e, errno, "personality");
+	return 0;
+}
+
+/* The label that the kernel gives to the process at its exec. The back-quoted path in the error is
+ * what podman looks for. */
+static int labels(const struct launch_run *r, struct err *e)
+{
+	const struct launch *l = r->l;
+	char text[4096];
+
+	if (l->p->apparmor_profile && !l->apparmor)
+		(void)sync_warn(l->sync, "AppArmor is not active: profile %s not applied", l->p->apparmor_profile);
+	if (l->p->selinux_label && !l->selinux)
+		(void)sync_warn(l->sync, "SELinux is not active: label %s not applied", l->p->selinux_label);
+	if (l->apparmor) {
+		int n = snprintf(text, sizeof text, "exec %s", l->p->apparmor_profile);
+		if (n >= (int)sizeof text)
+			return err_new(e, E_INVALID, ENAMETOOLONG, "apparmorProfile: too long");
+		if (procfs_write(r->proc, "self/attr/apparmor/exec", text, (size_t)n, e) < 0 &&
+		    (e->eno != ENOENT || procfs_write(r->proc, "self/attr/exec", text, (size_t)n, e) < 0))
+			return err_ctx(e, "apply apparmor profile %s", l->p->apparmor_profile);
+	}
+	if (l->selinux) {
+		const char *s = l->p->selinux_label;
+		/* keys made for the session carry the label of the process too */
+		(void)procfs_write(r->proc, "self/attr/keycreate", s, strlen(s), e); /* old kernels lack it */
+		if (procfs_write(r->proc, "self/attr/exec", s, strlen(s), e) < 0)
+			return err_ctx(e, "apply selinux label %s", s);
+	}
+	err_clear(e);
+	return 0;
+}
+
+/* streams that a user other than root must be able to open again as /dev/stdout */
+static void streams_give(const struct bundle_process *p)
+{
+	struct stat st;
+
+	for (int i = 0; p->uid && i < 3; i++)
+		if (!fstat(i, &st) && st.st_uid != p->uid && !(S_ISCHR(st.st_mode) && st.st_rdev == 0x103))
+			(void)fchown(i, p->uid, (gid_t)-1); /* not ours to give: the user cannot reopen it */
+}
+
+int launch_prepare(struct launch_run *r, struct err *e)
+{
+	const struct launch *l = r->l;
+
+	if (limits(l, e) < 0 || scheduling(l, e) < 0 || labels(r, e) < 0)
+		return -e->eno;
+	streams_give(l->p);
+	if (launch_directory(r, false, e) < 0 || launch_home(r, e) < 0 || launch_user(r, e) < 0 ||
+	    launch_directory(r, true, e) < 0 || launch_command(r, e) < 0)
+		return -e->eno;
+	/* a listener must reach the monitor of calls while our parent still listens to us */
+	if (l->filter && l->filter->notify)
+		return launch_filter(r, e);
+	return 0;
+}
+
+int launch_exec(struct launch_run *r, struct err *e)
+{
+	const struct launch *l = r->l;
+	const char *const *argv = l->p->args.v;
+	const struct sigaction dfl = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	sigemptyset(&none);
+	if (close_range(3 + (unsigned)l->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+		return err_sys(e, errno, "close descriptors");
+	if (sigaction(SIGPIPE, &dfl, NULL) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+		return err_sys(e, errno, "signals");
+	if (l->filter && !r->filter_installed && launch_filter(r, e) < 0)
+		return -e->eno;
+	execve(r->path, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)l->env);
+	int eno = errno;
+	enum err_kind kind = eno == ENOENT || eno == ENOTDIR ? E_EXEC_MISSING : E_EXEC_DENIED;
+	(void)err_sys(e, eno, "exec %s", r->path);
+	e->kind = kind;
+	if (eno == ENOENT)
+		err_hint(e, "the file is there, its interpreter (#! line or dynamic loader) is not");
+	else if (eno == ENOEXEC)
+		err_hint(e, "is the file of another CPU architecture, or a script without a #! line?");
+	else if (eno == EPERM && l->filter)
+		err_hint(e, "does the seccomp profile allow execve?");
+	return -eno;
+}

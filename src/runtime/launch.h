@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The last steps of a process that enters a container, the same for its first one and for exec:
+ * limits, scheduling, LSM, standard streams, user, capabilities, directory, command, seccomp.
+ */
+#ifndef ONGGI_RUNTIME_LAUNCH_H
+#define ONGGI_RUNTIME_LAUNCH_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "spec/bundle.h"
+#include "spec/seccomp.h"
+#include "sys/capset.h"
+#include "sys/idmap.h"
+#include "sys/sched.h"
+
+/* Filled by the parent (launch_plan and the caller), read only in the child. */
+struct launch {
+	const struct bundle_process *p;
+	const char **env;      /* NULL-terminated; one more place after env_n for HOME */
+	size_t env_n;
+	const struct seccomp_filter *filter; /* NULL: none */
+	const struct bundle_memory_policy *memory_policy; /* NULL: none */
+	struct sched_mask memory_nodes;
+	bool has_personality;
+	unsigned long personality;
+	bool keep_groups;      /* annotation run.oci.keep_original_groups */
+	bool in_user;          /* in a user namespace: setgroups may be denied */
+	bool apparmor, selinux; /* the kernel has them */
+	int preserve_fds;
+	int sync;              /* warnings and the seccomp listener go here */
+};
+
+/* Of the child. */
+struct launch_run {
+	const struct launch *l;
+	int proc;              /* trusted procfs, owned by the caller */
+	struct capset spare;   /* sets to take once the filter is installed */
+	bool spare_admin;      /* CAP_SYS_ADMIN is kept until the filter is installed */
+	bool filter_installed;
+	bool directory_again;  /* cwd could not be entered as root */
+	char path[4096];       /* the command */
+	char home[4096];
+};
+
+/** launch_plan - prepare the members of @l that follow from @p alone. */
+int launch_plan(struct launch *l, const struct bundle_process *p, int preserve_fds,
+		struct arena *a, struct err *e);
+/** launch_fds_check - descriptors 3 .. 3+n-1 are open and meant to be inherited. */
+int launch_fds_check(int n, struct err *e);
+/** launch_listen_fds - how many descriptors the caller was given by socket activation. */
+int launch_listen_fds(void);
+/** launch_stdio - a 0, 1, 2 of the process: @slave of its terminal, which it then controls, or
+ * @stdio (-1: leave ours). CHILD_SAFE. */
+int launch_stdio(int slave, const int stdio[3], struct err *e);
+/** launch_idmap - id maps of a config in the form that sys/idmap.h takes. */
+int launch_idmap(const struct bundle_id_maps *uids, const struct bundle_id_maps *gids,
+		 struct arena *a, struct idmap *ret, struct err *e);
+
+/** launch_prepare - everything up to the point where only seccomp and exec are left; the process
+ * waits for start after this. CHILD_SAFE. */
+int launch_prepare(struct launch_run *r, struct err *e);
+/** launch_exec - install the filter, drop the last capabilities, execute. Returns on failure
+ * only. CHILD_SAFE. */
+int launch_exec(struct launch_run *r, struct err *e);
+
+/* parts of launch_prepare, launch_user.c and launch_command.c */
+int launch_user(struct launch_run *r, struct err *e);
+int launch_directory(struct launch_run *r, bool last, struct err *e);
+int launch_home(struct launch_run *r, struct err *e);
+int launch_command(struct launch_run *r, struct err *e);
+int launch_filter(struct launch_run *r, struct err *e);
+
+#endif

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mounts[] of the config, in order, by descriptors only: each mount is made detached, its place is
+ * opened below the container's root by path_*_in, and one is attached to the other.
+ */
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "base/path.h"
+#include "runtime/container.h"
+#include "runtime/copyup.h"
+#include "sys/mountfd.h"
+#include "sys/procfs.h"
+
+enum { LINKS_MAX = 40 };
+
+/* The place is missing: make it where the path leads, also through dangling links, as a link to a
+ * file below /run that exists at run time only. Names stay below the root throughout. */
+static int target_make(int xroot, const char *path, bool is_dir, int *ret_fd, struct err *e)
+{
+	char now[4096], link[4096];
+
+	if (snprintf(now, sizeof now, "%s", path) >= (int)sizeof now)
+		return err_new(e, E_INVALID, ENAMETOOLONG, "path too long");
+	for (int i = 0; i < LINKS_MAX; i++) {
+		OWN_FD dir = -1;
+		const char *name;
+		if (path_parent_in(xroot, now, true, &dir, &name, e) < 0)
+			return -e->eno;
+		ssize_t n = readlinkat(dir, name, link, sizeof link - 1);
+		if (n < 0) {
+			if (errno == EINVAL)
+				return path_open_in(xroot, now, O_PATH, 0, ret_fd, e);
+			if (errno != ENOENT)
+				return err_sys(e, errno, "look at %s", now);
+			if (is_dir)
+				return path_mkdir_in(xroot, now, 0755, ret_fd, e);
+			OWN_FD made = openat(dir, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_RDONLY, 0644);
+			if (made < 0)
+				return err_sys(e, errno, "make %s", now);
+			*ret_fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+			return *ret_fd < 0 ? err_sys(e, errno, "open %s", now) : 0;
+		}
+		link[n] = 0;
+		char *slash = strrchr(now, '/');
+		size_t keep = link[0] == '/' || !slash ? 0 : (size_t)(slash - now) + 1;
+		if (keep + (size_t)n >= sizeof now)
+			return err_new(e, E_INVALID, ENAMETOOLONG, "path too long");
+		memcpy(now + keep, link, (size_t)n + 1);
+	}
+	return err_new(e, E_INVALID, ELOOP, "too many symbolic links");
+}
+
+int mounts_target(int xroot, const char *path, bool is_dir, int *ret_fd, struct err *e)
+{
+	if (!path_open_in(xroot, path, O_PATH, 0, ret_fd, e))
+		return 0;
+	if (e->eno != ENOENT)
+		return -e->eno;
+	return target_make(xroot, path, is_dir, ret_fd, e);
+}
+
+/* Files below /proc that an engine may cover with files of its own (lxcfs); everything else there
+ * is how masks are made harmless (CVE-2019-16884). */
+static const char *const proc_allowed[] = {
+	"/proc/cpuinfo", "/proc/diskstats", "/proc/loadavg", "/proc/meminfo", "/proc/net/dev",
+	"/proc/slabinfo", "/proc/stat", "/proc/swaps", "/proc/sys/crypto/fips_enabled",
+	"/proc/sys/kernel/ns_last_pid", "/proc/uptime",
+};
+
+static int place_check(const struct bundle_mount *m, int place, int mnt, struct err *e)
+{
+	struct statfs fs;
+
+	if (!strcmp(m->destination, "/proc")) {
+		/* nothing but a procfs: the LSM labels of the payload are written there by others */
+		if (procfs_check(mnt, e) < 0)
+			return err_new(e, E_DENIED, EPERM, "only a procfs may be mounted on /proc");
+		return 0;
+	}
+	if (fstatfs(place, &fs) < 0)
+		return err_sys(e, errno, "look at the place");
+	if (fs.f_type != PROC_SUPER_MAGIC)
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(proc_allowed); i++)
+		if (!strcmp(m->destination, proc_allowed[i]))
+			return 0;
+	return err_new(e, E_DENIED, EPERM, "cannot be mounted because it is inside /proc");
+}
+
+/* attach, then what holds only for attached mounts */
+static int attach(struct child *ch, const struct bundle_mount *m, int mnt, int place, struct err *e)
+{
+	if (place_check(m, place, mnt, e) < 0 || mountfd_attach(mnt, place, e) < 0)
+		return -e->eno;
+	for (size_t i = 0; i < m->opt.n_propagation; i++)
+		if (mountfd_propagation(mnt, m->opt.propagation[i], e) < 0)
+			return -e->eno;
+	if (!strcmp(m->destination, "/")) {
+		ch->root = fcntl(mnt, F_DUPFD_CLOEXEC, 3);
+		if (ch->root < 0)
+			return err_sys(e, errno, "root");
+	}
+	return 0;
+}
+
+/* keep a mount open whose read-only flag must wait until its content is made */
+static int late_ro_add(struct child *ch, int mnt, struct err *e)
+{
+	int fd = fcntl(mnt, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return err_sys(e, errno, "duplicate");
+	ch->c->late_ro[ch->n_late_ro++] = fd;
+	return 0;
+}
+
+static int bind_flags(const struct container *c, const struct mount_opt *o, int tree, struct err *e)
+{
+	if (mountfd_attr(tree, o->rec_set, o->rec_clr, MOUNTFD_REC, e) < 0 &&
+	    /* flags that the host has locked stay: what is missing can only be more, not less */
+	    (e->eno != EPERM || !c->in_user || mountfd_attr(tree, o->rec_set, 0, MOUNTFD_REC, e) < 0))
+		return -e->eno;
+	if (mountfd_attr(tree, o->attr_set, o->attr_clr, 0, e) < 0 &&
+	    (e->eno != EPERM || !c->in_user || mountfd_attr(tree, o->attr_set, 0, 0, e) < 0))
+		return -e->eno;
+	return 0;
+}
+
+static int mount_bind(struct child *ch, size_t i, const struct bundle_mount *m, struct err *e)
+{
+	const struct container *c = ch->c;
+	OWN_FD tree = -1;
+	OWN_FD place = -1;
+	struct stat st;
+
+	if (m->opt.n_data)
+		return err_new(e, E_INVALID, EINVAL, "a bind mount cannot have the option %s", m->opt.data[0]);
+	if (c->trees[i] >= 0)
+		tree = c->trees[i];
+	else {
+		unsigned f = (m->opt.bind_rec ? MOUNTFD_REC : 0u) | (m->opt.src_nofollow ? MOUNTFD_NOFOLLOW : 0u);
+		if (mountfd_clone(AT_FDCWD, c->sources[i], f, &tree, e) < 0)
+			return -e->eno;
+	}
+	if (fstat(tree, &st) < 0)
+		return err_sys(e, errno, "look at the source");
+	if (bind_flags(c, &m->opt, tree, e) < 0 ||
+	    mounts_target(ch->root, m->destination, S_ISDIR(st.st_mode), &place, e) < 0)
+		return -e->eno;
+	return attach(ch, m, tree, place, e);
+}
+
+static bool has_data(const struct mount_opt *o, const char *key)
+{
+	size_t n = strlen(key);
+
+	for (size_t i = 0; i < o->n_data; i++)
+		if (!strncmp(o->data[i], key, n))
+			return true;
+	return false;
+}
+
+static int fs_make(const struct container *c, const struct bundle_mount *m, uint64_t attr, int place,
+		   int *ret_fd, struct err *e)
+{
+	const unsigned long keep = attr & MOUNT_ATTR_RDONLY ? ~0UL : ~(unsigned long)MS_RDONLY;
+	const bool tmpfs = !strcmp(m->type, "tmpfs");
+	OWN_FD fs = -1;
+	struct stat st;
+	char mode[8];
+
+	if (mountfd_fs_open(m->type, &fs, e) < 0)
+		return -e->eno;
+	if (m->source && *m->source && mountfd_fs_string(fs, "source", m->source, e) < 0)
+		return -e->eno;
+	if (mountfd_fs_flags(fs, m->opt.sb_set & ~m->opt.sb_clr & keep, e) < 0)
+		return -e->eno;
+	if (tmpfs && !has_data(&m->opt, "mode=")) {
+		if (fstat(place, &st) < 0)
+			return err_sys(e, errno, "look at the place");
+		(void)snprintf(mode, sizeof mode, "%o", st.st_mode & 07777);
+		if (mountfd_fs_string(fs, "mode", mode, e) < 0)
+			return -e->eno;
+	}
+	for (size_t i = 0; i < m->opt.n_data; i++)
+		if (mountfd_fs_word(fs, m->opt.data[i], e) < 0)
+			return -e->eno;
+	if (c->b.mount_label && strcmp(m->type, "proc") && strcmp(m->type, "sysfs") &&
+	    mountfd_fs_string(fs, "context", c->b.mount_label, e) < 0)
+		return -e->eno;
+	return mountfd_fs_mount(fs, m->type, attr, ret_fd, e);
+}
+
+/* In a user namespace without a network namespace of its own the kernel gives no new sysfs: bind
+ * what the host has, whatever is mounted below included. */
+static int sysfs_bind(const struct bundle_mount *m, int *ret_fd, struct err *e)
+{
+	if (mountfd_clone(AT_FDCWD, "/sys", MOUNTFD_REC, ret_fd, e) < 0)
+		return -e->eno;
+	return mountfd_attr(*ret_fd, m->opt.attr_set, 0, MOUNTFD_REC, e);
+}
+
+static int mount_fs(struct child *ch, const struct bundle_mount *m, struct err *e)
+{
+	const struct container *c = ch->c;
+	const bool tmpfs = !strcmp(m->type, "tmpfs");
+	/* a symbolic link in the image must not redirect these two (CVE-2023-27561) */
+	const bool strict = !strcmp(m->type, "proc") || !strcmp(m->type, "sysfs");
+	uint64_t attr = m->opt.attr_set;
+	OWN_FD place = -1;
+	OWN_FD mnt = -1;
+	int r;
+
+	if (mounts_target(ch->root, m->destination, true, &place, e) < 0)
+		return -e->eno;
+	if (strict) {
+		own_fd_done(&place);
+		if (path_open_in(ch->root, m->destination, O_PATH | O_NOFOLLOW | O_DIRECTORY, 0, &place, e) < 0)
+			return err_new(e, E_DENIED, ENOTDIR, "%s must be a directory, not a symbolic link", m->destination);
+	}
+	if (tmpfs)
+		attr &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+	r = fs_make(c, m, attr, place, &mnt, e);
+	if (r < 0 && !strcmp(m->type, "sysfs") && e->eno == EPERM && c->in_user)
+		r = sysfs_bind(m, &mnt, e);
+	if (r < 0)
+		return r;
+	if (tmpfs && m->opt.tmpcopyup && copyup_tree(place, mnt, e) < 0)
+		return err_ctx(e, "copy up");
+	if (attach(ch, m, mnt, place, e) < 0)
+		return -e->eno;
+	if (tmpfs && m->opt.attr_set & MOUNT_ATTR_RDONLY)
+		return late_ro_add(ch, mnt, e);
+	if (!strcmp(m->type, "devpts") && !strcmp(m->destination, "/dev/pts"))
+		ch->pts = fd_take(&mnt);
+	if (!strcmp(m->destination, "/proc") && ch->proc < 0)
+		return mountfd_clone(mnt, "", 0, &ch->proc, e);
+	return 0;
+}
+
+/* "remount", or a change of propagation alone: of what is there already */
+static int mount_change(struct child *ch, const struct bundle_mount *m, struct err *e)
+{
+	OWN_FD mnt = -1;
+
+	if (path_open_in(ch->root, m->destination, O_PATH, 0, &mnt, e) < 0)
+		return -e->eno;
+	if (m->opt.remount && !m->opt.bind) {
+		struct mountfd_fs fs = { .data = m->opt.data,
+					 .n_data = m->opt.n_data,
+					 .sb_flags = m->opt.sb_set };
+		if ((fs.n_data || fs.sb_flags || m->opt.sb_clr) &&
+		    mountfd_reconfigure(mnt, &fs, m->opt.sb_clr, e) < 0)
+			return -e->eno;
+	}
+	if (bind_flags(ch->c, &m->opt, mnt, e) < 0)
+		return -e->eno;
+	for (size_t i = 0; i < m->opt.n_propagation; i++)
+		if (mountfd_propagation(mnt, m->opt.propagation[i], e) < 0)
+			return -e->eno;
+	return 0;
+}
+
+static int mount_one(struct child *ch, size_t i, struct err *e)
+{
+	const struct bundle_mount *m = &ch->c->b.mounts[i];
+
+	if (m->opt.remount)
+		return mount_change(ch, m, e);
+	if (m->opt.bind)
+		return mount_bind(ch, i, m, e);
+	if (!m->type || !*m->type) {
+		if (m->opt.n_propagation)
+			return mount_change(ch, m, e);
+		return err_new(e, E_INVALID, EINVAL, "type is missing");
+	}
+	if (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"))
+		return mounts_cgroup(ch, m, e);
+	return mount_fs(ch, m, e);
+}
+
+int mounts_carry_out(struct child *ch, struct err *e)
+{
+	const struct container *c = ch->c;
+
+	for (size_t i = 0; i < c->b.n_mounts; i++)
+		if (mount_one(ch, i, e) < 0)
+			return err_ctx(e, "mount %s on %s",
+				       c->sources[i] ? c->sources[i] :
+				       c->b.mounts[i].type ? c->b.mounts[i].type : "nothing",
+				       c->b.mounts[i].destination);
+	if (ch->proc < 0 && procfs_private(&ch->proc, e) < 0)
+		return -e->eno;
+	return 0;
+}
+
+int mounts_seal(struct child *ch, struct err *e)
+{
+	for (size_t i = 0; i < ch->n_late_ro; i++)
+		if (mountfd_attr(ch->c->late_ro[i], MOUNT_ATTR_RDONLY, 0, 0, e) < 0)
+			return -e->eno;
+	return 0;
+}

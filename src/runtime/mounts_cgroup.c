@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The cgroup mount of a container: the driver says as data what it consists of on this host, here
+ * it is carried out.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "base/path.h"
+#include "format/js.h"
+#include "runtime/container.h"
+#include "sys/mountfd.h"
+
+/* the flags of the mount apply to each part */
+static int part_flags(const struct container *c, const struct mount_opt *o, int mnt, struct err *e)
+{
+	if (mountfd_attr(mnt, o->attr_set | o->rec_set, o->attr_clr | o->rec_clr, 0, e) < 0 &&
+	    (e->eno != EPERM || !c->in_user || mountfd_attr(mnt, o->attr_set | o->rec_set, 0, 0, e) < 0))
+		return -e->eno;
+	return 0;
+}
+
+static int part_mount(const struct container *c, const struct mount_opt *o, const json_t *part, int *ret_fd,
+		      struct err *e)
+{
+	const char *type = js_str(part, "type", "bind");
+	const char *source = js_str(part, "source", "");
+
+	if (!strcmp(type, "bind")) {
+		if (mountfd_clone(AT_FDCWD, source, 0, ret_fd, e) < 0)
+			return -e->eno;
+	} else {
+		struct mountfd_fs fs = { .type = type, .source = "cgroup" };
+		const char *options[16];
+		const json_t *list = js_at(part, "options"), *word;
+		size_t i;
+		json_array_foreach(list, i, word)
+			if (fs.n_data < ARRAY_LEN(options))
+				options[fs.n_data++] = json_string_value(word);
+		fs.data = options;
+		if (mountfd_fs(&fs, ret_fd, e) < 0) {
+			/* a kernel or namespace that makes no new mount of it: show the host's part */
+			if (!*source || mountfd_clone(AT_FDCWD, source, 0, ret_fd, e) < 0)
+				return -e->eno;
+		}
+	}
+	return part_flags(c, o, *ret_fd, e);
+}
+
+static int part_link(int base, const char *target, const char *source, struct err *e)
+{
+	if (!path_is_clean(target))
+		return err_new(e, E_INTERNAL, EINVAL, "bad link %s", target);
+	if (symlinkat(source, base, target) < 0 && errno != EEXIST)
+		return err_sys(e, errno, "link %s", target);
+	return 0;
+}
+
+int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e)
+{
+	const struct container *c = ch->c;
+	const json_t *part;
+	OWN_FD place = -1;
+	OWN_FD base = -1;
+	size_t i;
+
+	if (!json_array_size(c->cgroup_mounts))
+		return sync_warn(c->sync[1], "no cgroup to show at %s", m->destination);
+	if (mounts_target(ch->root, m->destination, true, &place, e) < 0)
+		return -e->eno;
+	/* the cgroup namespace begins where the process is: it must have been put there first */
+	int r = mounts_cgroup_namespace(ch, e);
+	if (r < 0)
+		return r;
+	if (json_array_size(c->cgroup_mounts) == 1 &&
+	    !*js_str(json_array_get(c->cgroup_mounts, 0), "target", "")) {
+		if (part_mount(c, &m->opt, json_array_get(c->cgroup_mounts, 0), &base, e) < 0)
+			return -e->eno;
+		return mountfd_attach(base, place, e);
+	}
+	static const char *const data[] = { "mode=755" };
+	const struct mountfd_fs tmpfs = { .type = "tmpfs",
+					  .source = "cgroup",
+					  .data = data,
+					  .n_data = 1,
+					  .attr = m->opt.attr_set & ~(uint64_t)MOUNT_ATTR_RDONLY };
+	if (mountfd_fs(&tmpfs, &base, e) < 0 || mountfd_attach(base, place, e) < 0)
+		return -e->eno;
+	json_array_foreach(c->cgroup_mounts, i, part) {
+		const char *target = js_str(part, "target", "");
+		OWN_FD dir = -1;
+		OWN_FD mnt = -1;
+		if (!strcmp(js_str(part, "type", ""), "symlink"))
+			r = part_link(base, target, js_str(part, "source", ""), e);
+		else if ((r = path_mkdir_in(base, target, 0755, &dir, e)) >= 0 &&
+			 (r = part_mount(c, &m->opt, part, &mnt, e)) >= 0)
+			r = mountfd_attach(mnt, dir, e);
+		if (r < 0)
+			return err_ctx(e, "%s", target);
+	}
+	return m->opt.attr_set & MOUNT_ATTR_RDONLY ? mountfd_attr(base, MOUNT_ATTR_RDONLY, 0, 0, e) : 0;
+}
+
+int mounts_cgroup_namespace(struct child *ch, struct err *e)
+{
+	const struct container *c = ch->c;
+
+	if (!c->b.ns[NS_CGROUP].present || c->b.ns[NS_CGROUP].path || ch->cgroup_ns)
+		return 0;
+	int r = sync_wait(c->sync[1], &ch->level, SYNC_ENTERED);
+	if (r < 0)
+		return err_sys(e, -r, "wait for the cgroup");
+	if (unshare(CLONE_NEWCGROUP) < 0)
+		return err_sys(e, errno, "make cgroup namespace");
+	ch->cgroup_ns = true;
+	return 0;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Parent's part of mounts[]: where binds come from, the trees that only the parent can open or
+ * shift, because the child will be in another mount namespace or without rights on the host.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "runtime/container.h"
+#include "sys/idmap.h"
+#include "sys/mountfd.h"
+
+static bool wants_idmap(const struct bundle_mount *m)
+{
+	return m->opt.idmap != MOUNT_IDMAP_NONE || m->uid_maps.n || m->gid_maps.n;
+}
+
+static int source_of(struct container *c, const struct bundle_mount *m, const char **ret,
+		     struct err *e)
+{
+	if (!m->source || !*m->source)
+		return err_new(e, E_INVALID, EINVAL, "mount on %s: source is missing", m->destination);
+	*ret = m->source[0] == '/' ? m->source : arena_printf(&c->arena, "%s/%s", c->bundle_dir, m->source);
+	return *ret ? 0 : err_new(e, E_NOMEM, ENOMEM, "mounts: out of memory");
+}
+
+int mounts_open_sources(struct container *c, struct err *e)
+{
+	const size_t n = c->b.n_mounts;
+	const bool ours = c->b.ns[NS_MOUNT].path || (c->in_user && geteuid() == 0);
+
+	c->sources = arena_get(&c->arena, (n + 1) * sizeof *c->sources);
+	c->trees = arena_get(&c->arena, (n + 1) * sizeof *c->trees);
+	c->late_ro = arena_get(&c->arena, (n + 1) * sizeof *c->late_ro);
+	if (!c->sources || !c->trees || !c->late_ro)
+		return err_new(e, E_NOMEM, ENOMEM, "mounts: out of memory");
+	for (size_t i = 0; i < n; i++)
+		c->trees[i] = -1;
+	if (ours && !c->req->rootfs_plan && c->b.ns[NS_MOUNT].path == NULL &&
+	    mountfd_clone(AT_FDCWD, c->rootfs, MOUNTFD_REC, &c->root_tree, e) < 0)
+		return err_ctx(e, "root");
+	for (size_t i = 0; i < n; i++) {
+		const struct bundle_mount *m = &c->b.mounts[i];
+		if (!m->opt.bind || m->opt.remount)
+			continue;
+		if (source_of(c, m, &c->sources[i], e) < 0)
+			return -e->eno;
+		if (!ours && !wants_idmap(m))
+			continue;
+		unsigned f = (m->opt.bind_rec ? MOUNTFD_REC : 0u) | (m->opt.src_nofollow ? MOUNTFD_NOFOLLOW : 0u);
+		if (mountfd_clone(AT_FDCWD, c->sources[i], f, &c->trees[i], e) < 0)
+			return err_ctx(e, "mount %s on %s", c->sources[i], m->destination);
+	}
+	return 0;
+}
+
+static int userns_of(const struct container *c, const struct bundle_mount *m, pid_t pid, int *ret_fd,
+		     struct err *e)
+{
+	char path[64];
+
+	if (m->uid_maps.n || m->gid_maps.n) {
+		struct idmap map;
+		struct arena a = { 0 };
+		int r = launch_idmap(&m->uid_maps, &m->gid_maps, &a, &map, e);
+		if (!r)
+			r = idmap_userns(&map, ret_fd, e);
+		arena_done(&a);
+		return r;
+	}
+	if (!c->in_user)
+		return err_new(e, E_INVALID, EINVAL, "idmap needs mappings, or a user namespace");
+	(void)snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid);
+	*ret_fd = c->ns_fd[NS_USER] >= 0 ? fcntl(c->ns_fd[NS_USER], F_DUPFD_CLOEXEC, 3) :
+					   open(path, O_RDONLY | O_CLOEXEC);
+	return *ret_fd < 0 ? err_sys(e, errno, "open user namespace") : 0;
+}
+
+int mounts_map_ids(struct container *c, pid_t pid, struct err *e)
+{
+	for (size_t i = 0; i < c->b.n_mounts; i++) {
+		const struct bundle_mount *m = &c->b.mounts[i];
+		OWN_FD userns = -1;
+		if (!wants_idmap(m))
+			continue;
+		if (c->trees[i] < 0)
+			return err_new(e, E_INVALID, EINVAL, "mount on %s: only a bind mount can have mapped ids",
+				       m->destination);
+		if (userns_of(c, m, pid, &userns, e) < 0 ||
+		    mountfd_idmap(c->trees[i], userns, m->opt.idmap == MOUNT_IDMAP_REC ? MOUNTFD_REC : 0, e) < 0)
+			return err_ctx(e, "mount on %s", m->destination);
+	}
+	return 0;
+}
+
+void mounts_close_sources(struct container *c)
+{
+	for (size_t i = 0; c->trees && i < c->b.n_mounts; i++)
+		own_fd_done(&c->trees[i]);
+	own_fd_done(&c->root_tree);
+}

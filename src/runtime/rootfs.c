@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The root file system: made or bound inside the container's own mount namespace, attached over
+ * the old root, entered by pivot_root at the end. The host never sees any of these mounts.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "runtime/container.h"
+#include "sys/mountfd.h"
+
+enum { LOWERS_TEXT_MAX = 4096 };
+
+/* Before Linux 6.5 an overlay takes all its layers as one string of at most a page. */
+static int lowers_joined(int fs, const struct mount_step *s, struct err *e)
+{
+	char text[LOWERS_TEXT_MAX];
+	size_t w = 0;
+
+	for (size_t i = 0; i < s->n_lowers; i++) {
+		for (const char *p = s->lowers[i]; *p; p++) {
+			if (w + 3 >= sizeof text)
+				return err_new(e, E_UNSUPPORTED, E2BIG,
+					       "%zu layers are too many for this kernel (Linux 6.5 takes 500)",
+					       s->n_lowers);
+			if (*p == ':' || *p == '\\')
+				text[w++] = '\\';
+			text[w++] = *p;
+		}
+		text[w++] = ':';
+	}
+	text[w ? w - 1 : 0] = 0;
+	return mountfd_fs_string(fs, "lowerdir", text, e);
+}
+
+static int lowers_add(int fs, const struct mount_step *s, struct err *e)
+{
+	for (size_t i = 0; i < s->n_lowers; i++) {
+		if (!mountfd_fs_string(fs, "lowerdir+", s->lowers[i], e))
+			continue;
+		if (!i && e->eno == EINVAL)
+			return lowers_joined(fs, s, e);
+		return err_ctx(e, "layer %s", s->lowers[i]);
+	}
+	return 0;
+}
+
+static int step_fs(const struct mount_step *s, int *ret_fd, struct err *e)
+{
+	OWN_FD fs = -1;
+
+	if (mountfd_fs_open(s->fstype, &fs, e) < 0 ||
+	    (s->source && mountfd_fs_string(fs, "source", s->source, e) < 0) ||
+	    (s->n_lowers && lowers_add(fs, s, e) < 0) ||
+	    (s->upper && mountfd_fs_string(fs, "upperdir", s->upper, e) < 0) ||
+	    (s->work && mountfd_fs_string(fs, "workdir", s->work, e) < 0))
+		return -e->eno;
+	if (s->read_only && mountfd_fs_flags(fs, MS_RDONLY, e) < 0)
+		return -e->eno;
+	for (size_t i = 0; i < s->n_options; i++)
+		if (mountfd_fs_word(fs, s->options[i], e) < 0)
+			return -e->eno;
+	return mountfd_fs_mount(fs, s->fstype, s->read_only ? MOUNT_ATTR_RDONLY : 0, ret_fd, e);
+}
+
+/* Carry out a plan: all but the last step are mounted on a directory that later steps name as
+ * their source; the last one is the root and stays detached. */
+static int plan_mount(const struct mount_plan *plan, const char *at, int *ret_fd, struct err *e)
+{
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct mount_step *s = &plan->steps[i];
+		OWN_FD fd = -1;
+		int r;
+		if (!strcmp(s->fstype, "bind")) {
+			r = mountfd_clone(AT_FDCWD, s->source, MOUNTFD_REC, &fd, e);
+			if (!r && s->read_only)
+				r = mountfd_attr(fd, MOUNT_ATTR_RDONLY, 0, 0, e);
+		} else
+			r = step_fs(s, &fd, e);
+		if (r < 0)
+			return err_ctx(e, "mount plan, step %zu of %zu (%s)", i + 1, plan->n_steps, s->fstype);
+		if (i + 1 == plan->n_steps) {
+			*ret_fd = fd_take(&fd);
+			return 0;
+		}
+		OWN_FD dir = open(at, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (dir < 0)
+			return err_sys(e, errno, "mount plan: open %s", at);
+		if (mountfd_attach(fd, dir, e) < 0)
+			return err_ctx(e, "mount plan, step %zu", i + 1);
+	}
+	return err_new(e, E_INVALID, EINVAL, "mount plan without steps");
+}
+
+/* "/" of the copied mount namespace: nothing of ours may reach the host */
+static int old_root_propagation(const struct container *c, struct err *e)
+{
+	unsigned long ms = c->b.rootfs_propagation;
+
+	/* unbindable would forbid the very binds that follow: it is set on the root at the end */
+	if (!ms || ms & MS_UNBINDABLE)
+		ms = MS_SLAVE;
+	OWN_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_sys(e, errno, "open /");
+	if (mountfd_propagation(root, ms | MS_REC, e) < 0)
+		return -e->eno;
+	/* the parent of a root that is to be pivoted to must not be shared: pivot_root(2) */
+	if (ms & MS_SHARED)
+		return mountfd_propagation(root, MS_PRIVATE, e);
+	return 0;
+}
+
+/* the mount namespace is the container's alone: its "/" may be covered and pivoted away */
+static bool own_mounts(const struct container *c)
+{
+	return c->b.ns[NS_MOUNT].present && !c->b.ns[NS_MOUNT].path;
+}
+
+static int root_tree(const struct container *c, int *ret_fd, struct err *e)
+{
+	if (c->req->rootfs_plan)
+		return plan_mount(c->req->rootfs_plan, c->rootfs, ret_fd, e);
+	if (c->root_tree >= 0)
+		*ret_fd = c->root_tree;
+	else if (mountfd_clone(AT_FDCWD, c->rootfs, MOUNTFD_REC, ret_fd, e) < 0)
+		return -e->eno;
+	if (c->b.rootfs_propagation & MS_SHARED)
+		return 0;
+	return mountfd_propagation(*ret_fd, MS_PRIVATE | MS_REC, e);
+}
+
+int rootfs_attach(struct child *ch, struct err *e)
+{
+	const struct container *c = ch->c;
+	OWN_FD tree = -1;
+	/* in a namespace that others use the root is a plain directory, or the plan mounted on it */
+	const char *at = own_mounts(c) ? "/" : c->rootfs;
+
+	if (own_mounts(c) && old_root_propagation(c, e) < 0)
+		return err_ctx(e, "old root");
+	OWN_FD place = open(at, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (place < 0)
+		return err_sys(e, errno, "root: open %s", at);
+	if (!own_mounts(c) && !c->req->rootfs_plan) {
+		ch->root = fd_take(&place);
+		return 0;
+	}
+	if (root_tree(c, &tree, e) < 0 || mountfd_attach(tree, place, e) < 0)
+		return err_ctx(e, "root");
+	ch->root = fd_take(&tree);
+	return 0;
+}
+
+static int pivot(struct child *ch, struct err *e)
+{
+	const unsigned long ms = ch->c->b.rootfs_propagation;
+	OWN_FD old = -1;
+
+	if (ms & MS_SHARED) {
+		old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (old < 0)
+			return err_sys(e, errno, "open /");
+	}
+	/* both at one place: the old root lies on top and needs no directory of the image */
+	if (syscall(SYS_pivot_root, ".", ".") < 0) {
+		int r = err_sys(e, errno, "pivot_root");
+		if (e->eno == EINVAL)
+			err_hint(e, "a root on a ramfs cannot be pivoted: use --no-pivot");
+		return r;
+	}
+	/* the detach must not travel to peers on the host */
+	if (old >= 0 && mountfd_propagation(old, MS_SLAVE | MS_REC, e) < 0)
+		return err_ctx(e, "old root");
+	if (umount2(".", MNT_DETACH) < 0)
+		return err_sys(e, errno, "detach old root");
+	return 0;
+}
+
+int rootfs_enter(struct child *ch, struct err *e)
+{
+	const struct container *c = ch->c;
+	const unsigned long ms = c->b.rootfs_propagation;
+
+	if (own_mounts(c) && c->b.root.read_only && mountfd_attr(ch->root, MOUNT_ATTR_RDONLY, 0, 0, e) < 0)
+		return err_ctx(e, "root");
+	if (fchdir(ch->root) < 0)
+		return err_sys(e, errno, "enter root");
+	if (own_mounts(c) && !c->req->no_pivot) {
+		if (pivot(ch, e) < 0)
+			return -e->eno;
+	} else {
+		/* the old procfs and sysfs must go, or a process with a user namespace of its own could
+		 * mount new ones without the masks (mount_namespaces(7)) */
+		if (own_mounts(c)) {
+			(void)umount2("/proc", MNT_DETACH); /* not mounted: nothing to hide */
+			(void)umount2("/sys", MNT_DETACH);
+		}
+		if (chroot(".") < 0)
+			return err_sys(e, errno, "enter root");
+	}
+	if (chdir("/") < 0)
+		return err_sys(e, errno, "enter root");
+	if (ms && own_mounts(c) && mountfd_propagation(ch->root, ms, e) < 0)
+		return err_ctx(e, "root");
+	return 0;
+}

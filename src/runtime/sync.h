@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Messages between the runtime and the child that becomes the container's process, over one
+ * SEQPACKET socket pair. Up: whole structs, an error among them by one write. Down: levels; a
+ * higher level includes the lower ones, so that the parent sends only what the child must know.
+ * End of file on the way up is the exec. CHILD_SAFE.
+ */
+#ifndef ONGGI_RUNTIME_SYNC_H
+#define ONGGI_RUNTIME_SYNC_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+enum sync_type {
+	SYNC_WARN,     /* err.chain is the text; going on */
+	SYNC_ERROR,    /* the child is about to exit */
+	SYNC_MOUNTED,  /* everything is mounted, waiting for SYNC_GO before pivot_root */
+	SYNC_CONSOLE,  /* the master of the terminal is attached */
+	SYNC_SECCOMP,  /* value: number of the listener descriptor in the child */
+	SYNC_CREATED,  /* waiting for start */
+};
+
+struct sync_msg {
+	enum sync_type type;
+	int value;
+	struct err err;
+};
+
+enum sync_level {
+	SYNC_NONE,
+	SYNC_MAPPED,  /* ids are mapped */
+	SYNC_ENTERED, /* in the cgroup */
+	SYNC_GO,      /* network and hooks are done */
+};
+
+/** sync_pair - [0] for the parent, [1] for the child; both close-on-exec. */
+int sync_pair(int ret[2], struct err *e);
+
+/* child's side; -errno: the parent is gone */
+int sync_send(int xfd, enum sync_type type, int value, const struct err *err, int passed_fd);
+int sync_warn(int xfd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/** sync_wait - wait until the parent has reached @want; @level is what is known so far. */
+int sync_wait(int xfd, enum sync_level *level, enum sync_level want);
+
+/* parent's side */
+int sync_raise(int xfd, enum sync_level level);
+/** sync_receive - next message. 1, 0 at the end of file, or -errno. @ret_fd: descriptor that came
+ * along, owned by the caller, -1 when none. */
+int sync_receive(int xfd, struct sync_msg *ret, int *ret_fd);
+
+#endif
