@@ -77,7 +77,7 @@ static int launch_fill(struct container *c, struct err *e)
 					      NULL;
 	int r;
 
-	if (launch_plan(l, b->process, c->req->preserve_fds + launch_listen_fds(), &c->arena, e) < 0)
+	if (launch_plan(l, b->process, c->req->preserve_fds, &c->arena, e) < 0)
 		return -e->eno;
 	l->memory_policy = &b->memory_policy;
 	l->has_personality = b->has_personality;
@@ -97,7 +97,7 @@ static int step_config(void *ctx, struct err *e)
 	const json_t *config = q->config;
 
 	if (state_id_check(q->id, e) < 0 ||
-	    launch_fds_check(q->preserve_fds + launch_listen_fds(), e) < 0 ||
+	    launch_fds_check(q->preserve_fds, e) < 0 ||
 	    absolute(&c->arena, NULL, q->bundle, &c->bundle_dir, e) < 0)
 		return -e->eno;
 	if (!config) {

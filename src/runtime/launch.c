@@ -15,7 +15,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -23,20 +22,11 @@
 #include <unistd.h>
 
 #include "base/own.h"
-#include "base/text.h"
 #include "runtime/sync.h"
 #include "sys/capset.h"
 #include "sys/procfs.h"
 #include "sys/rlimit.h"
 #include "sys/tty.h"
-
-int launch_listen_fds(void)
-{
-	const char *text = getenv("LISTEN_FDS");
-	uint32_t n;
-
-	return text && !text_uint32(text, &n) && n < 1024 ? (int)n : 0;
-}
 
 int launch_fds_check(int n, struct err *e)
 {
@@ -59,23 +49,16 @@ static bool present(const char *path)
 int launch_plan(struct launch *l, const struct bundle_process *p, int preserve_fds,
 		struct arena *a, struct err *e)
 {
-	const int listen = launch_listen_fds();
 	size_t n = 0;
 
 	l->p = p;
 	l->preserve_fds = preserve_fds;
-	l->env = arena_get(a, (p->env.n + 5) * sizeof *l->env);
+	l->env = arena_get(a, (p->env.n + 2) * sizeof *l->env);
 	if (!l->env)
 		return err_new(e, E_NOMEM, ENOMEM, "environment: out of memory");
 	for (size_t i = 0; i < p->env.n; i++)
 		if (p->has_home || strncmp(p->env.v[i], "HOME=", 5))
 			l->env[n++] = p->env.v[i];
-	if (listen && listen <= preserve_fds) {
-		l->env[n++] = arena_printf(a, "LISTEN_FDS=%d", listen);
-		l->env[n++] = "LISTEN_PID=1";
-		if (!l->env[n - 2])
-			return err_new(e, E_NOMEM, ENOMEM, "environment: out of memory");
-	}
 	l->env_n = n;
 	l->apparmor = p->apparmor_profile && present("/sys/module/apparmor/parameters/enabled");
 	l->selinux = p->selinux_label && !access("/sys/fs/selinux/enforce", F_OK);

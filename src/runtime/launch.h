@@ -50,8 +50,6 @@ int launch_plan(struct launch *l, const struct bundle_process *p, int preserve_f
 		struct arena *a, struct err *e);
 /** launch_fds_check - descriptors 3 .. 3+n-1 are open and meant to be inherited. */
 int launch_fds_check(int n, struct err *e);
-/** launch_listen_fds - how many descriptors the caller was given by socket activation. */
-int launch_listen_fds(void);
 /** launch_stdio - a 0, 1, 2 of the process: @slave of its terminal, which it then controls, or
  * @stdio (-1: leave ours). CHILD_SAFE. */
 int launch_stdio(int slave, const int stdio[3], struct err *e);
