@@ -164,3 +164,9 @@ gone:
 		return err_new(e, E_NOT_FOUND, ENOENT, "No such container: %s", ref);
 	return -e->eno;
 }
+
+bool engine_cgroup_private(void)
+{
+	/* the root of the unified hierarchy lists its controllers; a hybrid host has it elsewhere */
+	return !access("/sys/fs/cgroup/cgroup.controllers", F_OK);
+}

@@ -77,6 +77,11 @@ int monitor_fill(struct engine *eng, const struct container *c, const json_t *ru
 int exit_await(struct engine *eng, const struct container *c, const struct container_state *st,
 	       int64_t timeout_ms, struct err *e);
 
+/** create_handle - the create flow; the new container comes back locked. */
+int create_handle(struct engine *eng, const json_t *body, const char *name, struct handle *ret,
+		  struct err *e);
+/** engine_cgroup_private - whether containers get a cgroup namespace of their own by default. */
+bool engine_cgroup_private(void);
 /** own_set - member of the engine's own part of the record ("Onggi"). Steals @v. */
 int own_set(const struct container *c, const char *key, json_t *v);
 json_t *own_get(const struct container *c, const char *key);

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The create flow: body -> record. config.json is written last: before that the folder is
+ * half-made and nobody sees it.
+ */
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "engine/create.h"
+#include "format/js.h"
+#include "spec/create_body.h"
+#include "spec/name.h"
+
+enum { NAME_TRIES = 32 };
+
+static int step_check(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	cpu_set_t set;
+	struct create_host host = { 0 };
+	const char *runtime = js_str(c->body, "HostConfig.Runtime", "");
+
+	if (!sched_getaffinity(0, sizeof set, &set))
+		host.cpus = (unsigned)CPU_COUNT(&set);
+	if (c->name && name_check(c->name, e) < 0)
+		return -e->eno;
+	if (create_body_check(c->body, &host, c->warnings, e) < 0)
+		return -e->eno;
+	if (*runtime && strcmp(runtime, "orun"))
+		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "unknown or invalid runtime name: %s", runtime);
+	return 0;
+}
+
+static int step_image(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	return image_resolve(&c->eng->store, js_str(c->body, "Image", ""), &c->image, e);
+}
+
+static int step_folder(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	return container_make(&c->eng->store, &c->c, &c->lock, e);
+}
+
+static void undo_folder(void *ctx)
+{
+	struct create *c = ctx;
+	if (c->c.dir_fd >= 0)
+		(void)container_unmake(&c->eng->store, c->c.id, &(struct err){ 0 }); /* else swept later */
+}
+
+static int step_record(void *ctx, struct err *e)
+{
+	return create_record(ctx, e);
+}
+
+static int step_name(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	char made[NAME_MADE_MAX];
+
+	for (unsigned tries = 0; tries < NAME_TRIES; tries++) {
+		const char *name = c->name ? c->name + (*c->name == '/') : made;
+		int r = c->name ? 0 : name_make(tries, made);
+		if (r < 0)
+			return err_sys(e, -r, "make up a name");
+		r = container_name_claim(&c->eng->store, name, c->c.id, e);
+		if (r >= 0) {
+			(void)snprintf(c->claimed, sizeof c->claimed, "%s", name);
+			json_object_set_new(c->c.record, "Name", json_sprintf("/%s", name));
+			return 0;
+		}
+		if (c->name || e->kind != E_CONFLICT)
+			break;
+	}
+	return -e->eno;
+}
+
+static void undo_name(void *ctx)
+{
+	struct create *c = ctx;
+	if (c->claimed[0])
+		container_name_release(&c->eng->store, c->claimed, c->c.id);
+}
+
+static int step_layer(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	return c->eng->storage->prepare(&c->eng->store, c->c.id, e);
+}
+
+static int step_mounts(void *ctx, struct err *e)
+{
+	if (create_mounts(ctx, e) < 0) {
+		create_mounts_undo(ctx);
+		return -e->eno;
+	}
+	return 0;
+}
+
+static void undo_mounts(void *ctx)
+{
+	create_mounts_undo(ctx);
+}
+
+static int step_volumes(void *ctx, struct err *e)
+{
+	return create_copy_up(ctx, e);
+}
+
+static int step_write(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	/* a container of --rm is not worth a disk flush: after a power loss it would be removed */
+	unsigned flags = js_bool(c->c.record, "HostConfig.AutoRemove", false) ? 0 : IO_DURABLE;
+	return container_save(&c->c, flags, e);
+}
+
+static int step_image_again(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	/* removed meanwhile? see image_exists() */
+	if (!image_exists(&c->eng->store, c->image.id))
+		return err_new(e, E_NOT_FOUND, ENOENT, "No such image: %s", js_str(c->body, "Image", ""));
+	return 0;
+}
+
+static const struct step create_steps[] = {
+	{ "check", step_check, NULL },   { "image", step_image, NULL },
+	{ "folder", step_folder, undo_folder }, { "record", step_record, NULL },
+	{ "name", step_name, undo_name }, { "layer", step_layer, NULL },
+	{ "mounts", step_mounts, undo_mounts }, { "volumes", step_volumes, NULL },
+	{ "write", step_write, NULL },   { "image again", step_image_again, NULL },
+};
+static const struct way create_way = WAY("create", create_steps);
+
+int create_handle(struct engine *eng, const json_t *body, const char *name, struct handle *ret,
+		  struct err *e)
+{
+	struct create c = { .eng = eng, .body = body, .name = name, .c = CONTAINER_NULL, .lock = -1 };
+	size_t i;
+	json_t *v;
+
+	c.warnings = json_array();
+	c.new_volumes = json_array();
+	c.copy_up = json_array();
+	int r = way_run(&create_way, &c, eng->opt.observer, e);
+	if (r >= 0) {
+		json_array_foreach(c.warnings, i, v)
+			engine_warn(eng, "%s", json_string_value(v));
+		*ret = (struct handle){ .c = c.c, .lock = c.lock };
+		ret->st.exit_code = 0;
+		ret->st.started_ns = ret->st.finished_ns = INT64_MIN;
+	} else {
+		container_done(&c.c);
+		own_fd_done(&c.lock);
+	}
+	image_done(&c.image);
+	json_decref(c.warnings);
+	json_decref(c.new_volumes);
+	json_decref(c.copy_up);
+	return r < 0 ? r : 0;
+}
+
+int engine_create(struct engine *eng, const json_t *body, const char *name, char ret_id[65],
+		  struct err *e)
+{
+	OWN_HANDLE h = HANDLE_NULL;
+
+	if (create_handle(eng, body, name, &h, e) < 0)
+		return -e->eno;
+	memcpy(ret_id, h.c.id, sizeof h.c.id);
+	return 0;
+}
