@@ -62,6 +62,9 @@ int cgroup_remove(struct cgroup *cg, struct err *e);
 int cgroup_stats(const struct cgroup *cg, json_t **ret, struct err *e);
 /** cgroup_oom_count - how many processes the kernel killed here for lack of memory. */
 int cgroup_oom_count(const struct cgroup *cg, uint64_t *ret, struct err *e);
+/** cgroup_oom_file - path of the control file with a line "oom_kill N", for the monitor, which
+ * counts without this library. -ENOENT where the host has none. */
+int cgroup_oom_file(const struct cgroup *cg, char *out, size_t n);
 /** cgroup_mounts - what a "cgroup" mount of a container consists of on this host, for the runtime
  * to carry out: array of { "source": dir on host, "target": path below the mount, "type":
  * "bind"|"symlink"|"cgroup2", ... }. Caller owns the result. */
