@@ -32,12 +32,18 @@ struct image {
 	size_t n_repo_digests;
 };
 
-/** image_resolve - find by reference (with docker's defaults), ID or unique ID prefix.
- * E_NOT_FOUND "No such image: X" | E_CONFLICT for an ambiguous prefix. */
+/** image_find - full ID by reference (with docker's defaults), ID or unique ID prefix; loads
+ * nothing. E_NOT_FOUND "No such image: X" | E_CONFLICT for an ambiguous prefix. */
+int image_find(const struct store *s, const char *name, char ret_id[DIGEST_TEXT_MAX],
+	       struct err *e);
+/** image_resolve - image_find and image_load: three small files. repo_tags and repo_digests stay
+ * empty, they would cost a look at every reference: see image_references(). */
 int image_resolve(const struct store *s, const char *name, struct image *ret, struct err *e);
+/** image_references - fill in repo_tags and repo_digests. */
+int image_references(const struct store *s, struct image *img, struct err *e);
 void image_done(struct image *img);
 
-/** image_list - all images; heap array, each to be freed with image_done(). */
+/** image_list - all images with their references; heap array, each to be freed with image_done(). */
 int image_list(const struct store *s, struct image **ret, size_t *ret_n, struct err *e);
 
 /** image_exists - whether the record of the image ID is there: one system call. Whoever makes a
@@ -56,6 +62,9 @@ struct image_new {
 	const char *const *references; /* canonical forms to set: "docker.io/library/nginx:1.25" or
 					  "docker.io/library/nginx@sha256:..." */
 	size_t n_references;
+	bool local;                    /* loaded, imported or built: no registry knows it, so it gets
+					  no RepoDigests. Otherwise name@digest is set beside name:tag
+					  and outlives it, as docker does. */
 };
 
 /** image_register - make an image visible: manifest, config, layers and snapshots must all be in
@@ -71,13 +80,23 @@ int image_register(const struct store *s, const struct image_new *n, char ret_id
 
 /** reference_set - point @reference (canonical form, with tag or digest) at an image. Replaces
  * atomically; an image that lost its last reference stays as dangling. @manifest: digest that the
- * reference stands for in its registry (index or manifest), shown as RepoDigest. */
+ * reference stands for in its registry (index or manifest); NULL for a local name. */
 int reference_set(const struct store *s, const char *reference, const char *image_id,
 		  const char *manifest, struct err *e);
 int reference_remove(const struct store *s, const char *reference, struct err *e);
 /** reference_get - image ID and manifest digest (either may be NULL). E_NOT_FOUND. */
 int reference_get(const struct store *s, const char *reference, char ret_id[DIGEST_TEXT_MAX],
 		  char ret_manifest[DIGEST_TEXT_MAX], struct err *e);
+
+/** reference_each - call @each with every reference and its image ID, until it returns non-zero
+ * (which is returned). @manifest is "" for a local name. */
+int reference_each(const struct store *s,
+		   int (*each)(void *data, const char *reference, const char *image_id,
+			       const char *manifest),
+		   void *data, struct err *e);
+
+/** image_load - one image by its full ID; E_NOT_FOUND "No such image: X". */
+int image_load(const struct store *s, const char *image_id, struct image *ret, struct err *e);
 
 /** image_remove - remove record, snapshots and blobs that no other image, container or lease
  * needs. References of the image are removed first (reported as Untagged). E_CONFLICT when a

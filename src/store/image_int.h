@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside of the image store, shared by image.c, image_register.c and image_remove.c.
+ */
+#ifndef ONGGI_STORE_IMAGE_INT_H
+#define ONGGI_STORE_IMAGE_INT_H
+
+#include "store/image.h"
+
+enum { IMAGE_PATH_MAX = 160 };
+
+/** image_record_path - "images/HEX". */
+int image_record_path(const char *image_id, char out[IMAGE_PATH_MAX], struct err *e);
+/** image_ids - of all records; heap array. */
+int image_ids(const struct store *s, char (**ret)[DIGEST_TEXT_MAX], size_t *ret_n, struct err *e);
+/** image_add_reference - add the familiar form of a canonical reference. 0 or -ENOMEM. */
+int image_add_reference(struct image *img, const char *canonical);
+void image_sort_references(struct image *img);
+
+#endif

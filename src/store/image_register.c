@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Registering an image: blobs and snapshots are there, now it becomes visible. The last part of
+ * pull, load, import and build.
+ *
+ *   settle the layers -> one syncfs -> mark them synced -> images/HEX -> references
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/lock.h"
+#include "base/own.h"
+#include "format/js.h"
+#include "spec/manifest.h"
+#include "spec/reference.h"
+#include "store/blob.h"
+#include "store/image_int.h"
+#include "store/snapshot.h"
+
+struct parts {
+	char *manifest_text;
+	char *config_text;
+	struct manifest manifest;
+	struct image_config config;
+	char **chain;
+	size_t n;
+	uint64_t size_bytes;
+};
+
+static void parts_done(struct parts *p)
+{
+	for (size_t i = 0; p->chain && i < p->n; i++)
+		free(p->chain[i]);
+	free(p->chain);
+	image_config_done(&p->config);
+	manifest_done(&p->manifest);
+	free(p->config_text);
+	free(p->manifest_text);
+}
+
+static int load_parts(const struct store *s, const struct image_new *n, struct parts *p,
+		      struct err *e)
+{
+	size_t bytes;
+
+	if (blob_read(s, n->manifest, MANIFEST_BYTES_MAX, &p->manifest_text, &bytes, e) < 0 ||
+	    manifest_parse(p->manifest_text, bytes, NULL, &p->manifest, e) < 0)
+		return err_ctx(e, "manifest");
+	if (p->manifest.kind != MANIFEST_IMAGE)
+		return err_new(e, E_INVALID, EINVAL, "%s is an index, not a manifest", n->manifest);
+	if (blob_read(s, p->manifest.config.digest, MANIFEST_CONFIG_BYTES_MAX, &p->config_text, &bytes,
+		      e) < 0 ||
+	    image_config_parse(p->config_text, bytes, &p->config, e) < 0)
+		return err_ctx(e, "image config");
+	if (p->config.n_diff_ids != p->manifest.n_entries)
+		return err_new(e, E_CORRUPT, EBADMSG, "the manifest has %zu layers, the config %zu",
+			       p->manifest.n_entries, p->config.n_diff_ids);
+	return 0;
+}
+
+static int make_chain(const struct store *s, struct parts *p, struct err *e)
+{
+	p->chain = calloc(p->config.n_diff_ids + 1, sizeof *p->chain);
+	if (!p->chain)
+		return err_new(e, E_NOMEM, ENOMEM, "layers");
+	for (size_t i = 0; i < p->config.n_diff_ids; i++) {
+		char id[DIGEST_TEXT_MAX];
+		digest_chain_id(i ? p->chain[i - 1] : NULL, p->config.diff_ids[i], id);
+		p->chain[i] = strdup(id);
+		if (!p->chain[i])
+			return err_new(e, E_NOMEM, ENOMEM, "layers");
+		p->n = i + 1;
+		int64_t size = snapshot_size(s, id);
+		if (size < 0)
+			return err_new(e, E_NOT_FOUND, ENOENT, "layer %zu (%s) is not unpacked", i, id);
+		p->size_bytes += (uint64_t)size;
+	}
+	return 0;
+}
+
+static int settle_and_sync(const struct store *s, const struct parts *p, struct err *e)
+{
+	for (size_t i = 1; i <= p->n; i++)
+		if (snapshot_settle(s, (const char *const *)p->chain, i, e) < 0)
+			return -e->eno;
+	/* everything so far, in one go; names follow only what is on the disk */
+	if (syncfs(s->root_fd) < 0)
+		return err_sys(e, errno, "sync %s", s->root);
+	for (size_t i = 0; i < p->n; i++)
+		if (snapshot_mark_synced(s, p->chain[i], e) < 0)
+			return -e->eno;
+	return 0;
+}
+
+static json_t *layers_json(const struct parts *p)
+{
+	json_t *layers = json_array();
+
+	for (size_t i = 0; layers && i < p->n; i++) {
+		const struct descriptor *d = &p->manifest.entries[i];
+		json_t *l = json_pack("{s:s, s:I, s:s, s:s, s:s}", "digest", d->digest, "size",
+				      (json_int_t)d->size, "mediaType", d->media_type, "diff_id",
+				      p->config.diff_ids[i], "chain_id", p->chain[i]);
+		if (!l || json_array_append_new(layers, l) < 0) {
+			json_decref(layers);
+			return NULL;
+		}
+	}
+	return layers;
+}
+
+static json_t *descriptor_json(const char *digest, const char *type, int64_t size)
+{
+	if (!digest)
+		return json_null();
+	return json_pack("{s:s, s:s, s:I}", "mediaType", type ? type : "", "digest", digest, "size",
+			 (json_int_t)size);
+}
+
+static int write_record(const struct store *s, const struct image_new *n, const struct parts *p,
+			const char *id, struct err *e)
+{
+	char path[IMAGE_PATH_MAX], now[CLOCK_TEXT_MAX];
+	const struct descriptor *c = &p->manifest.config;
+
+	if (image_record_path(id, path, e) < 0)
+		return -e->eno;
+	clock_format(clock_now_ns(), now);
+	OWN_JSON record = json_pack(
+		"{s:o, s:o, s:o, s:o, s:I, s:s, s:s}", "manifest",
+		descriptor_json(n->manifest, p->manifest.media_type, blob_size(s, n->manifest)), "index",
+		descriptor_json(n->index, n->index_type, n->index ? blob_size(s, n->index) : 0), "config",
+		descriptor_json(c->digest, c->media_type, c->size), "layers", layers_json(p), "size",
+		(json_int_t)(n->size_bytes ? n->size_bytes : p->size_bytes), "created",
+		js_str(p->config.json, "created", ""), "registered", now);
+	if (!record)
+		return err_new(e, E_NOMEM, ENOMEM, "image record");
+	if (io_mkdir_p(s->root_fd, "images", 0700, e) < 0)
+		return -e->eno;
+	int r = js_save(s->root_fd, path, record, 0600, IO_DURABLE | IO_EXCLUSIVE, e);
+	if (r < 0 && e->kind == E_CONFLICT) {
+		/* the same image by another way: the first record stays */
+		err_clear(e);
+		return 0;
+	}
+	return r;
+}
+
+/* name@digest beside name:tag; it stays when the tag moves on */
+static int set_digest_reference(const struct store *s, const char *reference, const char *id,
+				const char *manifest, struct err *e)
+{
+	char text[REFERENCE_TEXT_MAX];
+	struct reference ref;
+
+	if (reference_parse(reference, &ref, e) < 0)
+		return -e->eno;
+	ref.tag[0] = 0;
+	(void)snprintf(ref.digest, sizeof ref.digest, "%s", manifest);
+	reference_canonical(&ref, text);
+	return reference_set(s, text, id, manifest, e);
+}
+
+static int publish(const struct store *s, const struct image_new *n, const struct parts *p,
+		   struct err *e)
+{
+	const char *id = p->manifest.config.digest;
+	const char *manifest = n->local ? NULL : n->index ? n->index : n->manifest;
+	OWN_FD gc = -1;
+
+	/* against a removal that looks for what is unused right now */
+	if (io_mkdir_p(s->root_fd, "locks", 0700, e) < 0 ||
+	    lock_take(s->root_fd, "locks/gc", LOCK_SHARED, &gc, e) < 0)
+		return -e->eno;
+	for (size_t i = 0; i < p->n; i++)
+		if (!snapshot_exists(s, p->chain[i]))
+			return err_new(e, E_CONFLICT, EBUSY, "layer %s was removed meanwhile", p->chain[i]);
+	if (write_record(s, n, p, id, e) < 0)
+		return -e->eno;
+	for (size_t i = 0; i < n->n_references; i++) {
+		if (manifest && set_digest_reference(s, n->references[i], id, manifest, e) < 0)
+			return -e->eno;
+		if (reference_set(s, n->references[i], id, manifest, e) < 0)
+			return -e->eno;
+	}
+	return 0;
+}
+
+int image_register(const struct store *s, const struct image_new *n, char ret_id[DIGEST_TEXT_MAX],
+		   struct err *e)
+{
+	struct parts p = { 0 };
+	int r = load_parts(s, n, &p, e);
+
+	if (!r)
+		r = make_chain(s, &p, e);
+	if (!r && !image_exists(s, p.manifest.config.digest))
+		r = settle_and_sync(s, &p, e);
+	if (!r)
+		r = publish(s, n, &p, e);
+	if (!r && ret_id)
+		(void)snprintf(ret_id, DIGEST_TEXT_MAX, "%s", p.manifest.config.digest);
+	parts_done(&p);
+	return r < 0 ? err_ctx(e, "register image") : 0;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * References in the store: one file per name in references/, holding the whole name, the image ID
+ * and the digest that the name stands for in its registry. The file name is the reference with
+ * "/" as "+" (which no reference contains); what would be too long ends in a hash instead.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/own.h"
+#include "format/js.h"
+#include "spec/reference.h"
+#include "store/image.h"
+
+enum { REF_FILE_MAX = 16 << 10, REF_NAME_MAX = 240, REF_NAME_KEEP = 150, REF_PATH_MAX = 300 };
+
+static int ref_path(const char *reference, char out[REF_PATH_MAX], struct err *e)
+{
+	size_t n = strlen(reference), keep = n > REF_NAME_MAX ? REF_NAME_KEEP : n;
+	size_t w = (size_t)snprintf(out, REF_PATH_MAX, "references/");
+
+	if (!n || reference[0] == '.')
+		return err_new(e, E_INVALID, EINVAL, "invalid reference format");
+	for (size_t i = 0; i < keep; i++) {
+		unsigned char c = (unsigned char)reference[i];
+		if (c <= ' ' || c == '+' || c == '~' || c >= 0x7f)
+			return err_new(e, E_INVALID, EINVAL, "invalid reference format");
+		out[w++] = c == '/' ? '+' : (char)c;
+	}
+	out[w] = 0;
+	if (keep < n) {
+		char digest[DIGEST_TEXT_MAX];
+		digest_sha256(reference, n, digest);
+		(void)snprintf(out + w, REF_PATH_MAX - w, "~%s", digest_hex(digest));
+	}
+	return 0;
+}
+
+int reference_set(const struct store *s, const char *reference, const char *image_id,
+		  const char *manifest, struct err *e)
+{
+	char path[REF_PATH_MAX], now[CLOCK_TEXT_MAX];
+	struct digest d;
+
+	if (ref_path(reference, path, e) < 0 || digest_parse(image_id, &d, e) < 0 ||
+	    (manifest && digest_parse(manifest, &d, e) < 0))
+		return err_ctx(e, "set reference %s", reference);
+	clock_format(clock_now_ns(), now);
+	OWN_JSON j = json_pack("{s:s, s:s, s:s, s:s}", "reference", reference, "image", image_id,
+			       "manifest", manifest ? manifest : "", "updated", now);
+	if (!j)
+		return err_new(e, E_NOMEM, ENOMEM, "set reference %s", reference);
+	if (io_mkdir_p(s->root_fd, "references", 0700, e) < 0 ||
+	    js_save(s->root_fd, path, j, 0600, IO_DURABLE, e) < 0)
+		return err_ctx(e, "set reference %s", reference);
+	return 0;
+}
+
+int reference_remove(const struct store *s, const char *reference, struct err *e)
+{
+	char path[REF_PATH_MAX];
+
+	if (ref_path(reference, path, e) < 0)
+		return -e->eno;
+	if (unlinkat(s->root_fd, path, 0) < 0 && errno != ENOENT)
+		return err_sys(e, errno, "remove reference %s", reference);
+	return 0;
+}
+
+int reference_get(const struct store *s, const char *reference, char ret_id[DIGEST_TEXT_MAX],
+		  char ret_manifest[DIGEST_TEXT_MAX], struct err *e)
+{
+	char path[REF_PATH_MAX];
+	OWN_JSON j = NULL;
+
+	if (ref_path(reference, path, e) < 0)
+		return -e->eno;
+	if (js_load(s->root_fd, path, REF_FILE_MAX, &j, e) < 0)
+		return err_ctx(e, "reference %s", reference);
+	const char *id = js_str(j, "image", "");
+	if (!digest_is_valid(id))
+		return err_new(e, E_CORRUPT, EBADMSG, "reference %s: no image in its file", reference);
+	if (ret_id)
+		(void)snprintf(ret_id, DIGEST_TEXT_MAX, "%s", id);
+	if (ret_manifest)
+		(void)snprintf(ret_manifest, DIGEST_TEXT_MAX, "%s", js_str(j, "manifest", ""));
+	return 0;
+}
+
+int reference_each(const struct store *s,
+		   int (*each)(void *data, const char *reference, const char *image_id,
+			       const char *manifest),
+		   void *data, struct err *e)
+{
+	OWN_FD fd = openat(s->root_fd, "references", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(e, errno, "open references");
+	int dup_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	OWN_DIR d = dup_fd < 0 ? NULL : fdopendir(dup_fd);
+	struct dirent *en;
+
+	if (!d)
+		return err_sys(e, errno, "read references");
+	while ((en = readdir(d))) {
+		OWN_JSON j = NULL;
+		struct err ignored = { 0 };
+		if (en->d_name[0] == '.')
+			continue;
+		/* one that vanished meanwhile, or is damaged, hides no other */
+		if (js_load(fd, en->d_name, REF_FILE_MAX, &j, &ignored) < 0)
+			continue;
+		const char *name = js_str(j, "reference", ""), *id = js_str(j, "image", "");
+		if (!*name || !digest_is_valid(id))
+			continue;
+		int r = each(data, name, id, js_str(j, "manifest", ""));
+		if (r)
+			return r;
+	}
+	return 0;
+}
