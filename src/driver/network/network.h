@@ -61,5 +61,8 @@ int network_loopback_up(int netns_fd, struct err *e);
 /** network_repair - compare the host with the stored plans of running containers and re-apply
  * what is missing (flushed firewall, deleted bridge). */
 int network_repair(const struct network_env *env, struct err *e);
+/** network_reset - remove the bridges and firewall rules of this engine, and all its leases, ports
+ * and plans; definitions stay. For the end of an engine; containers that run lose their network. */
+int network_reset(const struct network_env *env, struct err *e);
 
 #endif
