@@ -30,13 +30,13 @@ static int criu_run(struct orun *o, const struct call *c, struct err *e)
 		       c->command->name, c->args[0]);
 }
 
-const struct command command_checkpoint = {
+const struct command orun_command_checkpoint = {
 	.name = "checkpoint", .args = "CONTAINER", .help = "save a running container (not supported)",
 	.run = criu_run, .rows = criu_rows, .n_rows = ARRAY_LEN(criu_rows),
 	.opts_size = sizeof(struct criu_opts), .min_args = 1, .max_args = 1,
 };
 
-const struct command command_restore = {
+const struct command orun_command_restore = {
 	.name = "restore", .args = "CONTAINER", .help = "continue a saved container (not supported)",
 	.run = criu_run, .rows = criu_rows, .n_rows = ARRAY_LEN(criu_rows),
 	.opts_size = sizeof(struct criu_opts), .min_args = 1, .max_args = 1,

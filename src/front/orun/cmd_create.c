@@ -109,7 +109,7 @@ static void prepared_done(struct prepared *p)
 static int prepare(const struct call *c, bool detached, struct prepared *p, struct err *e)
 {
 	const struct create_opts *opts = c->opts;
-	int r, sockets = listen_fds();
+	int r, sockets = orun_listen_fds();
 
 	p->bundle = realpath(opts->bundle ? opts->bundle : ".", NULL);
 	if (!p->bundle)
@@ -120,7 +120,7 @@ static int prepare(const struct call *c, bool detached, struct prepared *p, stru
 	if ((r = terminal_check(p->terminal, detached, opts, e)) < 0 ||
 	    (r = activation_add(p->config, sockets, e)) < 0)
 		return r;
-	if (opts->console_socket && (r = socket_connect(opts->console_socket, &p->console_socket, e)) < 0)
+	if (opts->console_socket && (r = orun_socket_connect(opts->console_socket, &p->console_socket, e)) < 0)
 		return r;
 	if (opts->preserve_fds.v < 0 || opts->preserve_fds.v > 65536)
 		return err_new(e, E_USAGE, EINVAL, "invalid value for --preserve-fds");
@@ -145,9 +145,9 @@ static int pidfd_send(const struct create_opts *opts, int xpidfd, struct err *e)
 
 	if (!opts->pidfd_socket)
 		return 0;
-	if ((r = socket_connect(opts->pidfd_socket, &sock, e)) < 0)
+	if ((r = orun_socket_connect(opts->pidfd_socket, &sock, e)) < 0)
 		return r;
-	return socket_send_fd(sock, xpidfd, "pidfd", e);
+	return orun_socket_send_fd(sock, xpidfd, "pidfd", e);
 }
 
 /* a container that was made and yet cannot be handed over is taken back */
@@ -197,7 +197,7 @@ static int foreground_run(struct orun *o, const struct call *c, struct prepared 
 	if (r < 0)
 		return give_up(o, p->req.id, e);
 	if (!opts->keep && runtime_delete(&o->env, p->req.id, RUNTIME_DELETE_FORCE, &own) < 0)
-		log_write(&o->log, LOG_WARNING_, own.chain, own.hint); /* the process did its work */
+		orun_log_write(&o->log, LOG_WARNING_, own.chain, own.hint); /* the process did its work */
 	return 0;
 }
 
@@ -225,19 +225,19 @@ static int start_run(struct orun *o, const struct call *c, struct err *e)
 	return runtime_start(&o->env, c->args[0], e);
 }
 
-const struct command command_create = {
+const struct command orun_command_create = {
 	.name = "create", .args = "CONTAINER", .help = "create a container", .run = create_run,
 	.rows = create_rows, .n_rows = ARRAY_LEN(create_rows), .opts_size = sizeof(struct create_opts),
 	.min_args = 1, .max_args = 1,
 };
 
-const struct command command_run = {
+const struct command orun_command_run = {
 	.name = "run", .args = "CONTAINER", .help = "create and run a container", .run = run_run,
 	.rows = run_rows, .n_rows = ARRAY_LEN(run_rows), .opts_size = sizeof(struct create_opts),
 	.min_args = 1, .max_args = 1,
 };
 
-const struct command command_start = {
+const struct command orun_command_start = {
 	.name = "start", .args = "CONTAINER", .help = "start the process of a created container",
 	.run = start_run, .min_args = 1, .max_args = 1,
 };

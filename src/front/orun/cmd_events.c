@@ -26,7 +26,7 @@ static int line_print(const char *type, const char *id, json_t *data, struct err
 	OWN_JSON line = json_pack("{s:s, s:s, s:o*}", "type", type, "id", id, "data", data);
 	if (!line)
 		return err_new(e, E_NOMEM, ENOMEM, "events: out of memory");
-	return print_json(line, 0, e);
+	return orun_print_json(line, 0, e);
 }
 
 static int stats_print(const struct cgroup *cg, const char *id, struct err *e)
@@ -87,7 +87,7 @@ static int events_run(struct orun *o, const struct call *c, struct err *e)
 	return r;
 }
 
-const struct command command_events = {
+const struct command orun_command_events = {
 	.name = "events", .args = "CONTAINER", .help = "print figures and out-of-memory notes of a container",
 	.run = events_run, .rows = events_rows, .n_rows = ARRAY_LEN(events_rows),
 	.opts_size = sizeof(struct events_opts), .min_args = 1, .max_args = 1,

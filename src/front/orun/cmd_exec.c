@@ -68,7 +68,7 @@ static int user_set(json_t *p, const struct exec_opts *opts, struct err *e)
 
 	if (!user)
 		return nomem(e);
-	if (opts->user && user_spec_parse(opts->user, &uid, &gid, e) < 0)
+	if (opts->user && orun_user_spec_parse(opts->user, &uid, &gid, e) < 0)
 		return -EINVAL;
 	json_object_set_new(user, "uid", json_integer(uid));
 	json_object_set_new(user, "gid", json_integer(gid));
@@ -185,8 +185,8 @@ static int exec_request(struct orun *o, const struct call *c, struct runtime_exe
 			req->ret_console = &console;
 	}
 	r = runtime_exec(&o->env, req, &proc, e);
-	if (r == 0 && opts->pidfd_socket && (r = socket_connect(opts->pidfd_socket, &sock, e)) == 0)
-		r = socket_send_fd(sock, proc.pidfd, "pidfd", e);
+	if (r == 0 && opts->pidfd_socket && (r = orun_socket_connect(opts->pidfd_socket, &sock, e)) == 0)
+		r = orun_socket_send_fd(sock, proc.pidfd, "pidfd", e);
 	if (r == 0 && f)
 		r = foreground_wait(f, &proc.id, console, c->ret_status, e);
 	foreground_end(f);
@@ -202,7 +202,7 @@ static int exec_run(struct orun *o, const struct call *c, struct err *e)
 	int r = process_make(o, c, &process, e);
 	if (r < 0 || (r = terminal_check(js_bool(process, "terminal", false), opts, e)) < 0)
 		return r;
-	if (opts->console_socket && (r = socket_connect(opts->console_socket, &sock, e)) < 0)
+	if (opts->console_socket && (r = orun_socket_connect(opts->console_socket, &sock, e)) < 0)
 		return r;
 	if (opts->preserve_fds.v < 0 || opts->preserve_fds.v > 65536)
 		return err_new(e, E_USAGE, EINVAL, "invalid value for --preserve-fds");
@@ -213,7 +213,7 @@ static int exec_run(struct orun *o, const struct call *c, struct err *e)
 		.process = process,
 		.stdio = { -1, -1, -1 },
 		.console_socket = sock,
-		.preserve_fds = (int)opts->preserve_fds.v + listen_fds(),
+		.preserve_fds = (int)opts->preserve_fds.v + orun_listen_fds(),
 		.pid_file = opts->pid_file,
 		.cgroup = opts->cgroup.n ? opts->cgroup.v[0] : NULL,
 		.ignore_paused = opts->ignore_paused,
@@ -221,7 +221,7 @@ static int exec_run(struct orun *o, const struct call *c, struct err *e)
 	return exec_request(o, c, &req, e);
 }
 
-const struct command command_exec = {
+const struct command orun_command_exec = {
 	.name = "exec", .args = "CONTAINER COMMAND [ARG...] | --process FILE CONTAINER",
 	.help = "execute one more process in a running container", .run = exec_run,
 	.rows = exec_rows, .n_rows = ARRAY_LEN(exec_rows), .opts_size = sizeof(struct exec_opts),

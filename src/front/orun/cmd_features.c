@@ -13,9 +13,9 @@ static int features_run(struct orun *o, const struct call *c, struct err *e)
 
 	(void)o; /* shape of a command */
 	(void)c;
-	return r < 0 ? r : print_json(f, 4, e);
+	return r < 0 ? r : orun_print_json(f, 4, e);
 }
 
-const struct command command_features = {
+const struct command orun_command_features = {
 	.name = "features", .args = "", .help = "print what this runtime supports", .run = features_run,
 };

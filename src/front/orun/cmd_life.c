@@ -101,25 +101,25 @@ static int resume_run(struct orun *o, const struct call *c, struct err *e)
 	return runtime_resume(&o->env, c->args[0], e);
 }
 
-const struct command command_kill = {
+const struct command orun_command_kill = {
 	.name = "kill", .args = "CONTAINER [SIGNAL]",
 	.help = "send a signal (default TERM) to the init process of a container", .run = kill_run,
 	.rows = kill_rows, .n_rows = ARRAY_LEN(kill_rows), .opts_size = sizeof(struct life_opts),
 	.min_args = 1, .max_args = 2,
 };
 
-const struct command command_delete = {
+const struct command orun_command_delete = {
 	.name = "delete", .args = "CONTAINER", .help = "remove what is left of a stopped container",
 	.run = delete_run, .rows = delete_rows, .n_rows = ARRAY_LEN(delete_rows),
 	.opts_size = sizeof(struct life_opts), .min_args = 1, .max_args = 1,
 };
 
-const struct command command_pause = {
+const struct command orun_command_pause = {
 	.name = "pause", .args = "CONTAINER", .help = "freeze all processes of a container", .run = pause_run,
 	.min_args = 1, .max_args = 1,
 };
 
-const struct command command_resume = {
+const struct command orun_command_resume = {
 	.name = "resume", .args = "CONTAINER", .help = "thaw the processes of a paused container",
 	.run = resume_run, .min_args = 1, .max_args = 1,
 };

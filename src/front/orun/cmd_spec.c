@@ -120,7 +120,7 @@ static json_t *process_make(void)
 			 "soft", 1024, "noNewPrivileges", 1);
 }
 
-json_t *spec_default(bool rootless)
+json_t *orun_spec_default(bool rootless)
 {
 	return json_pack("{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o}", "ociVersion", BUNDLE_VERSION_MAX,
 			 "process", process_make(), "root", "path", "rootfs", "readonly", 1, "hostname",
@@ -132,7 +132,7 @@ static int spec_run(struct orun *o, const struct call *c, struct err *e)
 	const struct spec_opts *opts = c->opts;
 	const char *file = opts->file ? opts->file : "config.json";
 	OWN_FD dir = open(opts->bundle ? opts->bundle : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	OWN_JSON spec = spec_default(opts->rootless);
+	OWN_JSON spec = orun_spec_default(opts->rootless);
 	OWN_STR text = spec ? json_dumps(spec, JSON_INDENT(4)) : NULL;
 	int r;
 
@@ -147,7 +147,7 @@ static int spec_run(struct orun *o, const struct call *c, struct err *e)
 	return r;
 }
 
-const struct command command_spec = {
+const struct command orun_command_spec = {
 	.name = "spec", .args = "", .help = "write a configuration to start from", .run = spec_run,
 	.rows = spec_rows, .n_rows = ARRAY_LEN(spec_rows), .opts_size = sizeof(struct spec_opts),
 };

@@ -46,7 +46,7 @@ static json_t *state_object(const struct runtime_state *s)
 
 	/* the record is ours: a number */
 	(void)text_uint32(js_str(s->json, "onggi.owner", "0"), &uid);
-	user_name(uid, owner, sizeof owner);
+	orun_user_name(uid, owner, sizeof owner);
 	json_object_set_new(o, "ociVersion", json_string(js_str(s->json, "onggi.oci_version", "1.0.0")));
 	json_object_set_new(o, "id", json_string(s->id));
 	json_object_set_new(o, "pid", json_integer(s->status == RUNTIME_STOPPED ? 0 : s->init.pid));
@@ -68,7 +68,7 @@ static int state_run(struct orun *o, const struct call *c, struct err *e)
 		return r;
 	OWN_JSON j = state_object(&s);
 	runtime_state_done(&s);
-	return print_json(j, 2, e);
+	return orun_print_json(j, 2, e);
 }
 
 /* Containers that vanish meanwhile are left out; those that cannot be read are named. */
@@ -82,7 +82,7 @@ static json_t *states_read(struct orun *o, char **ids, size_t n)
 		if (runtime_state(&o->env, ids[i], &s, &own) < 0) {
 			if (own.kind != E_NOT_FOUND) {
 				(void)err_ctx(&own, "load container %s", ids[i]);
-				log_write(&o->log, LOG_WARNING_, own.chain, NULL);
+				orun_log_write(&o->log, LOG_WARNING_, own.chain, NULL);
 			}
 			continue;
 		}
@@ -135,7 +135,7 @@ static int list_table(const json_t *all, struct err *e)
 	}
 	if (buf_failed(&b))
 		return err_new(e, E_NOMEM, ENOMEM, "list: out of memory");
-	return print_text(buf_str(&b), e);
+	return orun_print_text(buf_str(&b), e);
 }
 
 static int list_print(struct orun *o, const struct list_opts *opts, char **ids, size_t n, struct err *e)
@@ -145,7 +145,7 @@ static int list_print(struct orun *o, const struct list_opts *opts, char **ids, 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; opts->quiet && i < n; i++)
-		if ((r = print_text(ids[i], e)) < 0 || (r = print_text("\n", e)) < 0)
+		if ((r = orun_print_text(ids[i], e)) < 0 || (r = orun_print_text("\n", e)) < 0)
 			return r;
 	if (opts->quiet)
 		return 0;
@@ -153,7 +153,7 @@ static int list_print(struct orun *o, const struct list_opts *opts, char **ids, 
 	if (!json)
 		return list_table(all, e);
 	/* what Go makes of an empty list, and callers of runc expect */
-	return json_array_size(all) ? print_json(all, 0, e) : print_text("null\n", e);
+	return json_array_size(all) ? orun_print_json(all, 0, e) : orun_print_text("null\n", e);
 }
 
 static int list_run(struct orun *o, const struct call *c, struct err *e)
@@ -217,7 +217,7 @@ static int ps_filter(char *text, const pid_t *pids, size_t n, struct err *e)
 	}
 	if (buf_failed(&b))
 		return err_new(e, E_NOMEM, ENOMEM, "ps: out of memory");
-	return print_text(buf_str(&b), e);
+	return orun_print_text(buf_str(&b), e);
 }
 
 static int ps_output(const char *const *options, char **ret, struct err *e)
@@ -265,7 +265,7 @@ static int ps_print(const struct call *c, const pid_t *pids, size_t n, struct er
 		OWN_JSON all = json_array();
 		for (size_t i = 0; i < n; i++)
 			json_array_append_new(all, json_integer(pids[i]));
-		return n ? print_json(all, 0, e) : print_text("null\n", e);
+		return n ? orun_print_json(all, 0, e) : orun_print_text("null\n", e);
 	}
 	r = ps_output(c->args + 1, &text, e);
 	return r < 0 ? r : ps_filter(text, pids, n, e);
@@ -279,17 +279,17 @@ static int ps_run(struct orun *o, const struct call *c, struct err *e)
 	return r < 0 ? r : ps_print(c, pids, n, e);
 }
 
-const struct command command_state = {
+const struct command orun_command_state = {
 	.name = "state", .args = "CONTAINER", .help = "print the state of a container", .run = state_run,
 	.min_args = 1, .max_args = 1,
 };
 
-const struct command command_list = {
+const struct command orun_command_list = {
 	.name = "list", .args = "", .help = "list the containers below the root directory", .run = list_run,
 	.rows = list_rows, .n_rows = ARRAY_LEN(list_rows), .opts_size = sizeof(struct list_opts),
 };
 
-const struct command command_ps = {
+const struct command orun_command_ps = {
 	.name = "ps", .args = "CONTAINER [PS OPTION...]", .help = "list the processes of a container",
 	.run = ps_run, .rows = ps_rows, .n_rows = ARRAY_LEN(ps_rows), .opts_size = sizeof(struct list_opts),
 	.min_args = 1, .max_args = 64, .flags = COMMAND_STOP_AT_FIRST,

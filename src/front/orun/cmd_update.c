@@ -112,7 +112,7 @@ static int from_options(struct orun *o, const struct update_opts *opts, json_t *
 	int r;
 
 	if (opts->kernel_memory || opts->kernel_memory_tcp)
-		log_write(&o->log, LOG_WARNING_, "kernel memory settings are ignored and will be removed", NULL);
+		orun_log_write(&o->log, LOG_WARNING_, "kernel memory settings are ignored and will be removed", NULL);
 	if (opts->l3 || opts->mb)
 		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP,
 			       "changing Intel RDT schemata of a running container is not supported");
@@ -148,7 +148,7 @@ static int update_run(struct orun *o, const struct call *c, struct err *e)
 	return r < 0 ? r : runtime_update(&o->env, c->args[0], res, e);
 }
 
-const struct command command_update = {
+const struct command orun_command_update = {
 	.name = "update", .args = "CONTAINER", .help = "change the limits of a running container",
 	.run = update_run, .rows = update_rows, .n_rows = ARRAY_LEN(update_rows),
 	.opts_size = sizeof(struct update_opts), .min_args = 1, .max_args = 1,

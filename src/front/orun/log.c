@@ -17,7 +17,7 @@ static const char *const level_names[] = {
 	[LOG_DEBUG_] = "debug",
 };
 
-int log_open(struct orun_log *l, const char *file, const char *format, struct err *e)
+int orun_log_open(struct orun_log *l, const char *file, const char *format, struct err *e)
 {
 	if (format && strcmp(format, "json") && strcmp(format, "text"))
 		return err_new(e, E_USAGE, EINVAL, "invalid log format \"%s\", must be text or json", format);
@@ -46,7 +46,7 @@ static void line_text(struct buf *b, enum log_level level, const char *msg, cons
 	buf_putc(b, '\n');
 }
 
-void log_write(const struct orun_log *l, enum log_level level, const char *msg, const char *hint)
+void orun_log_write(const struct orun_log *l, enum log_level level, const char *msg, const char *hint)
 {
 	OWN_BUF b = { 0 }, plain = { 0 };
 	char time[CLOCK_TEXT_MAX];

@@ -16,10 +16,10 @@
 #include "spec/bundle.h"
 
 static const struct command *const commands[] = {
-	&command_checkpoint, &command_create, &command_delete,	 &command_events, &command_exec,
-	&command_features,   &command_kill,   &command_list,	 &command_pause,  &command_ps,
-	&command_restore,    &command_resume, &command_run,	 &command_spec,	  &command_start,
-	&command_state,	     &command_update,
+	&orun_command_checkpoint, &orun_command_create, &orun_command_delete,	 &orun_command_events, &orun_command_exec,
+	&orun_command_features,   &orun_command_kill,   &orun_command_list,	 &orun_command_pause,  &orun_command_ps,
+	&orun_command_restore,    &orun_command_resume, &orun_command_run,	 &orun_command_spec,	  &orun_command_start,
+	&orun_command_state,	     &orun_command_update,
 };
 
 struct global_opts {
@@ -54,7 +54,7 @@ static const struct opt_row help_row = { "help", 'h', OPT_BOOL, 0, NULL, "print 
 static int version_print(struct err *e)
 {
 	/* the first three lines in the form that callers of runc take apart */
-	return print_text("orun version " ONGGI_VERSION "\ncommit: " ONGGI_VERSION
+	return orun_print_text("orun version " ONGGI_VERSION "\ncommit: " ONGGI_VERSION
 			  "\nspec: " BUNDLE_VERSION_MAX "\n",
 			  e);
 }
@@ -69,10 +69,10 @@ static int help_print(struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		buf_printf(&b, "   %-12s %s\n", commands[i]->name, commands[i]->help);
 	buf_puts(&b, "   help         print help of a command\n\nGLOBAL OPTIONS:\n");
-	opt_help(&global_table, &b);
+	orun_opt_help(&global_table, &b);
 	if (buf_failed(&b))
 		return err_new(e, E_NOMEM, ENOMEM, "help: out of memory");
-	return print_text(buf_str(&b), e);
+	return orun_print_text(buf_str(&b), e);
 }
 
 static int command_help_print(const struct command *c, struct err *e)
@@ -82,11 +82,11 @@ static int command_help_print(const struct command *c, struct err *e)
 
 	buf_printf(&b, "NAME:\n   orun %s - %s\n\nUSAGE:\n   orun %s [command options] %s\n\nOPTIONS:\n",
 		   c->name, c->help, c->name, c->args);
-	opt_help(&t, &b);
-	opt_help(&h, &b);
+	orun_opt_help(&t, &b);
+	orun_opt_help(&h, &b);
 	if (buf_failed(&b))
 		return err_new(e, E_NOMEM, ENOMEM, "help: out of memory");
-	return print_text(buf_str(&b), e);
+	return orun_print_text(buf_str(&b), e);
 }
 
 static const struct command *command_find(const char *name)
@@ -100,7 +100,7 @@ static const struct command *command_find(const char *name)
 static void warn_log(const char *msg, void *data)
 {
 	const struct orun *o = data;
-	log_write(&o->log, LOG_WARNING_, msg, NULL);
+	orun_log_write(&o->log, LOG_WARNING_, msg, NULL);
 }
 
 static int log_begin(struct orun *o, const struct global_opts *g, struct err *e)
@@ -121,7 +121,7 @@ static int log_begin(struct orun *o, const struct global_opts *g, struct err *e)
 		return err_new(e, E_USAGE, EINVAL, "invalid log level \"%s\"", g->log_level);
 	if (g->log_level && !g->debug)
 		o->log.level = levels[i].level;
-	return log_open(&o->log, g->log, g->log_format, e);
+	return orun_log_open(&o->log, g->log, g->log_format, e);
 }
 
 /* Root of a user namespace that an ordinary user made is that user, and has no /run. */
@@ -220,7 +220,7 @@ static int command_call(struct orun *o, const struct command *cmd, char *const *
 		return err_new(e, E_NOMEM, ENOMEM, "out of memory");
 	if (help_wanted(cmd, argv))
 		return command_help_print(cmd, e);
-	if ((r = opt_parse(&t, argv, &o->arena, opts, &args, e)) < 0) {
+	if ((r = orun_opt_parse(&t, argv, &o->arena, opts, &args, e)) < 0) {
 		err_hint(e, "orun %s --help", cmd->name);
 		return r;
 	}
@@ -244,7 +244,7 @@ static int main_run(struct orun *o, char *const *argv, int *ret_status, int *ret
 	enum { UNKNOWN_COMMAND = 3 }; /* runc's */
 	struct global_opts g = { 0 };
 	struct opt_list args = { 0 };
-	int r = opt_parse(&global_table, argv, &o->arena, &g, &args, e);
+	int r = orun_opt_parse(&global_table, argv, &o->arena, &g, &args, e);
 	if (r < 0 || (r = log_begin(o, &g, e)) < 0)
 		return r;
 	if (g.version)
@@ -275,7 +275,7 @@ int orun_main(int argc, char **argv)
 	int r = main_run(&o, argc > 0 ? argv + 1 : argv, &status, &failed, &e);
 
 	if (r < 0)
-		log_write(&o.log, LOG_ERROR_, e.chain, e.hint);
+		orun_log_write(&o.log, LOG_ERROR_, e.chain, e.hint);
 	own_fd_done(&o.log.fd);
 	arena_done(&o.arena);
 	return r < 0 ? failed : status;

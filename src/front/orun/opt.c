@@ -136,7 +136,7 @@ static int option_read(const struct opt_table *t, char *const *argv, struct aren
 	return ret < 0 ? ret : used;
 }
 
-int opt_parse(const struct opt_table *t, char *const *argv, struct arena *a, void *out,
+int orun_opt_parse(const struct opt_table *t, char *const *argv, struct arena *a, void *out,
 	      struct opt_list *ret_args, struct err *e)
 {
 	bool options = true;
@@ -166,7 +166,7 @@ int opt_parse(const struct opt_table *t, char *const *argv, struct arena *a, voi
 	return 0;
 }
 
-void opt_help(const struct opt_table *t, struct buf *b)
+void orun_opt_help(const struct opt_table *t, struct buf *b)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct opt_row *r = &t->rows[i];

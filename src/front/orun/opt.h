@@ -48,11 +48,11 @@ struct opt_table {
 	bool stop_at_first; /* everything after the first argument belongs to somebody else */
 };
 
-/** opt_parse - read @argv[0..argc-1] into the struct @out. Arguments that are no options go to
+/** orun_opt_parse - read @argv[0..argc-1] into the struct @out. Arguments that are no options go to
  * @ret_args. E_USAGE on anything wrong. Strings are borrowed from @argv. */
-int opt_parse(const struct opt_table *t, char *const *argv, struct arena *a, void *out,
+int orun_opt_parse(const struct opt_table *t, char *const *argv, struct arena *a, void *out,
 	      struct opt_list *ret_args, struct err *e);
-/** opt_help - the rows as text. */
-void opt_help(const struct opt_table *t, struct buf *b);
+/** orun_opt_help - the rows as text. */
+void orun_opt_help(const struct opt_table *t, struct buf *b);
 
 #endif

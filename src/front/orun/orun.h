@@ -53,38 +53,38 @@ struct command {
 	unsigned flags;
 };
 
-extern const struct command command_create, command_run, command_start, command_state, command_kill,
-	command_delete, command_exec, command_list, command_ps, command_pause, command_resume,
-	command_update, command_events, command_features, command_spec, command_checkpoint,
-	command_restore;
+extern const struct command orun_command_create, orun_command_run, orun_command_start, orun_command_state, orun_command_kill,
+	orun_command_delete, orun_command_exec, orun_command_list, orun_command_ps, orun_command_pause, orun_command_resume,
+	orun_command_update, orun_command_events, orun_command_features, orun_command_spec, orun_command_checkpoint,
+	orun_command_restore;
 
 int orun_main(int argc, char **argv);
 
-/** log_open - where messages go. @file NULL: standard error. */
-int log_open(struct orun_log *l, const char *file, const char *format, struct err *e);
-/** log_write - one line, to the file and (errors and warnings) plainly to standard error. */
-void log_write(const struct orun_log *l, enum log_level level, const char *msg, const char *hint);
+/** orun_log_open - where messages go. @file NULL: standard error. */
+int orun_log_open(struct orun_log *l, const char *file, const char *format, struct err *e);
+/** orun_log_write - one line, to the file and (errors and warnings) plainly to standard error. */
+void orun_log_write(const struct orun_log *l, enum log_level level, const char *msg, const char *hint);
 
-/** print_json - a value and a newline on standard output. @indent 0: compact. */
-int print_json(const json_t *j, size_t indent, struct err *e);
-int print_text(const char *s, struct err *e);
+/** orun_print_json - a value and a newline on standard output. @indent 0: compact. */
+int orun_print_json(const json_t *j, size_t indent, struct err *e);
+int orun_print_text(const char *s, struct err *e);
 
-/** user_spec_parse - "UID[:GID]", both plain decimal numbers below 2^32-1 and nothing else
+/** orun_user_spec_parse - "UID[:GID]", both plain decimal numbers below 2^32-1 and nothing else
  * (CVE-2016-3697, CVE-2026-30892). *@ret_gid is unchanged without one. */
-int user_spec_parse(const char *s, uint32_t *ret_uid, uint32_t *ret_gid, struct err *e);
-/** user_name - name of @uid in /etc/passwd of this host, else the number. */
-void user_name(unsigned uid, char *out, size_t size);
+int orun_user_spec_parse(const char *s, uint32_t *ret_uid, uint32_t *ret_gid, struct err *e);
+/** orun_user_name - name of @uid in /etc/passwd of this host, else the number. */
+void orun_user_name(unsigned uid, char *out, size_t size);
 
-/** spec_default - a config to start from; @rootless: for an unprivileged user. Caller owns. */
-json_t *spec_default(bool rootless);
+/** orun_spec_default - a config to start from; @rootless: for an unprivileged user. Caller owns. */
+json_t *orun_spec_default(bool rootless);
 
-/** socket_connect - connect to the AF_UNIX socket at @path (of any length). */
-int socket_connect(const char *path, int *ret_fd, struct err *e);
-/** socket_send_fd - send one descriptor with @text as payload. */
-int socket_send_fd(int xsock, int xfd, const char *text, struct err *e);
+/** orun_socket_connect - connect to the AF_UNIX socket at @path (of any length). */
+int orun_socket_connect(const char *path, int *ret_fd, struct err *e);
+/** orun_socket_send_fd - send one descriptor with @text as payload. */
+int orun_socket_send_fd(int xsock, int xfd, const char *text, struct err *e);
 
-/** listen_fds - socket activation: how many descriptors from 3 on are meant for us. */
-int listen_fds(void);
+/** orun_listen_fds - socket activation: how many descriptors from 3 on are meant for us. */
+int orun_listen_fds(void);
 
 /* A process of ours in the foreground. */
 struct foreground;

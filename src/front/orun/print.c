@@ -11,24 +11,24 @@
 #include "base/text.h"
 #include "front/orun/orun.h"
 
-int print_text(const char *s, struct err *e)
+int orun_print_text(const char *s, struct err *e)
 {
 	int r = io_write_all(STDOUT_FILENO, s, strlen(s));
 	return r < 0 ? err_sys(e, -r, "write output") : 0;
 }
 
-int print_json(const json_t *j, size_t indent, struct err *e)
+int orun_print_json(const json_t *j, size_t indent, struct err *e)
 {
 	OWN_STR text = json_dumps(j, JSON_ENCODE_ANY | (indent ? JSON_INDENT(indent) : JSON_COMPACT));
 	int r;
 
 	if (!text)
 		return err_new(e, E_NOMEM, ENOMEM, "print: out of memory");
-	r = print_text(text, e);
-	return r < 0 ? r : print_text("\n", e);
+	r = orun_print_text(text, e);
+	return r < 0 ? r : orun_print_text("\n", e);
 }
 
-int user_spec_parse(const char *s, uint32_t *ret_uid, uint32_t *ret_gid, struct err *e)
+int orun_user_spec_parse(const char *s, uint32_t *ret_uid, uint32_t *ret_gid, struct err *e)
 {
 	char uid[16];
 	const char *colon = strchr(s, ':');
@@ -46,7 +46,7 @@ int user_spec_parse(const char *s, uint32_t *ret_uid, uint32_t *ret_gid, struct 
 }
 
 /* getpwuid would need the name service libraries, which a static program has not */
-void user_name(unsigned uid, char *out, size_t size)
+void orun_user_name(unsigned uid, char *out, size_t size)
 {
 	OWN_FILE f = fopen("/etc/passwd", "re");
 	char line[1024];
@@ -69,7 +69,7 @@ void user_name(unsigned uid, char *out, size_t size)
 	}
 }
 
-int listen_fds(void)
+int orun_listen_fds(void)
 {
 	const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
 	uint32_t p, v;

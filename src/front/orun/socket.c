@@ -11,7 +11,7 @@
 #include "base/own.h"
 #include "front/orun/orun.h"
 
-int socket_connect(const char *path, int *ret_fd, struct err *e)
+int orun_socket_connect(const char *path, int *ret_fd, struct err *e)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	OWN_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -37,7 +37,7 @@ int socket_connect(const char *path, int *ret_fd, struct err *e)
 	return 0;
 }
 
-int socket_send_fd(int xsock, int xfd, const char *text, struct err *e)
+int orun_socket_send_fd(int xsock, int xfd, const char *text, struct err *e)
 {
 	union {
 		char buf[CMSG_SPACE(sizeof xfd)];
