@@ -264,7 +264,9 @@ static int step_record(void *ctx, struct err *e)
 		return create_broken(c, -e->eno, e);
 	if (create_describe(c, e) < 0 || state_save(&c->state, e) < 0)
 		return -e->eno;
-	return c->filter ? filter_save(c->state.dir_fd, c->filter, e) : 0;
+	const struct filter_listener to = { js_str(c->b.seccomp, "listenerPath", ""),
+					    js_str(c->b.seccomp, "listenerMetadata", "") };
+	return c->filter ? filter_save(c->state.dir_fd, c->filter, &to, e) : 0;
 }
 
 static int step_hooks(void *ctx, struct err *e)

@@ -8,17 +8,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/io.h"
 #include "base/own.h"
 #include "format/js.h"
 #include "runtime/create_int.h"
+#include "runtime/filter.h"
 #include "runtime/hooks.h"
-#include "sys/process.h"
 
 void create_warn(const struct container *c, const char *fmt, ...)
 {
@@ -75,49 +72,6 @@ int create_hooks(struct container *c, enum bundle_hook_point p, const char *stat
 	return hooks_run(&h, e);
 }
 
-/* One connection, one message: the state of the process and the listener (runtime-spec, "Seccomp
- * listener"). */
-static int listener_send(struct container *c, int listener, struct err *e)
-{
-	const char *path = js_str(c->b.seccomp, "listenerPath", "");
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	OWN_JSON state = NULL;
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-
-	if (!*path || strlen(path) >= sizeof to.sun_path)
-		return err_new(e, E_INVALID, EINVAL, "linux.seccomp.listenerPath: missing or too long");
-	memcpy(to.sun_path, path, strlen(path) + 1);
-	if (state_oci_json(&c->state, "creating", c->pid, &state, e) < 0)
-		return -e->eno;
-	OWN_JSON doc = json_pack("{s:s, s:[s], s:i, s:s, s:O}", "ociVersion", BUNDLE_VERSION_MAX, "fds",
-				 "seccompFd", "pid", (int)c->pid, "metadata",
-				 js_str(c->b.seccomp, "listenerMetadata", ""), "state", state);
-	OWN_STR text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
-	if (!text)
-		return err_new(e, E_NOMEM, ENOMEM, "seccomp listener: out of memory");
-	OWN_FD s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (s < 0 || connect(s, (const struct sockaddr *)&to, sizeof to) < 0)
-		return err_sys(e, errno, "seccomp listener: connect %s", path);
-	struct iovec iov = { text, strlen(text) };
-	struct msghdr h = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = &control,
-			    .msg_controllen = sizeof control };
-	struct cmsghdr *m = CMSG_FIRSTHDR(&h);
-	m->cmsg_level = SOL_SOCKET;
-	m->cmsg_type = SCM_RIGHTS;
-	m->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(m), &listener, sizeof listener);
-	ssize_t n = sendmsg(s, &h, MSG_NOSIGNAL);
-	if (n < 0)
-		return err_sys(e, errno, "seccomp listener: send");
-	int r = io_write_all(s, text + n, iov.iov_len - (size_t)n);
-	return r < 0 ? err_sys(e, -r, "seccomp listener: send") : 0;
-}
-
 static int take(struct container *c, const struct sync_msg *m, int fd, struct err *e)
 {
 	OWN_FD passed = fd;
@@ -134,10 +88,9 @@ static int take(struct container *c, const struct sync_msg *m, int fd, struct er
 			*c->req->ret_console = fd_take(&passed);
 		return 0;
 	case SYNC_SECCOMP: {
-		OWN_FD listener = process_fd_from(c->pidfd, m->value);
-		if (listener < 0)
-			return err_sys(e, -listener, "seccomp listener");
-		return listener_send(c, listener, e);
+		const struct filter_listener to = { js_str(c->b.seccomp, "listenerPath", ""),
+						    js_str(c->b.seccomp, "listenerMetadata", "") };
+		return filter_listener_send(&to, &c->state, c->pid, c->pidfd, m->value, e);
 	}
 	case SYNC_MOUNTED:
 	case SYNC_CREATED:

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The compiled seccomp filter of a container: see filter.h. The file is ours alone (mode 0600 in
- * a folder of mode 0700); its numbers are in the byte order of the host.
+ * a folder of mode 0700); its numbers are in the byte order of the host:
+ *
+ *   magic, instructions, flags, notify, length of path, length of metadata | code | path | metadata
  */
 #include "runtime/filter.h"
 
@@ -9,32 +11,49 @@
 #include <fcntl.h>
 #include <linux/bpf_common.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/own.h"
-#include "runtime/state.h"
+#include "format/js.h"
+#include "sys/process.h"
 
-enum { MAGIC = 0x31464253, FILE_MAX = sizeof(uint32_t) * 4 + BPF_MAXINSNS * sizeof(struct sock_filter) };
+struct head {
+	uint32_t magic, n, flags, notify, path, metadata;
+};
 
-int filter_save(int xdir, const struct seccomp_filter *f, struct err *e)
+enum { MAGIC = 0x32464253, FILE_MAX = 1 << 20 };
+
+int filter_save(int xdir, const struct seccomp_filter *f, const struct filter_listener *to,
+		struct err *e)
 {
-	uint32_t head[4] = { MAGIC, (uint32_t)f->n, f->flags, f->notify };
-	size_t size = f->n * sizeof *f->code;
-	struct iovec iov[2] = { { head, sizeof head }, { f->code, size } };
-	OWN_FD fd = openat(xdir, STATE_SECCOMP, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct head h = { MAGIC,     (uint32_t)f->n,	       f->flags,
+			  f->notify, (uint32_t)strlen(to->path), (uint32_t)strlen(to->metadata) };
+	struct iovec iov[4] = { { &h, sizeof h },
+				{ f->code, f->n * sizeof *f->code },
+				{ (char *)(uintptr_t)to->path, h.path },
+				{ (char *)(uintptr_t)to->metadata, h.metadata } };
+	size_t size = 0;
 
-	if (fd < 0 || writev(fd, iov, 2) != (ssize_t)(sizeof head + size))
+	for (size_t i = 0; i < ARRAY_LEN(iov); i++)
+		size += iov[i].iov_len;
+	if (size > FILE_MAX)
+		return err_new(e, E_INVALID, EFBIG, "seccomp filter and its metadata are too large");
+	OWN_FD fd = openat(xdir, STATE_SECCOMP, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || writev(fd, iov, ARRAY_LEN(iov)) != (ssize_t)size)
 		return err_sys(e, errno, "save seccomp filter");
 	return 0;
 }
 
-int filter_read(int xdir, struct seccomp_filter *ret, struct err *e)
+int filter_read(int xdir, struct arena *a, struct seccomp_filter *ret, struct filter_listener *ret_to,
+		struct err *e)
 {
 	OWN_STR text = NULL;
-	uint32_t head[4];
-	size_t n;
+	struct head h;
+	size_t n, code;
 
 	if (io_read_file(xdir, STATE_SECCOMP, FILE_MAX, &text, &n, e) < 0) {
 		if (e->eno != ENOENT)
@@ -42,15 +61,71 @@ int filter_read(int xdir, struct seccomp_filter *ret, struct err *e)
 		err_clear(e);
 		return 0;
 	}
-	if (n < sizeof head)
-		return err_new(e, E_CORRUPT, EBADMSG, "seccomp filter of the container is cut short");
-	memcpy(head, text, sizeof head);
-	if (head[0] != MAGIC || n != sizeof head + (size_t)head[1] * sizeof(struct sock_filter))
+	if (n >= sizeof h)
+		memcpy(&h, text, sizeof h);
+	if (n < sizeof h || h.magic != MAGIC || h.n > BPF_MAXINSNS || h.path > n || h.metadata > n ||
+	    n != sizeof h + (code = h.n * sizeof(struct sock_filter)) + h.path + h.metadata)
 		return err_new(e, E_CORRUPT, EBADMSG, "seccomp filter of the container is damaged");
-	struct sock_filter *code = malloc(n);
-	if (!code)
+	const char *path = arena_strndup(a, text + sizeof h + code, h.path);
+	const char *metadata = arena_strndup(a, text + sizeof h + code + h.path, h.metadata);
+	struct sock_filter *copy = malloc(code ? code : 1);
+	if (!copy || !path || !metadata) {
+		free(copy);
 		return err_new(e, E_NOMEM, ENOMEM, "seccomp filter: out of memory");
-	memcpy(code, text + sizeof head, n - sizeof head);
-	*ret = (struct seccomp_filter){ code, head[1], head[2], head[3] };
+	}
+	memcpy(copy, text + sizeof h, code);
+	*ret = (struct seccomp_filter){ copy, h.n, h.flags, h.notify };
+	*ret_to = (struct filter_listener){ path, metadata };
 	return 1;
+}
+
+static int state_text(const struct filter_listener *to, const struct state *s, pid_t pid, char **ret,
+		      struct err *e)
+{
+	OWN_JSON state = NULL;
+
+	if (state_oci_json(s, "creating", pid, &state, e) < 0)
+		return -e->eno;
+	OWN_JSON doc = json_pack("{s:s, s:[s], s:i, s:s, s:O}", "ociVersion", BUNDLE_VERSION_MAX, "fds",
+				 "seccompFd", "pid", (int)pid, "metadata", to->metadata, "state", state);
+	*ret = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	return *ret ? 0 : err_new(e, E_NOMEM, ENOMEM, "seccomp listener: out of memory");
+}
+
+int filter_listener_send(const struct filter_listener *to, const struct state *s, pid_t pid, int xpidfd,
+			 int number, struct err *e)
+{
+	struct sockaddr_un where = { .sun_family = AF_UNIX };
+	OWN_STR text = NULL;
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+
+	if (!*to->path || strlen(to->path) >= sizeof where.sun_path)
+		return err_new(e, E_INVALID, EINVAL, "linux.seccomp.listenerPath: missing or too long");
+	memcpy(where.sun_path, to->path, strlen(to->path) + 1);
+	OWN_FD listener = process_fd_from(xpidfd, number);
+	if (listener < 0)
+		return err_sys(e, -listener, "seccomp listener");
+	if (state_text(to, s, pid, &text, e) < 0)
+		return -e->eno;
+	OWN_FD sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (sock < 0 || connect(sock, (const struct sockaddr *)&where, sizeof where) < 0)
+		return err_sys(e, errno, "seccomp listener: connect %s", to->path);
+	struct iovec iov = { text, strlen(text) };
+	struct msghdr h = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof control };
+	struct cmsghdr *m = CMSG_FIRSTHDR(&h);
+	m->cmsg_level = SOL_SOCKET;
+	m->cmsg_type = SCM_RIGHTS;
+	m->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(m), &listener, sizeof listener);
+	ssize_t n = sendmsg(sock, &h, MSG_NOSIGNAL);
+	if (n < 0)
+		return err_sys(e, errno, "seccomp listener: send");
+	int r = io_write_all(sock, text + n, iov.iov_len - (size_t)n);
+	return r < 0 ? err_sys(e, -r, "seccomp listener: send") : 0;
 }
