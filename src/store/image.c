@@ -17,6 +17,7 @@
 #include "spec/manifest.h"
 #include "spec/reference.h"
 #include "store/blob.h"
+#include "store/image_gc.h"
 #include "store/image_int.h"
 
 enum { RECORD_MAX = 4 << 20 };
@@ -82,9 +83,17 @@ static int load(const struct store *s, const char *image_id, struct image *img, 
 	OWN_STR text = NULL;
 	size_t n;
 
-	if (image_record_path(image_id, path, e) < 0 ||
-	    js_load(s->root_fd, path, RECORD_MAX, &img->record, e) < 0)
+	if (image_record_path(image_id, path, e) < 0)
 		return -e->eno;
+	if (js_load(s->root_fd, path, RECORD_MAX, &img->record, e) < 0) {
+		if (e->kind != E_NOT_FOUND)
+			return -e->eno;
+		/* removed by force, but a container still lives on it */
+		err_clear(e);
+		(void)snprintf(path, sizeof path, "images/%s%s", IMAGE_KEPT, digest_hex(image_id));
+		if (js_load(s->root_fd, path, RECORD_MAX, &img->record, e) < 0)
+			return -e->eno;
+	}
 	(void)snprintf(img->id, sizeof img->id, "%s", image_id);
 	(void)snprintf(img->manifest, sizeof img->manifest, "%s",
 		       js_str(img->record, "manifest.digest", ""));

@@ -100,9 +100,11 @@ int image_load(const struct store *s, const char *image_id, struct image *ret, s
 
 /** image_remove - remove record, snapshots and blobs that no other image, container or lease
  * needs. References of the image are removed first (reported as Untagged). E_CONFLICT when a
- * container uses it. @ret_deleted: JSON array in docker's shape [{"Untagged": ..},
+ * container uses it, unless @keep_for_containers: then the image disappears from all lists and
+ * lives on for them alone. @ret_deleted: JSON array in docker's shape [{"Untagged": ..},
  * {"Deleted": ..}] to append to, may be NULL. */
-int image_remove(const struct store *s, const char *image_id, json_t *ret_deleted, struct err *e);
+int image_remove(const struct store *s, const char *image_id, bool keep_for_containers,
+		 json_t *ret_deleted, struct err *e);
 
 /** image_collect - remove blobs and snapshots that nothing needs, stale leases and temporary
  * files of dead processes. @ret_bytes (may be NULL): what was freed. */

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Removal of one image. The record goes first, then containers are looked at once more: together
+ * with their makers, who write first and look for the image afterwards, nobody loses (see
+ * image_exists).
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "format/js.h"
+#include "spec/reference.h"
+#include "store/blob.h"
+#include "store/image_gc.h"
+#include "store/image_int.h"
+#include "store/snapshot.h"
+
+static int report(json_t *list, const char *key, const char *value, struct err *e)
+{
+	if (list && json_array_append_new(list, json_pack("{s:s}", key, value)) < 0)
+		return err_new(e, E_NOMEM, ENOMEM, "list of what was removed");
+	return 0;
+}
+
+struct names {
+	const char *id;
+	json_t *list; /* canonical names of the image */
+};
+
+static int collect_name(void *data, const char *reference, const char *image_id, const char *manifest)
+{
+	struct names *n = data;
+	(void)manifest;
+	if (strcmp(image_id, n->id))
+		return 0;
+	return json_array_append_new(n->list, json_string(reference)) < 0 ? -ENOMEM : 0;
+}
+
+static int untag_all(const struct store *s, const char *id, json_t *ret_deleted, struct err *e)
+{
+	OWN_JSON list = json_array();
+	struct names n = { id, list };
+	json_t *name;
+	size_t i;
+
+	if (!list || reference_each(s, collect_name, &n, e) < 0)
+		return e->kind ? -e->eno : err_new(e, E_NOMEM, ENOMEM, "references");
+	json_array_foreach(list, i, name) {
+		char text[REFERENCE_TEXT_MAX];
+		struct reference ref;
+		const char *canonical = json_string_value(name);
+		if (reference_remove(s, canonical, e) < 0)
+			return -e->eno;
+		if (reference_parse(canonical, &ref, e) < 0)
+			return -e->eno;
+		reference_familiar(&ref, text);
+		if (report(ret_deleted, "Untagged", text, e) < 0)
+			return -e->eno;
+	}
+	return 0;
+}
+
+/* The record away from the lists: for good, or kept for containers that were made before. */
+static int take_record(const struct store *s, const char *id, bool keep, struct err *e)
+{
+	char path[IMAGE_PATH_MAX], kept[IMAGE_PATH_MAX], user[65];
+	size_t users;
+
+	if (image_record_path(id, path, e) < 0)
+		return -e->eno;
+	(void)snprintf(kept, sizeof kept, "images/%s%s", IMAGE_KEPT, digest_hex(id));
+	if (renameat(s->root_fd, path, s->root_fd, kept) < 0) {
+		if (errno == ENOENT)
+			return err_new(e, E_NOT_FOUND, ENOENT, "No such image: %s", id);
+		return err_sys(e, errno, "remove image record");
+	}
+	if (image_users(s, id, user, &users, e) < 0 || (users && !keep)) {
+		struct err first = *e;
+		if (renameat(s->root_fd, kept, s->root_fd, path) < 0)
+			return err_sys(e, errno, "put image record back");
+		*e = first;
+		return e->kind ? -e->eno :
+				 err_new(e, E_CONFLICT, EBUSY,
+					 "image %s is being used by container %.12s", id, user);
+	}
+	if (!users && unlinkat(s->root_fd, kept, 0) < 0)
+		return err_sys(e, errno, "remove image record");
+	return 0;
+}
+
+/* what only this image needed */
+static int remove_parts(const struct store *s, const json_t *record, json_t *ret_deleted,
+			struct err *e)
+{
+	static const char *const documents[] = { "manifest.digest", "index.digest", "config.digest" };
+	OWN_JSON set = NULL;
+	json_t *layers = json_object_get(record, "layers");
+
+	if (image_mark(s, &set, e) < 0)
+		return -e->eno;
+	for (size_t i = json_array_size(layers); i--;) {
+		json_t *layer = json_array_get(layers, i);
+		const char *chain = js_str(layer, "chain_id", ""), *blob = js_str(layer, "digest", "");
+		if (*chain && !need_has(set, 'l', chain) &&
+		    (snapshot_hide(s, chain, e) < 0 || report(ret_deleted, "Deleted", chain, e) < 0))
+			return -e->eno;
+		if (*blob && !need_has(set, 'b', blob) && blob_remove(s, blob, e) < 0)
+			return -e->eno;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(documents); i++) {
+		const char *blob = js_str(record, documents[i], "");
+		if (*blob && !need_has(set, 'b', blob) && blob_remove(s, blob, e) < 0)
+			return -e->eno;
+	}
+	return 0;
+}
+
+int image_remove(const struct store *s, const char *image_id, bool keep_for_containers,
+		 json_t *ret_deleted, struct err *e)
+{
+	struct image img;
+	OWN_FD lock = -1;
+
+	if (image_gc_lock(s, &lock, e) < 0 || image_load(s, image_id, &img, e) < 0)
+		return -e->eno;
+	int r = take_record(s, image_id, keep_for_containers, e);
+	if (!r)
+		r = untag_all(s, image_id, ret_deleted, e);
+	if (!r)
+		r = report(ret_deleted, "Deleted", image_id, e);
+	if (!r)
+		r = remove_parts(s, img.record, ret_deleted, e);
+	image_done(&img);
+	own_fd_done(&lock);
+	if (!r)
+		r = image_sweep_tmp(s, e);
+	return r < 0 ? err_ctx(e, "remove image %.19s", image_id) : 0;
+}
