@@ -26,7 +26,7 @@
 #include "sys/nsfd.h"
 #include "sys/process.h"
 #include "sys/procfs.h"
-#include "sys/tty.h"
+#include "sys/pty.h"
 
 struct exec {
 	const struct runtime_env *env;
@@ -79,9 +79,9 @@ static int child_terminal(const struct exec *x, int *ret_slave, struct err *e)
 
 	if (root < 0)
 		return err_sys(e, errno, "open root");
-	if (terminal_ptmx(root, &master, e) < 0 || tty_slave(master, &slave, e) < 0)
+	if (terminal_ptmx(root, &master, e) < 0 || pty_slave(master, &slave, e) < 0)
 		return -e->eno;
-	(void)tty_size(slave, x->p.console_rows, x->p.console_cols); /* a wrong size is no reason to fail */
+	(void)pty_size(slave, x->p.console_rows, x->p.console_cols); /* a wrong size is no reason to fail */
 	if (x->p.uid && fchown(slave, x->p.uid, (gid_t)-1) < 0 && errno != EPERM && errno != EINVAL)
 		return err_sys(e, errno, "terminal: owner");
 	if (terminal_send(master, x->req->console_socket, x->sync[1], e) < 0)

@@ -26,7 +26,7 @@
 #include "sys/capset.h"
 #include "sys/procfs.h"
 #include "sys/rlimit.h"
-#include "sys/tty.h"
+#include "sys/pty.h"
 
 int launch_fds_check(int n, struct err *e)
 {
@@ -85,7 +85,7 @@ int launch_stdio(int slave, const int stdio[3], struct err *e)
 {
 	int from[3];
 
-	if (slave >= 0 && tty_control(slave, e) < 0)
+	if (slave >= 0 && pty_control(slave, e) < 0)
 		return -e->eno;
 	for (int i = 0; i < 3; i++) {
 		from[i] = slave >= 0 ? slave : stdio[i];

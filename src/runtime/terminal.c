@@ -16,7 +16,7 @@
 #include "base/path.h"
 #include "runtime/container.h"
 #include "sys/mountfd.h"
-#include "sys/tty.h"
+#include "sys/pty.h"
 
 int terminal_ptmx(int xroot, int *ret_master, struct err *e)
 {
@@ -63,9 +63,9 @@ int terminal_open(struct child *ch, int *ret_slave, struct err *e)
 		master = openat(ch->pts, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
 	if (master < 0 && terminal_ptmx(ch->root, &master, e) < 0)
 		return -e->eno;
-	if (tty_slave(master, &slave, e) < 0 || console_bind(ch, slave, e) < 0)
+	if (pty_slave(master, &slave, e) < 0 || console_bind(ch, slave, e) < 0)
 		return err_ctx(e, "terminal");
-	(void)tty_size(slave, p->console_rows, p->console_cols); /* a wrong size is no reason to fail */
+	(void)pty_size(slave, p->console_rows, p->console_cols); /* a wrong size is no reason to fail */
 	/* the user must be able to open its own terminal again by name */
 	if (p->uid && fchown(slave, p->uid, (gid_t)-1) < 0 && errno != EPERM && errno != EINVAL)
 		return err_sys(e, errno, "terminal: owner");

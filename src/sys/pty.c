@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pseudo-terminals: see tty.h.
+ * Pseudo-terminals: see pty.h.
  */
-#include "sys/tty.h"
+#include "sys/pty.h"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -13,7 +13,7 @@
 #define TIOCGPTPEER _IO('T', 0x41)
 #endif
 
-int tty_slave(int xmaster, int *ret_slave, struct err *e)
+int pty_slave(int xmaster, int *ret_slave, struct err *e)
 {
 	int unlock = 0;
 
@@ -26,7 +26,7 @@ int tty_slave(int xmaster, int *ret_slave, struct err *e)
 	return 0;
 }
 
-int tty_size(int xtty, uint16_t rows, uint16_t cols)
+int pty_size(int xtty, uint16_t rows, uint16_t cols)
 {
 	struct winsize w = { .ws_row = rows, .ws_col = cols };
 
@@ -35,7 +35,7 @@ int tty_size(int xtty, uint16_t rows, uint16_t cols)
 	return ioctl(xtty, TIOCSWINSZ, &w) < 0 ? -errno : 0;
 }
 
-int tty_control(int xslave, struct err *e)
+int pty_control(int xslave, struct err *e)
 {
 	if (ioctl(xslave, TIOCSCTTY, 0) < 0)
 		return err_sys(e, errno, "set controlling terminal");
