@@ -115,6 +115,8 @@ static int step_volumes(void *ctx, struct err *e)
 static int step_write(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
+	if (json_array_size(c->new_volumes) && own_set(&c->c, "Anonymous", json_incref(c->new_volumes)) < 0)
+		return err_new(e, E_NOMEM, ENOMEM, "container record");
 	/* a container of --rm is not worth a disk flush: after a power loss it would be removed */
 	unsigned flags = js_bool(c->c.record, "HostConfig.AutoRemove", false) ? 0 : IO_DURABLE;
 	return container_save(&c->c, flags, e);

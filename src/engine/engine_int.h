@@ -14,7 +14,8 @@
 struct handle {
 	struct container c;
 	struct container_state st;
-	int lock; /* -1: not locked */
+	int lock;  /* -1: not locked */
+	bool keep; /* restart by hand: --rm does not count */
 };
 #define HANDLE_NULL { .c = CONTAINER_NULL, .lock = -1 }
 #define OWN_HANDLE  CLEANUP(handle_done) struct handle
@@ -36,6 +37,9 @@ int engine_plan(struct engine *eng, const struct container *c, bool read_only, s
 		struct mount_plan *ret, struct err *e);
 /** engine_self - path of this program. */
 int engine_self(char out[4096], struct err *e);
+/** engine_helper - path of a program of ours in ONGGI_LIBEXEC, beside this one, or where packages
+ * put it. E_NOT_FOUND. */
+int engine_helper(const char *name, char out[4096], struct err *e);
 
 /** exit_write - record an end that no monitor recorded: @code -1 unknown, or a failed start
  * (@started_ns kept from before). */
@@ -58,6 +62,7 @@ struct start_opt {
 	int client_fd;
 	uint32_t client_flags;
 	bool is_restart; /* by the policy: the manual-stop mark and the count stay */
+	int64_t restart_delay_ms; /* how long the policy waited before this start */
 };
 int start_locked(struct engine *eng, struct handle *h, const struct start_opt *opt, struct err *e);
 /** remove_locked - everything of a container that does not run. @volumes: anonymous ones too.
@@ -72,6 +77,10 @@ int adopt_locked(struct engine *eng, struct handle *h, struct err *e);
 struct monitor_config;
 int monitor_fill(struct engine *eng, const struct container *c, const json_t *run, struct arena *a,
 		 struct monitor_config *ret, struct err *e);
+/** stop_running - signal, wait, SIGKILL; parameters as engine_stop. The state is not refreshed. */
+int stop_running(struct engine *eng, struct handle *h, int sig, int timeout_s, struct err *e);
+/** restart_cancel - end the wait for a restart, under the lock; nothing when there is none. */
+int restart_cancel(struct engine *eng, struct handle *h, struct err *e);
 /** exit_await - wait until the run of @st has an exit record or nobody will write one any more.
  * @timeout_ms -1: for ever. 1: ended, 0: time is up. */
 int exit_await(struct engine *eng, const struct container *c, const struct container_state *st,

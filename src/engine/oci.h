@@ -23,7 +23,7 @@ struct oci_req {
 	/* namespace files of "container:X" modes, NULL: not joined */
 	const char *join_network, *join_pid, *join_ipc;
 	const char *join_shm;     /* /dev/shm of the joined container, NULL: none */
-	bool user_files;          /* /etc/hosts, hostname and resolv.conf lie in dir */
+	const char *files_dir;    /* where hosts, hostname and resolv.conf lie */
 	void (*warn)(const char *msg, void *data);
 	void *warn_data;
 };

@@ -88,9 +88,9 @@ static int files(const struct oci_req *q, const json_t *hc, const json_t *mounts
 	const char *options = js_bool(hc, "ReadonlyRootfs", false) ? "rbind,rprivate,ro" : "rbind,rprivate";
 	int r = 0;
 
-	for (size_t i = 0; q->user_files && i < ARRAY_LEN(names); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		OWN_JSON to = json_sprintf("/etc/%s", names[i]);
-		OWN_JSON from = json_sprintf("%s/%s", q->dir, names[i]);
+		OWN_JSON from = json_sprintf("%s/%s", q->files_dir, names[i]);
 		if (!is_covered(mounts, json_string_value(to)))
 			r |= append(list, json_string_value(to), "bind", json_string_value(from), options);
 	}

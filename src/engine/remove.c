@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Removal of containers. The record goes first: from then on nobody finds the container, and
+ * whatever is left when this is killed is half-made and swept.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "engine/engine_int.h"
+#include "format/js.h"
+#include "store/volume.h"
+
+int remove_locked(struct engine *eng, struct handle *h, bool volumes, struct err *e)
+{
+	char id[65], name[256];
+	OWN_JSON anonymous = json_incref(own_get(&h->c, "Anonymous"));
+	size_t i;
+	json_t *v;
+
+	memcpy(id, h->c.id, sizeof id);
+	(void)snprintf(name, sizeof name, "%s", handle_name(h));
+	if (eng->storage->remove(&eng->store, id, e) < 0)
+		return err_ctx(e, "container %.12s: driver \"%s\" failed to remove root filesystem", id,
+			       eng->storage->name);
+	if (container_unmake(&eng->store, id, e) < 0)
+		return -e->eno;
+	container_name_release(&eng->store, name, id);
+	container_done(&h->c);
+	if (volumes)
+		json_array_foreach(anonymous, i, v) {
+			struct err why;
+			if (volume_remove(&eng->store, json_string_value(v), VOLUME_REMOVE_FORCE, &why) < 0 &&
+			    why.kind != E_CONFLICT)
+				engine_warn(eng, "%s", why.chain);
+		}
+	return 0;
+}
+
+int engine_remove(struct engine *eng, const char *ref, unsigned flags, struct err *e)
+{
+	OWN_HANDLE h = HANDLE_NULL;
+	bool force = flags & ENGINE_REMOVE_FORCE;
+	int64_t delay;
+
+	if (handle_open(eng, ref, HANDLE_LOCK, &h, e) < 0)
+		return -e->eno;
+	if (h.st.status == CONTAINER_RUNNING || h.st.status == CONTAINER_RESTARTING) {
+		bool paused = h.st.paused, restarting = h.st.status == CONTAINER_RESTARTING;
+		if (!force) {
+			err_new(e, E_CONFLICT, EBUSY, "cannot remove container \"%s\": container is %s: %s",
+				js_str(h.c.record, "Name", ref),
+				paused ? "paused" : restarting ? "restarting" : "running",
+				paused ? "unpause and then stop the container before removing or force remove" :
+					 "stop the container before removing or force remove");
+			err_hint(e, "stop it, or remove it with -f");
+			return -e->eno;
+		}
+		/* under the lock: what follows the exit is ours alone */
+		if (restart_cancel(eng, &h, e) < 0 ||
+		    (h.st.status == CONTAINER_RUNNING && stop_running(eng, &h, 9, 10, e) < 0) ||
+		    handle_refresh(eng, &h, e) < 0)
+			return err_ctx(e, "cannot remove container \"%s\"", js_str(h.c.record, "Name", ref));
+	}
+	h.keep = true; /* the removal here is the thorough one */
+	if (exited_locked(eng, &h, true, &delay, e) < 0)
+		return -e->eno;
+	return remove_locked(eng, &h, flags & ENGINE_REMOVE_VOLUMES, e);
+}
