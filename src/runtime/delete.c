@@ -80,23 +80,17 @@ static void poststop(const struct runtime_env *env, const struct state *s)
 {
 	ARENA a = { 0 };
 	struct err own = { 0 };
-	struct bundle b;
+	struct bundle_hooks all;
 	OWN_JSON state = NULL;
 
-	if (!json_array_size(json_object_get(s->hooks, bundle_hook_name(BUNDLE_HOOK_POSTSTOP))))
-		return;
-	/* the record holds the hooks alone; a minimal config around them goes through the one parser */
-	OWN_JSON config = json_pack("{s:s, s:{s:s}, s:O}", "ociVersion", BUNDLE_VERSION_MAX, "root", "path", "/",
-				    "hooks", (json_t *)s->hooks);
-	if (!config || bundle_parse(config, &a, &b, &own) < 0 ||
-	    state_oci_json(s, "stopped", 0, &state, &own) < 0) {
+	if (state_late_hooks(s, BUNDLE_HOOK_POSTSTOP, &a, &all, &own) < 0 ||
+	    (all.n && state_oci_json(s, "stopped", 0, &state, &own) < 0)) {
 		warn(env, &own, "poststop hooks");
 		return;
 	}
-	OWN_STR text = json_dumps(state, JSON_COMPACT);
-	const struct bundle_hooks *all = &b.hooks[BUNDLE_HOOK_POSTSTOP];
-	for (size_t i = 0; text && i < all->n; i++) {
-		struct bundle_hooks one = { all->v + i, 1 };
+	OWN_STR text = state ? json_dumps(state, JSON_COMPACT) : NULL;
+	for (size_t i = 0; text && i < all.n; i++) {
+		struct bundle_hooks one = { all.v + i, 1 };
 		struct hooks_run run = { .point = BUNDLE_HOOK_POSTSTOP, .hooks = &one, .state = text };
 		if (hooks_run(&run, &own) < 0)
 			warn(env, &own, "poststop hook");

@@ -63,23 +63,18 @@ static int release(const struct state *s, struct err *e)
 /* after the exec, before start returns; a failure ends the container (runtime-spec 1.3) */
 static int poststart(struct state *s, struct err *e)
 {
-	const char *name = bundle_hook_name(BUNDLE_HOOK_POSTSTART);
 	ARENA a = { 0 };
 	OWN_JSON state = NULL;
-	struct bundle b;
+	struct bundle_hooks hooks;
 
-	if (!json_array_size(json_object_get(s->hooks, name)))
+	if (state_late_hooks(s, BUNDLE_HOOK_POSTSTART, &a, &hooks, e) < 0)
+		return -e->eno;
+	if (!hooks.n)
 		return 0;
-	OWN_JSON config = json_pack("{s:s, s:{s:s}, s:O}", "ociVersion", BUNDLE_VERSION_MAX, "root", "path", "/",
-				    "hooks", (json_t *)s->hooks);
-	if (!config)
-		return err_new(e, E_NOMEM, ENOMEM, "hooks: out of memory");
-	if (bundle_parse(config, &a, &b, e) < 0 || state_oci_json(s, "running", s->init.pid, &state, e) < 0)
+	if (state_oci_json(s, "running", s->init.pid, &state, e) < 0)
 		return -e->eno;
 	OWN_STR text = json_dumps(state, JSON_COMPACT);
-	struct hooks_run h = { .point = BUNDLE_HOOK_POSTSTART,
-			       .hooks = &b.hooks[BUNDLE_HOOK_POSTSTART],
-			       .state = text };
+	struct hooks_run h = { .point = BUNDLE_HOOK_POSTSTART, .hooks = &hooks, .state = text };
 	if (!text)
 		return err_new(e, E_NOMEM, ENOMEM, "hooks: out of memory");
 	return hooks_run(&h, e);

@@ -293,20 +293,3 @@ int state_fifo_make(struct state *s, int *ret_fd, struct err *e)
 	*ret_fd = openat(s->dir_fd, STATE_EXEC_FIFO, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	return *ret_fd < 0 ? err_sys(e, errno, "open " STATE_EXEC_FIFO) : 0;
 }
-
-int state_fifo_release(struct state *s, struct err *e)
-{
-	OWN_FD fd = openat(s->dir_fd, STATE_EXEC_FIFO, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 && errno == ENXIO)
-		return err_new(e, E_STATE, ESRCH, "cannot start a container that has stopped");
-	if (fd < 0 && errno == ENOENT)
-		return err_new(e, E_STATE, EEXIST, "cannot start an already running container");
-	if (fd < 0)
-		return err_sys(e, errno, "open " STATE_EXEC_FIFO);
-	int r = io_write_all(fd, "0", 1);
-	if (r < 0)
-		return err_sys(e, -r, "write " STATE_EXEC_FIFO);
-	if (unlinkat(s->dir_fd, STATE_EXEC_FIFO, 0) < 0)
-		return err_sys(e, errno, "remove " STATE_EXEC_FIFO);
-	return 0;
-}

@@ -18,8 +18,9 @@
  *
  * Start handshake: the parent makes exec.fifo and opens it read-write before the clone (a reader
  * that never sees an end of file), the child reads one byte from it. start writes that byte through
- * O_WRONLY | O_NONBLOCK (ENXIO: nobody holds the other end, the init process is gone) and then
- * removes the fifo. exec.fifo there and the process alive = created.
+ * O_WRONLY | O_NONBLOCK (ENXIO: nobody holds the other end, the init process is gone), waits until
+ * the exec has closed the other end, and removes the fifo. exec.fifo there and the process alive =
+ * created.
  */
 #ifndef ONGGI_RUNTIME_STATE_H
 #define ONGGI_RUNTIME_STATE_H
@@ -104,14 +105,14 @@ int state_cgroup(const struct state *s, struct cgroup **ret, struct err *e);
 /** state_fifo_make - make exec.fifo and open it read-write, close-on-exec. The child reads one byte
  * from it before it executes the process. */
 int state_fifo_make(struct state *s, int *ret_fd, struct err *e);
-/** state_fifo_release - let the init process of a created container go on; removes the fifo.
- * The lock must be held. */
-int state_fifo_release(struct state *s, struct err *e);
-
 /** state_oci_json - the OCI state object (hooks, `state`): ociVersion, id, status, pid, bundle,
  * annotations; pid left out when @pid is 0. Caller owns the result. */
 int state_oci_json(const struct state *s, const char *status, pid_t pid, json_t **ret,
 		   struct err *e);
+
+/** state_late_hooks - poststart or poststop hooks of the record, into @a. None: n is 0. */
+int state_late_hooks(const struct state *s, enum bundle_hook_point p, struct arena *a,
+		     struct bundle_hooks *ret, struct err *e);
 
 static inline void own_state_done(struct state *s)
 {

@@ -173,3 +173,23 @@ int state_oci_json(const struct state *s, const char *status, pid_t pid, json_t 
 	*ret = ptr_take(&o);
 	return 0;
 }
+
+int state_late_hooks(const struct state *s, enum bundle_hook_point p, struct arena *a,
+		     struct bundle_hooks *ret, struct err *e)
+{
+	struct bundle b;
+
+	*ret = (struct bundle_hooks){ 0 };
+	if (!json_array_size(json_object_get(s->hooks, bundle_hook_name(p))))
+		return 0;
+	/* the record holds the hooks alone; a minimal config around them goes through the one parser */
+	OWN_JSON config = json_pack("{s:s, s:{s:s}, s:O}", "ociVersion", BUNDLE_VERSION_MAX, "root", "path", "/",
+				    "hooks", (json_t *)s->hooks);
+	if (!config)
+		return nomem(e);
+	int r = bundle_parse(config, a, &b, e);
+	if (r < 0)
+		return r;
+	*ret = b.hooks[p];
+	return 0;
+}
