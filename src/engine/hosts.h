@@ -13,7 +13,8 @@
 
 enum hosts_mode {
 	HOSTS_BRIDGE,  /* default bridge: the host's resolvers, minus those on loopback */
-	HOSTS_USER,    /* user network: the embedded resolver 127.0.0.11 */
+	HOSTS_USER,    /* user network with the embedded resolver 127.0.0.11; until that runs, user
+	                * networks take HOSTS_BRIDGE */
 	HOSTS_HOST,    /* the host's files, copied */
 	HOSTS_NONE,    /* loopback only */
 	HOSTS_MODE_N
