@@ -27,12 +27,6 @@ static const struct list_spec spec_digests = {
 	"{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}", "ID"
 };
 
-static void set(json_t *row, const char *key, struct buf *b)
-{
-	(void)json_object_set_new(row, key, json_string_nocheck(b->p ? b->p : ""));
-	buf_done(b);
-}
-
 /* the digest of @repo out of RepoDigests */
 static const char *digest_of(const json_t *img, const char *repo, size_t n)
 {
@@ -61,7 +55,7 @@ static json_t *row_of(const json_t *img, const char *tag, bool trunc)
 		buf_printf(&b, "%.12s", !strncmp(id, "sha256:", 7) ? id + 7 : id);
 	else
 		buf_puts(&b, id);
-	set(row, "ID", &b);
+	list_set(row, "ID", &b);
 	if (colon)
 		buf_add(&b, tag, (size_t)(colon - tag));
 	else {
@@ -74,20 +68,20 @@ static json_t *row_of(const json_t *img, const char *tag, bool trunc)
 			buf_puts(&b, "<none>");
 	}
 	const char *digest = digest_of(img, b.p, b.n);
-	set(row, "Repository", &b);
+	list_set(row, "Repository", &b);
 	(void)json_object_set_new(row, "Tag", json_string(colon ? colon + 1 : "<none>"));
 	(void)json_object_set_new(row, "Digest", json_string(digest));
 	human_ago(created, &b);
-	set(row, "CreatedSince", &b);
+	list_set(row, "CreatedSince", &b);
 	if (created != INT64_MIN) {
 		clock_format(created, when);
 		buf_printf(&b, "%.10s %.8s +0000 UTC", when, when + 11);
 	}
-	set(row, "CreatedAt", &b);
+	list_set(row, "CreatedAt", &b);
 	human_size((double)js_int(img, "Size", 0), &b);
-	set(row, "Size", &b);
+	list_set(row, "Size", &b);
 	human_size((double)js_int(img, "Size", 0), &b);
-	set(row, "VirtualSize", &b);
+	list_set(row, "VirtualSize", &b);
 	(void)json_object_set_new(row, "SharedSize", json_string("N/A"));
 	(void)json_object_set_new(row, "UniqueSize", json_string("N/A"));
 	int64_t users = js_int(img, "Containers", -1);
@@ -95,7 +89,7 @@ static json_t *row_of(const json_t *img, const char *tag, bool trunc)
 		buf_puts(&b, "N/A");
 	else
 		buf_printf(&b, "%lld", (long long)users);
-	set(row, "Containers", &b);
+	list_set(row, "Containers", &b);
 	return row;
 }
 
@@ -208,21 +202,21 @@ int cmd_history(struct cli *c, struct err *e)
 			buf_printf(&b, "%.12s", id + 7);
 		else
 			buf_puts(&b, id);
-		set(row, "ID", &b);
+		list_set(row, "ID", &b);
 		clock_format(created, when);
 		if (human)
 			human_ago(created, &b);
 		else
 			buf_puts(&b, when);
-		set(row, "CreatedSince", &b);
+		list_set(row, "CreatedSince", &b);
 		(void)json_object_set_new(row, "CreatedAt", json_string(when));
 		one_line(js_str(h, "CreatedBy", ""), trunc, &b);
-		set(row, "CreatedBy", &b);
+		list_set(row, "CreatedBy", &b);
 		if (human)
 			human_size((double)js_int(h, "Size", 0), &b);
 		else
 			buf_printf(&b, "%lld", (long long)js_int(h, "Size", 0));
-		set(row, "Size", &b);
+		list_set(row, "Size", &b);
 		(void)json_object_set_new(row, "Comment", json_string(js_str(h, "Comment", "")));
 		(void)json_array_append_new(rows, row);
 	}

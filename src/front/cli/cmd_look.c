@@ -134,12 +134,6 @@ static const struct list_spec stats_spec = {
 	"{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}", "ID"
 };
 
-static void set(json_t *row, const char *key, struct buf *b)
-{
-	(void)json_object_set_new(row, key, json_string_nocheck(b->p ? b->p : ""));
-	buf_done(b);
-}
-
 static double pair_of_blkio(const json_t *s, const char *op)
 {
 	double sum = 0;
@@ -173,27 +167,27 @@ static json_t *stats_row(const char *ref, const json_t *s, const json_t *before)
 	}
 	(void)json_object_set_new(row, "Container", json_string(ref));
 	buf_printf(&b, "%.12s", js_str(s, "id", ""));
-	set(row, "ID", &b);
+	list_set(row, "ID", &b);
 	buf_puts(&b, *name == '/' ? name + 1 : name);
-	set(row, "Name", &b);
+	list_set(row, "Name", &b);
 	buf_printf(&b, "%.2f%%", before && sys > 0 && cpu > 0 ? cpu / sys * cpus * 100 : 0);
-	set(row, "CPUPerc", &b);
+	list_set(row, "CPUPerc", &b);
 	human_bytes(used, &b);
 	buf_puts(&b, " / ");
 	human_bytes(limit, &b);
-	set(row, "MemUsage", &b);
+	list_set(row, "MemUsage", &b);
 	buf_printf(&b, "%.2f%%", limit > 0 ? used / limit * 100 : 0);
-	set(row, "MemPerc", &b);
+	list_set(row, "MemPerc", &b);
 	human_size(rx, &b);
 	buf_puts(&b, " / ");
 	human_size(tx, &b);
-	set(row, "NetIO", &b);
+	list_set(row, "NetIO", &b);
 	human_size(pair_of_blkio(s, "read"), &b);
 	buf_puts(&b, " / ");
 	human_size(pair_of_blkio(s, "write"), &b);
-	set(row, "BlockIO", &b);
+	list_set(row, "BlockIO", &b);
 	buf_printf(&b, "%lld", (long long)js_int(s, "pids_stats.current", 0));
-	set(row, "PIDs", &b);
+	list_set(row, "PIDs", &b);
 	return row;
 }
 

@@ -128,24 +128,21 @@ static int passes(const json_t *net, json_t *filters, bool *ret, struct err *e)
 
 static json_t *row_of(const json_t *n, bool trunc)
 {
-	json_t *row = json_object(), *labels = json_object_get(n, "Labels"), *v;
-	OWN_BUF b = { 0 };
-	const char *k;
-	char id[65];
+	json_t *row = json_object();
+	static const char *const same[] = { "Name", "Driver", "Scope" };
+	static const struct { const char *name, *key; bool dflt; } flags[] = {
+		{ "IPv4", "EnableIPv4", true }, { "IPv6", "EnableIPv6", false }, { "Internal", "Internal", false },
+	};
+	struct buf b = { 0 };
 
-	(void)snprintf(id, sizeof id, "%.*s", trunc ? 12 : 64, js_str(n, "Id", ""));
-	(void)json_object_set_new(row, "ID", json_string(id));
-	static const char *const same[][2] = { { "Name", "Name" }, { "Driver", "Driver" },
-					       { "Scope", "Scope" }, { "CreatedAt", "Created" } };
-	for (size_t i = 0; i < ARRAY_LEN(same); i++)
-		(void)json_object_set_new(row, same[i][0], json_string(js_str(n, same[i][1], "")));
-	(void)json_object_set_new(row, "IPv4", json_string(js_bool(n, "EnableIPv4", true) ? "true" : "false"));
-	(void)json_object_set_new(row, "IPv6", json_string(js_bool(n, "EnableIPv6", false) ? "true" : "false"));
-	(void)json_object_set_new(row, "Internal", json_string(js_bool(n, "Internal", false) ? "true" : "false"));
-	json_object_foreach(labels, k, v)
-		buf_printf(&b, "%s%s=%s", b.n ? "," : "", k, json_string_value(v) ? json_string_value(v) : "");
-	(void)json_object_set_new(row, "Labels", json_string(b.p ? b.p : ""));
-	(void)json_object_set_new(row, "Label", json_is_object(labels) ? json_incref(labels) : json_object());
+	buf_printf(&b, "%.*s", trunc ? 12 : 64, js_str(n, "Id", ""));
+	list_set(row, "ID", &b);
+	list_copy(row, n, same, ARRAY_LEN(same));
+	(void)json_object_set_new(row, "CreatedAt", json_string(js_str(n, "Created", "")));
+	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
+		(void)json_object_set_new(row, flags[i].name,
+					  json_string(js_bool(n, flags[i].key, flags[i].dflt) ? "true" : "false"));
+	list_set_labels(row, json_object_get(n, "Labels"));
 	return row;
 }
 

@@ -29,12 +29,6 @@ static const struct list_spec spec_size = {
 	"{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}\t{{.Size}}", "ID"
 };
 
-static void set(json_t *row, const char *key, struct buf *b)
-{
-	(void)json_object_set_new(row, key, json_string_nocheck(b->p ? b->p : ""));
-	buf_done(b);
-}
-
 static void join_names(const json_t *names, struct buf *b)
 {
 	for (size_t i = 0; i < json_array_size(names); i++) {
@@ -42,14 +36,6 @@ static void join_names(const json_t *names, struct buf *b)
 		if (s)
 			buf_printf(b, "%s%s", i ? "," : "", *s == '/' ? s + 1 : s);
 	}
-}
-
-static void join_labels(json_t *labels, struct buf *b)
-{
-	const char *k;
-	json_t *v;
-	json_object_foreach(labels, k, v)
-		buf_printf(b, "%s%s=%s", b->n ? "," : "", k, json_string_value(v) ? json_string_value(v) : "");
 }
 
 static void join_mounts(const json_t *mounts, bool trunc, int *ret_local, struct buf *b)
@@ -85,48 +71,45 @@ static json_t *row_of(const json_t *s, bool trunc)
 	const char *image = js_str(s, "Image", "");
 
 	buf_printf(&b, "%.*s", trunc ? 12 : 64, js_str(s, "Id", ""));
-	set(row, "ID", &b);
+	list_set(row, "ID", &b);
 	buf_puts(&b, trunc && !strncmp(image, "sha256:", 7) ? "" : image);
 	if (!b.n)
 		buf_printf(&b, "%.12s", image + 7);
-	set(row, "Image", &b);
+	list_set(row, "Image", &b);
 	buf_putc(&b, '"');
 	if (trunc)
 		human_ellipsis(js_str(s, "Command", ""), 20, &b);
 	else
 		buf_puts(&b, js_str(s, "Command", ""));
 	buf_putc(&b, '"');
-	set(row, "Command", &b);
+	list_set(row, "Command", &b);
 	clock_format(created, when);
 	buf_printf(&b, "%.10s %.8s +0000 UTC", when, when + 11);
-	set(row, "CreatedAt", &b);
+	list_set(row, "CreatedAt", &b);
 	human_ago(created, &b);
-	set(row, "RunningFor", &b);
+	list_set(row, "RunningFor", &b);
 	buf_puts(&b, js_str(s, "Status", ""));
-	set(row, "Status", &b);
+	list_set(row, "Status", &b);
 	buf_puts(&b, js_str(s, "State", ""));
-	set(row, "State", &b);
+	list_set(row, "State", &b);
 	human_ports(json_object_get(s, "Ports"), &b);
-	set(row, "Ports", &b);
+	list_set(row, "Ports", &b);
 	join_names(json_object_get(s, "Names"), &b);
-	set(row, "Names", &b);
-	join_labels(json_object_get(s, "Labels"), &b);
-	set(row, "Labels", &b);
-	json_t *labels = json_object_get(s, "Labels");
-	(void)json_object_set_new(row, "Label", labels ? json_incref(labels) : json_object());
+	list_set(row, "Names", &b);
+	list_set_labels(row, json_object_get(s, "Labels"));
 	join_mounts(json_object_get(s, "Mounts"), trunc, &local, &b);
-	set(row, "Mounts", &b);
+	list_set(row, "Mounts", &b);
 	buf_printf(&b, "%d", local);
-	set(row, "LocalVolumes", &b);
+	list_set(row, "LocalVolumes", &b);
 	join_keys(js_at(s, "NetworkSettings.Networks"), &b);
-	set(row, "Networks", &b);
+	list_set(row, "Networks", &b);
 	human_size((double)js_int(s, "SizeRw", 0), &b);
 	if (js_int(s, "SizeRootFs", 0)) {
 		buf_puts(&b, " (virtual ");
 		human_size((double)js_int(s, "SizeRootFs", 0), &b);
 		buf_putc(&b, ')');
 	}
-	set(row, "Size", &b);
+	list_set(row, "Size", &b);
 	(void)json_object_set_new(row, "Platform", json_string(""));
 	(void)json_object_set_new(row, "HealthStatus", json_string(""));
 	return row;

@@ -46,16 +46,10 @@ int cmd_volume_ls(struct cli *c, struct err *e)
 	    engine_volume_list(&c->eng, filters, &reply, e) < 0)
 		return -e->eno;
 	json_array_foreach(json_object_get(reply, "Volumes"), i, v) {
-		json_t *row = json_object(), *labels = json_object_get(v, "Labels"), *val;
-		OWN_BUF b = { 0 };
-		const char *k;
+		json_t *row = json_object();
 		static const char *const same[] = { "Driver", "Name", "Scope", "Mountpoint", "CreatedAt" };
-		for (size_t n = 0; n < ARRAY_LEN(same); n++)
-			(void)json_object_set_new(row, same[n], json_string(js_str(v, same[n], "")));
-		json_object_foreach(labels, k, val)
-			buf_printf(&b, "%s%s=%s", b.n ? "," : "", k, json_string_value(val) ? json_string_value(val) : "");
-		(void)json_object_set_new(row, "Labels", json_string(b.p ? b.p : ""));
-		(void)json_object_set_new(row, "Label", json_is_object(labels) ? json_incref(labels) : json_object());
+		list_copy(row, v, same, ARRAY_LEN(same));
+		list_set_labels(row, json_object_get(v, "Labels"));
 		(void)json_object_set_new(row, "Links", json_string("N/A"));
 		(void)json_object_set_new(row, "Size", json_string("N/A"));
 		(void)json_array_append_new(rows, row);

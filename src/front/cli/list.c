@@ -185,3 +185,27 @@ int list_format_one(const char *format, json_t *object, struct buf *out, struct 
 	}
 	return run_template(t, object, 0, out, e);
 }
+
+void list_set(json_t *row, const char *key, struct buf *b)
+{
+	(void)json_object_set_new(row, key, json_string_nocheck(b->p ? b->p : ""));
+	buf_done(b);
+}
+
+void list_set_labels(json_t *row, json_t *labels)
+{
+	struct buf b = { 0 };
+	const char *k;
+	json_t *v;
+
+	json_object_foreach(labels, k, v)
+		buf_printf(&b, "%s%s=%s", b.n ? "," : "", k, json_string_value(v) ? json_string_value(v) : "");
+	list_set(row, "Labels", &b);
+	(void)json_object_set_new(row, "Label", json_is_object(labels) ? json_incref(labels) : json_object());
+}
+
+void list_copy(json_t *row, const json_t *from, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		(void)json_object_set_new(row, names[i], json_string(js_str(from, names[i], "")));
+}

@@ -35,6 +35,13 @@ int list_print(const struct list_spec *spec, json_t *rows, const struct list_opt
  * it compactly. */
 int list_format_one(const char *format, json_t *object, struct buf *out, struct err *e);
 
+/** list_set - member @key of @row from the text of @b, which is emptied. */
+void list_set(json_t *row, const char *key, struct buf *b);
+/** list_set_labels - members "Labels" ("a=b,c=d") and "Label" (for {{.Label "a"}}). */
+void list_set_labels(json_t *row, json_t *labels);
+/** list_copy - text members of @from under their own names, "" where absent. */
+void list_copy(json_t *row, const json_t *from, const char *const *names, size_t n);
+
 /** table_align - lay out lines of tab-separated cells: columns padded to the widest cell plus
  * three blanks, at least ten wide, as docker prints them. */
 void table_align(const char *text, struct buf *out);
