@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# pull_lib.bash - shared by the tests of pulls: `load pull_lib`. Every test file has its own
+# folder $T with its own ONGGI_ROOT and ONGGI_RUN and removes all that it made.
+
+. "$BATS_TEST_DIRNAME/../lib/peers.sh"
+LIB=$BATS_TEST_DIRNAME/../lib
+
+# store_setup: call in setup_file. T, ONGGI_ROOT, ONGGI_RUN, empty configuration and credentials
+store_setup() {
+	T=$(mktemp -d "${TMPDIR:-/tmp}/onggi-flow.XXXXXX")
+	ONGGI_ROOT=$T/root ONGGI_RUN=$T/run ONGGI_CONFIG=$T/onggi.json ONGGI_CERTS=$T/certs
+	DOCKER_CONFIG=$T/docker HOME=$T/home
+	mkdir -p "$DOCKER_CONFIG" "$HOME"
+	export T ONGGI_ROOT ONGGI_RUN ONGGI_CONFIG ONGGI_CERTS DOCKER_CONFIG HOME
+	unset REGISTRY_AUTH_FILE DOCKER_AUTH_CONFIG XDG_RUNTIME_DIR XDG_CONFIG_HOME
+	unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY all_proxy ALL_PROXY
+}
+
+# store_teardown: call in teardown_file
+store_teardown() {
+	[ -n "${T:-}" ] && rm -rf --one-file-system "$T"
+}
+
+# store_fresh: an empty store for one test
+store_fresh() {
+	rm -rf --one-file-system "$ONGGI_ROOT" "$ONGGI_RUN"
+}
+
+# image ARGS: onggi-image, both streams in $output
+image() {
+	run timeout 60 "$ONGGI_LIBEXEC/onggi-image" "$@"
+}
+
+# lying_start LAYOUT [CERT KEY]: tests/lib/lying_registry.py; sets LYING=127.0.0.1:PORT and
+# LYING_LOG; lying_stop ends it
+lying_start() {
+	LYING_DIR=$(mktemp -d "$T/lying.XXXXXX")
+	python3 "$LIB/lying_registry.py" "$1" "$LYING_DIR" "${@:2}" >"$LYING_DIR/out" 2>&1 3>&- &
+	LYING_PID=$!
+	wait_for 20 test -s "$LYING_DIR/port" || { cat "$LYING_DIR/out" >&2; return 1; }
+	LYING=127.0.0.1:$(cat "$LYING_DIR/port")
+	LYING_LOG=$LYING_DIR/log
+	export LYING LYING_DIR LYING_PID LYING_LOG
+}
+
+lying_stop() {
+	[ -n "${LYING_PID:-}" ] || return 0
+	kill "$LYING_PID" 2>/dev/null || true
+	wait "$LYING_PID" 2>/dev/null || true
+	LYING_PID=
+}
+
+# has TEXT, hasnt TEXT: whether $output has it
+has() {
+	case $output in *"$1"*) ;; *) echo "no '$1' in: $output"; return 1 ;; esac
+}
+
+hasnt() {
+	case $output in *"$1"*) echo "'$1' in: $output"; return 1 ;; *) ;; esac
+}
+
+is_status() { # N
+	[ "$status" = "$1" ] || { echo "status $status instead of $1: $output"; return 1; }
+}
+
+# store_is_clean: no temporary file, lease or half-made snapshot is left
+store_is_clean() {
+	_left=$(find "$ONGGI_ROOT/tmp" "$ONGGI_ROOT/leases" -mindepth 1 2>/dev/null
+		find "$ONGGI_ROOT/locks" -name 'layer-*' 2>/dev/null)
+	[ -z "$_left" ] || { echo "left over: $_left"; return 1; }
+}
+
+# store_is_empty: no image is visible
+store_is_empty() {
+	_left=$(find "$ONGGI_ROOT/images" "$ONGGI_ROOT/references" -mindepth 1 2>/dev/null || true)
+	[ -z "$_left" ] || { echo "visible: $_left"; return 1; }
+}
