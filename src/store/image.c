@@ -19,6 +19,7 @@
 #include "store/blob.h"
 #include "store/image_gc.h"
 #include "store/image_int.h"
+#include "store/snapshot.h"
 
 enum { RECORD_MAX = 4 << 20 };
 
@@ -55,6 +56,27 @@ bool image_exists(const struct store *s, const char *image_id)
 
 	return image_record_path(image_id, path, &ignored) >= 0 &&
 	       !faccessat(s->root_fd, path, F_OK, 0);
+}
+
+/* a record of an image registered hastily names the boot in which it is good */
+static bool record_is_sound(const json_t *record)
+{
+	char boot[SNAPSHOT_BOOT_MAX];
+	struct err ignored = { 0 };
+	const char *made = js_str(record, "boot", "");
+
+	return !*made || (snapshot_boot_id(boot, &ignored) >= 0 && !strcmp(made, boot));
+}
+
+bool image_is_sound(const struct store *s, const char *image_id, bool durable)
+{
+	char path[IMAGE_PATH_MAX];
+	struct err ignored = { 0 };
+	OWN_JSON record = NULL;
+
+	return image_record_path(image_id, path, &ignored) >= 0 &&
+	       js_load(s->root_fd, path, RECORD_MAX, &record, &ignored) >= 0 &&
+	       (durable ? !json_object_get(record, "boot") : record_is_sound(record));
 }
 
 static int load_chain(struct image *img, struct err *e)
@@ -94,6 +116,8 @@ static int load(const struct store *s, const char *image_id, struct image *img, 
 		if (js_load(s->root_fd, path, RECORD_MAX, &img->record, e) < 0)
 			return -e->eno;
 	}
+	if (!record_is_sound(img->record))
+		return err_new(e, E_NOT_FOUND, ESTALE, "image %s did not survive the last boot", image_id);
 	(void)snprintf(img->id, sizeof img->id, "%s", image_id);
 	(void)snprintf(img->manifest, sizeof img->manifest, "%s",
 		       js_str(img->record, "manifest.digest", ""));

@@ -65,6 +65,9 @@ struct image_new {
 	bool local;                    /* loaded, imported or built: no registry knows it, so it gets
 					  no RepoDigests. Otherwise name@digest is set beside name:tag
 					  and outlives it, as docker does. */
+	bool hasty;                    /* do not wait for the disk. After an unclean end of the machine
+					  the image counts as absent, so this is for what can be had
+					  again from the same place. */
 };
 
 /** image_register - make an image visible: manifest, config, layers and snapshots must all be in

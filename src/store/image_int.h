@@ -5,12 +5,20 @@
 #ifndef ONGGI_STORE_IMAGE_INT_H
 #define ONGGI_STORE_IMAGE_INT_H
 
+#include <stdbool.h>
+
 #include "store/image.h"
 
 enum { IMAGE_PATH_MAX = 160 };
 
 /** image_record_path - "images/HEX". */
 int image_record_path(const char *image_id, char out[IMAGE_PATH_MAX], struct err *e);
+/** image_is_sound - whether there is a record that can be trusted: written durably or, unless
+ * @durable, since the last boot. */
+bool image_is_sound(const struct store *s, const char *image_id, bool durable);
+/** reference_write - reference_set with @flags of enum io_replace_flags. */
+int reference_write(const struct store *s, const char *reference, const char *image_id,
+		    const char *manifest, unsigned flags, struct err *e);
 /** image_ids - of all records; heap array. */
 int image_ids(const struct store *s, char (**ret)[DIGEST_TEXT_MAX], size_t *ret_n, struct err *e);
 /** image_add_reference - add the familiar form of a canonical reference. 0 or -ENOMEM. */

@@ -83,11 +83,14 @@ static int make_chain(const struct store *s, struct parts *p, struct err *e)
 	return 0;
 }
 
-static int settle_and_sync(const struct store *s, const struct parts *p, struct err *e)
+static int settle_and_sync(const struct store *s, const struct image_new *n, const struct parts *p,
+			   struct err *e)
 {
 	for (size_t i = 1; i <= p->n; i++)
 		if (snapshot_settle(s, (const char *const *)p->chain, i, e) < 0)
 			return -e->eno;
+	if (n->hasty)
+		return 0;
 	/* everything so far, in one go; names follow only what is on the disk */
 	if (syncfs(s->root_fd) < 0)
 		return err_sys(e, errno, "sync %s", s->root);
@@ -140,15 +143,16 @@ static int write_record(const struct store *s, const struct image_new *n, const 
 		js_str(p->config.json, "created", ""), "registered", now);
 	if (!record)
 		return err_new(e, E_NOMEM, ENOMEM, "image record");
+	if (n->hasty) {
+		char boot[SNAPSHOT_BOOT_MAX];
+		if (snapshot_boot_id(boot, e) < 0)
+			return -e->eno;
+		if (json_object_set_new(record, "boot", json_string(boot)) < 0)
+			return err_new(e, E_NOMEM, ENOMEM, "image record");
+	}
 	if (io_mkdir_p(s->root_fd, "images", 0700, e) < 0)
 		return -e->eno;
-	int r = js_save(s->root_fd, path, record, 0600, IO_DURABLE | IO_EXCLUSIVE, e);
-	if (r < 0 && e->kind == E_CONFLICT) {
-		/* the same image by another way: the first record stays */
-		err_clear(e);
-		return 0;
-	}
-	return r;
+	return js_save(s->root_fd, path, record, 0600, n->hasty ? 0 : IO_DURABLE, e);
 }
 
 /* name@digest beside name:tag; it stays when the tag moves on */
@@ -180,12 +184,13 @@ static int publish(const struct store *s, const struct image_new *n, const struc
 	for (size_t i = 0; i < p->n; i++)
 		if (!snapshot_exists(s, p->chain[i]))
 			return err_new(e, E_CONFLICT, EBUSY, "layer %s was removed meanwhile", p->chain[i]);
-	if (write_record(s, n, p, id, e) < 0)
+	/* the same image by another way: the first record stays */
+	if (!image_is_sound(s, id, !n->hasty) && write_record(s, n, p, id, e) < 0)
 		return -e->eno;
 	for (size_t i = 0; i < n->n_references; i++) {
 		if (manifest && set_digest_reference(s, n->references[i], id, manifest, e) < 0)
 			return -e->eno;
-		if (reference_set(s, n->references[i], id, manifest, e) < 0)
+		if (reference_write(s, n->references[i], id, manifest, n->hasty ? 0 : IO_DURABLE, e) < 0)
 			return -e->eno;
 	}
 	return 0;
@@ -199,8 +204,8 @@ int image_register(const struct store *s, const struct image_new *n, char ret_id
 
 	if (!r)
 		r = make_chain(s, &p, e);
-	if (!r && !image_exists(s, p.manifest.config.digest))
-		r = settle_and_sync(s, &p, e);
+	if (!r && !image_is_sound(s, p.manifest.config.digest, !n->hasty))
+		r = settle_and_sync(s, n, &p, e);
 	if (!r)
 		r = publish(s, n, &p, e);
 	if (!r && ret_id)

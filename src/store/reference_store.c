@@ -15,7 +15,7 @@
 #include "base/own.h"
 #include "format/js.h"
 #include "spec/reference.h"
-#include "store/image.h"
+#include "store/image_int.h"
 
 enum { REF_FILE_MAX = 16 << 10, REF_NAME_MAX = 240, REF_NAME_KEEP = 150, REF_PATH_MAX = 300 };
 
@@ -41,8 +41,8 @@ static int ref_path(const char *reference, char out[REF_PATH_MAX], struct err *e
 	return 0;
 }
 
-int reference_set(const struct store *s, const char *reference, const char *image_id,
-		  const char *manifest, struct err *e)
+int reference_write(const struct store *s, const char *reference, const char *image_id,
+		    const char *manifest, unsigned flags, struct err *e)
 {
 	char path[REF_PATH_MAX], now[CLOCK_TEXT_MAX];
 	struct digest d;
@@ -56,9 +56,15 @@ int reference_set(const struct store *s, const char *reference, const char *imag
 	if (!j)
 		return err_new(e, E_NOMEM, ENOMEM, "set reference %s", reference);
 	if (io_mkdir_p(s->root_fd, "references", 0700, e) < 0 ||
-	    js_save(s->root_fd, path, j, 0600, IO_DURABLE, e) < 0)
+	    js_save(s->root_fd, path, j, 0600, flags, e) < 0)
 		return err_ctx(e, "set reference %s", reference);
 	return 0;
+}
+
+int reference_set(const struct store *s, const char *reference, const char *image_id,
+		  const char *manifest, struct err *e)
+{
+	return reference_write(s, reference, image_id, manifest, IO_DURABLE, e);
 }
 
 int reference_remove(const struct store *s, const char *reference, struct err *e)

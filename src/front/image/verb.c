@@ -4,6 +4,7 @@
  */
 #include "front/image/verb.h"
 
+#include <getopt.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "base/own.h"
 
 static const struct image_verb verbs[] = {
+	{ "load", verb_load },
 	{ "pull", verb_pull },
 };
 
@@ -41,4 +43,15 @@ int image_verb_usage(int status, const char *verb, const char *fmt, ...)
 	va_end(ap);
 	fprintf(stderr, "\nSee 'onggi %s --help'.\n", verb);
 	return status;
+}
+
+int image_verb_badflag(const char *verb, int c, char **argv)
+{
+	const char *arg = argv[optind - 1];
+
+	if (c == ':')
+		return image_verb_usage(125, verb, "flag needs an argument: %s", arg);
+	if (optopt && optopt < 128 && strncmp(arg, "--", 2) != 0)
+		return image_verb_usage(125, verb, "unknown shorthand flag: '%c' in %s", optopt, arg);
+	return image_verb_usage(125, verb, "unknown flag: %s", arg);
 }

@@ -21,6 +21,10 @@ int image_verb_fail(const struct err *e);
 int image_verb_usage(int status, const char *verb, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/** image_verb_badflag - what getopt_long() did not take (@c is '?' or ':'). Returns 125. */
+int image_verb_badflag(const char *verb, int c, char **argv);
+
+int verb_load(int argc, char **argv);
 int verb_pull(int argc, char **argv);
 
 #endif
