@@ -276,6 +276,13 @@ static int code_to_err(struct http *h, CURLcode code, const char *url, struct er
 			    "host in insecure-registries of /etc/docker/daemon.json");
 		return -EPROTO;
 	case CURLE_SSL_CONNECT_ERROR:
+		if (strstr(h->error, "wrong version number") || strstr(h->error, "packet length too long")) {
+			(void)err_new(e, E_NETWORK, EPROTO,
+				      "%s: http: server gave HTTP response to HTTPS client", host);
+			err_hint(e, "if plain http is wanted, list the host in insecure-registries of "
+				    "/etc/docker/daemon.json");
+			return -EPROTO;
+		}
 		return err_new(e, E_NETWORK, EPROTO, "%s: TLS handshake failed: %s", host,
 			       *h->error ? h->error : curl_easy_strerror(code));
 	case CURLE_UNSUPPORTED_PROTOCOL:

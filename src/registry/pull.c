@@ -14,6 +14,7 @@
 #include "registry/pull_int.h"
 #include "store/blob.h"
 #include "store/image.h"
+#include "store/image_gc.h"
 
 void pull_emit(struct pull *p, const struct pull_event *ev)
 {
@@ -326,6 +327,9 @@ int pull_image(const struct pull_req *req, struct pull_result *ret, struct err *
 		r = req->all_tags ? pull_tags(&p, e) : pull_one(&p, e);
 	if (p.registry && !*ret->warning)
 		(void)snprintf(ret->warning, sizeof ret->warning, "%s", registry_warning(p.registry));
+	/* what killed commands left; its own failure is none of this pull */
+	struct err ignored = { 0 };
+	(void)image_sweep_tmp(req->store, &ignored);
 	registry_close(p.registry);
 	http_close(p.http);
 	registry_config_done(&p.config);

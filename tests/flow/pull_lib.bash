@@ -5,6 +5,9 @@
 
 . "$BATS_TEST_DIRNAME/../lib/peers.sh"
 LIB=$BATS_TEST_DIRNAME/../lib
+: "${ONGGI_LIBEXEC:=$BATS_TEST_DIRNAME/../../build/src/bin}"
+export ONGGI_LIBEXEC
+bats_require_minimum_version 1.5.0
 
 # store_setup: call in setup_file. T, ONGGI_ROOT, ONGGI_RUN, empty configuration and credentials
 store_setup() {

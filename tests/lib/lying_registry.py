@@ -10,6 +10,7 @@ the first server speaks TLS. Repositories: see the methods named manifest_X, blo
 """
 import base64
 import json
+import os
 import re
 import socket
 import ssl
@@ -313,7 +314,8 @@ class Server(ThreadingHTTPServer):
         pass  # clients break off in these tests
 
 
-main, other = Server(("127.0.0.1", 0), Handler), Server(("127.0.0.1", 0), Other)
+address = os.environ.get("LYING_ADDRESS", "127.0.0.1")
+main, other = Server((address, 0), Handler), Server((address, 0), Other)
 scheme = "http"
 if len(sys.argv) > 4:
     scheme = "https"

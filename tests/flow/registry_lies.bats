@@ -1,0 +1,273 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Pulls from a registry that lies, breaks off, is busy or wants to be asked properly: see
+# tests/lib/lying_registry.py, where the repository's name says what it does.
+
+load pull_lib
+
+setup_file() {
+	store_setup
+	python3 "$LIB/mkimage.py" "$T/oci" --kb 400
+	python3 "$LIB/mkimage.py" "$T/oci" --tag second --kb 10
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$T/key.pem" -out "$T/cert.pem" -days 2 \
+		-subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1,IP:10.77.0.1 2>/dev/null
+	lying_start "$T/oci"
+}
+
+teardown_file() {
+	lying_stop
+	store_teardown
+}
+
+setup() {
+	store_fresh
+	rm -rf "$DOCKER_CONFIG" "$ONGGI_CERTS"
+	mkdir -p "$DOCKER_CONFIG" "$ONGGI_CERTS"
+	echo '{"download-retry-delay-ms": 20, "download-stall-seconds": 2}' >"$ONGGI_CONFIG"
+	: >"$LYING_LOG"
+}
+
+requests() { # PATTERN: how many were logged
+	grep -cE -- "$1" "$LYING_LOG" || true
+}
+
+login() { # HOST: docker's config.json with user:secret
+	printf '{"auths":{"%s":{"auth":"%s"}}}' "$1" "$(printf user:secret | base64)" >"$DOCKER_CONFIG/config.json"
+}
+
+fails_empty() { # REPOSITORY TEXT: the pull fails with TEXT, nothing is visible
+	image pull "$LYING/$1/x"
+	is_status 1
+	has "$2"
+	store_is_empty
+}
+
+works() { # REPOSITORY
+	image pull "$LYING/$1/x"
+	is_status 0
+	has "Status: Downloaded newer image for $LYING/$1/x:latest"
+	store_is_clean
+}
+
+@test "an honest registry, for comparison" {
+	works plain
+}
+
+@test "wrong digest of a layer" {
+	fails_empty wrongdigest "wrong digest: expected sha256:"
+	store_is_clean
+}
+
+@test "wrong digest of a manifest" {
+	fails_empty wrongmanifest "manifest verification failed for digest sha256:0000"
+	image pull "$LYING/wrongmanifest/x@$(jq -r '.manifests[0].digest' "$T/oci/index.json")"
+	is_status 1
+	has "manifest verification failed for digest"
+}
+
+@test "layers in another order than the config says" {
+	fails_empty wrongdiff "layer"
+	has "wrong digest"
+}
+
+@test "a broken download goes on at the byte" {
+	works truncate
+	[ "$(requests 'GET /v2/truncate/x/blobs/.* range=[1-9]')" = 4 ]
+	store_fresh
+	works drip
+}
+
+@test "a server that ignores ranges, and one that answers with another range" {
+	works norange
+	store_fresh
+	fails_empty badrange "another range than asked for"
+}
+
+@test "a blob shorter or longer than the descriptor says" {
+	fails_empty short "connection closed after"
+	fails_empty toolong "more than the"
+}
+
+@test "a download is resumed by the next pull" {
+	echo '{"max-download-attempts": 1}' >"$ONGGI_CONFIG"
+	image pull "$LYING/half/x"
+	is_status 1
+	[ -n "$(find "$ONGGI_ROOT/tmp" -name 'partial-*' -size +90k)" ]
+	: >"$LYING_LOG"
+	echo '{"max-download-attempts": 9, "download-retry-delay-ms": 10}' >"$ONGGI_CONFIG"
+	works half
+	grep 'GET /v2/half/x/blobs/' "$LYING_LOG" | grep -q 'range=102400 '
+}
+
+@test "what an earlier run left damaged is fetched anew" {
+	echo '{"max-download-attempts": 1}' >"$ONGGI_CONFIG"
+	image pull "$LYING/half/x"
+	is_status 1
+	for f in "$ONGGI_ROOT"/tmp/partial-*; do
+		printf 'damaged!' | dd of="$f" bs=1 seek=5000 conv=notrunc status=none
+	done
+	works plain
+}
+
+@test "a connection on which nothing moves is given up and taken up again" {
+	works stall
+	has "Retrying in 1 seconds"
+	has "no data for 2 seconds"
+}
+
+@test "token, refreshed when it is refused in the middle of a pull" {
+	works token
+	[ "$(requests 'GET /token')" = 1 ]
+	store_fresh
+	works oncetoken
+	[ "$(requests 'GET /oncetoken')" -ge 5 ]
+}
+
+@test "token and basic authorization with credentials" {
+	fails_empty usertoken "pull access denied for $LYING/usertoken/x, repository does not exist or may require authorization"
+	fails_empty basic "no basic auth credentials"
+	login "$LYING"
+	works usertoken
+	store_fresh
+	works basic
+	printf '{"auths":{"%s":{"auth":"%s"}}}' "$LYING" "$(printf user:wrong | base64)" >"$DOCKER_CONFIG/config.json"
+	store_fresh
+	fails_empty basic "unauthorized: incorrect username or password"
+	fails_empty usertoken "unauthorized: incorrect username or password"
+}
+
+@test "credentials from podman's auth.json and from a helper" {
+	printf '{"auths":{"%s/basic":{"auth":"%s"}}}' "$LYING" "$(printf user:secret | base64)" >"$T/auth.json"
+	REGISTRY_AUTH_FILE=$T/auth.json image pull -q "$LYING/basic/x"
+	is_status 0
+	store_fresh
+	printf '#!/bin/sh\nread s; [ "$s" = "%s" ] && echo "{\\"Username\\":\\"user\\",\\"Secret\\":\\"secret\\"}"\n' "$LYING" \
+		>"$T/docker-credential-test"
+	chmod +x "$T/docker-credential-test"
+	echo '{"credsStore":"test"}' >"$DOCKER_CONFIG/config.json"
+	PATH=$T:$PATH image pull -q "$LYING/basic/x"
+	is_status 0
+}
+
+@test "access denied" {
+	fails_empty denied "pull access denied for $LYING/denied/x, repository does not exist or may require authorization: denied: requested access to the resource is denied"
+	[ "$(requests GET)" = 1 ]
+}
+
+@test "busy and sick registries are asked again" {
+	works busy
+	store_fresh
+	works sick
+	store_fresh
+	fails_empty dead "unknown: always broken"
+	[ "$(requests 'GET /v2/dead/x/manifests')" = 5 ]
+}
+
+@test "authorization never goes to another host" {
+	login "$LYING"
+	works redirect
+	[ "$(requests '^other GET /file/.* auth=none')" = 4 ]
+	[ "$(requests '^other .* auth=B')" = 0 ]
+}
+
+@test "redirects to files, link-local addresses and in circles are refused" {
+	fails_empty file "redirect to file:///etc/passwd refused"
+	fails_empty metadata "redirect to a link-local address refused"
+	fails_empty loop "more than 10 redirects"
+}
+
+@test "endless headers and bodies" {
+	fails_empty endlessheader "more than 65536 bytes of headers"
+	fails_empty endlessbody "more than 4194304 bytes"
+}
+
+@test "manifests that are none" {
+	fails_empty wrongtype "registry says application/vnd.docker.distribution.manifest.v2+json"
+	fails_empty both "CVE-2021-41190"
+	fails_empty html "manifest"
+	fails_empty artifact "artifact of type application/vnd.cncf.helm.config.v1+json"
+	fails_empty schema1 "schema version 1 is not supported"
+}
+
+@test "missing blobs and tags; control characters do not reach the terminal" {
+	fails_empty lost "blob unknown to registry"
+	image pull "$LYING/plain/x:nope"
+	is_status 1
+	has "manifest for $LYING/plain/x:nope not found: manifest unknown: manifest unknown"
+	fails_empty control "manifest unknown: ?[31mred?"
+	hasnt $'\033'
+}
+
+@test "a registry's warning is shown, pages of tags are followed" {
+	image pull "$LYING/warn/x"
+	is_status 0
+	has "WARNING: this registry closes soon"
+	store_fresh
+	image pull -a "$LYING/plain/x"
+	is_status 0
+	[ "$(requests 'tags/list')" = 2 ]
+	[ "$(find "$ONGGI_ROOT/references" -name '*:latest' -o -name '*:second' | wc -l)" = 2 ]
+}
+
+@test "kill -9 in the middle of a download: it goes on from there" {
+	timeout -s KILL 1 "$ONGGI_LIBEXEC/onggi-image" pull -q "$LYING/slow/x" || true
+	store_is_empty
+	[ -n "$(find "$ONGGI_ROOT/tmp" -name 'partial-*' -size +50k)" ]
+	image pull -q "$LYING/slow/x"
+	is_status 0
+	[ -z "$(find "$ONGGI_ROOT/tmp" -name 'partial-*' -o -name 'blob-*')" ]
+	[ "$(requests 'GET /v2/slow/x/blobs/.* range=[1-9]')" -ge 1 ]
+}
+
+@test "https on loopback: any certificate will do, a plain http realm is refused" {
+	(
+		trap lying_stop EXIT
+		lying_start "$T/oci" "$T/cert.pem" "$T/key.pem"
+		works plain
+		store_fresh
+		fails_empty httprealm "refused: plain http for a registry on https"
+	)
+}
+
+@test "https elsewhere: only with the authority in certs.d, or listed as insecure" {
+	unshare -n true 2>/dev/null || skip "cannot make a network namespace"
+	export -f elsewhere_in_netns image has is_status lying_start lying_stop wait_for store_fresh run_plain
+	export LIB
+	unshare -n bash -c "set -e; ip link set lo up; ip addr add 10.77.0.1/32 dev lo; trap lying_stop EXIT; elsewhere_in_netns"
+}
+
+# outside of bats' own process, so `run` is ours
+run_plain() {
+	status=0
+	output=$(timeout 60 "$ONGGI_LIBEXEC/onggi-image" "$@" 2>&1) || status=$?
+}
+
+elsewhere_in_netns() {
+	export LYING_ADDRESS=10.77.0.1
+	lying_start "$T/oci" "$T/cert.pem" "$T/key.pem"
+	host=10.77.0.1:${LYING##*:}
+	run_plain pull -q "$host/plain/x"
+	is_status 1 && has "certificate not trusted" && has "certs.d/HOST:PORT/ca.crt"
+	mkdir -p "$ONGGI_CERTS/$host"
+	cp "$T/cert.pem" "$ONGGI_CERTS/$host/ca.crt"
+	run_plain pull -q "$host/plain/x"
+	is_status 0
+	store_fresh
+	rm -r "$ONGGI_CERTS/$host"
+	echo '{"insecure-registries": ["10.77.0.0/16"]}' >"$ONGGI_CONFIG"
+	run_plain pull -q "$host/plain/x"
+	is_status 0
+	lying_stop
+	store_fresh
+	# plain http
+	lying_start "$T/oci"
+	host=10.77.0.1:${LYING##*:}
+	run_plain pull -q "$host/plain/x"
+	is_status 0
+	store_fresh
+	rm "$ONGGI_CONFIG"
+	run_plain pull -q "$host/plain/x"
+	is_status 1 && has "server gave HTTP response to HTTPS client" && has "insecure-registries"
+	lying_stop
+}
