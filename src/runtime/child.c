@@ -222,6 +222,7 @@ static int child_run(struct child *ch, struct err *e)
 	if (launch_stdio(slave, c->req->stdio, e) < 0 || launch_prepare(&run, e) < 0 ||
 	    wait_level(ch, SYNC_GO, e) < 0 || wait_start(ch, e) < 0 || hooks_before_exec(ch, e) < 0)
 		return -e->eno;
+	run.status = ch->started ? c->fifo : c->sync[1];
 	return launch_exec(&run, e);
 }
 

@@ -362,6 +362,7 @@ static void container_done(struct container *c)
 	own_fd_done(&c->sync[1]);
 	own_fd_done(&c->fifo);
 	own_fd_done(&c->pidfd);
+	launch_done(&c->launch);
 	state_close(&c->state);
 	cgroup_free(c->cg);
 	own_json_done(&c->cgroup_mounts);

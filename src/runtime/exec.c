@@ -92,7 +92,7 @@ static int child_terminal(const struct exec *x, int *ret_slave, struct err *e)
 
 static int child_run(const struct exec *x, struct err *e)
 {
-	struct launch_run run = { .l = &x->launch, .proc = -1 };
+	struct launch_run run = { .l = &x->launch, .proc = -1, .status = x->sync[1] };
 	enum sync_level level = SYNC_NONE;
 	char keyring[300];
 	int slave = -1, r;
@@ -395,6 +395,7 @@ int runtime_exec(const struct runtime_env *env, const struct runtime_exec_req *r
 	own_fd_done(&x.init);
 	own_fd_done(&x.sync[0]);
 	own_fd_done(&x.sync[1]);
+	launch_done(&x.launch);
 	seccomp_filter_done(&x.filter);
 	cgroup_free(x.cg);
 	state_close(&x.state);

@@ -13,7 +13,6 @@
 #include "runtime/launch.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/personality.h>
@@ -62,7 +61,7 @@ int launch_plan(struct launch *l, const struct bundle_process *p, int preserve_f
 	l->env_n = n;
 	l->apparmor = p->apparmor_profile && present("/sys/module/apparmor/parameters/enabled");
 	l->selinux = p->selinux_label && !access("/sys/fs/selinux/enforce", F_OK);
-	return 0;
+	return launch_seal(l, a, e);
 }
 
 int launch_idmap(const struct bundle_id_maps *uids, const struct bundle_id_maps *gids,
@@ -145,32 +144,39 @@ static int scheduling(const struct launch *l, struct err *e)
 
 /* The label that the kernel gives to the process at its exec. The back-quoted path in the error is
  * what podman looks for. */
-static int labels(const struct launch_run *r, struct err *e)
+int launch_labels_exec(const struct launch_run *r, struct err *e)
 {
 	const struct launch *l = r->l;
-	char text[4096];
+
+	if (l->apparmor && procfs_write(r->proc, "self/attr/apparmor/exec", r->label, strlen(r->label), e) < 0 &&
+	    (e->eno != ENOENT || procfs_write(r->proc, "self/attr/exec", r->label, strlen(r->label), e) < 0))
+		return err_ctx(e, "apply apparmor profile %s", l->p->apparmor_profile);
+	if (l->selinux && procfs_write(r->proc, "self/attr/exec", r->label, strlen(r->label), e) < 0)
+		return err_ctx(e, "apply selinux label %s", r->label);
+	return 0;
+}
+
+static int labels(struct launch_run *r, struct err *e)
+{
+	const struct launch *l = r->l;
+	const char *s = l->p->selinux_label;
+	int n = 0;
 
 	if (l->p->apparmor_profile && !l->apparmor)
 		(void)sync_warn(l->sync, "AppArmor is not active: profile %s not applied", l->p->apparmor_profile);
-	if (l->p->selinux_label && !l->selinux)
-		(void)sync_warn(l->sync, "SELinux is not active: label %s not applied", l->p->selinux_label);
-	if (l->apparmor) {
-		int n = snprintf(text, sizeof text, "exec %s", l->p->apparmor_profile);
-		if (n >= (int)sizeof text)
-			return err_new(e, E_INVALID, ENAMETOOLONG, "apparmorProfile: too long");
-		if (procfs_write(r->proc, "self/attr/apparmor/exec", text, (size_t)n, e) < 0 &&
-		    (e->eno != ENOENT || procfs_write(r->proc, "self/attr/exec", text, (size_t)n, e) < 0))
-			return err_ctx(e, "apply apparmor profile %s", l->p->apparmor_profile);
-	}
-	if (l->selinux) {
-		const char *s = l->p->selinux_label;
-		/* keys made for the session carry the label of the process too */
-		(void)procfs_write(r->proc, "self/attr/keycreate", s, strlen(s), e); /* old kernels lack it */
-		if (procfs_write(r->proc, "self/attr/exec", s, strlen(s), e) < 0)
-			return err_ctx(e, "apply selinux label %s", s);
-	}
-	err_clear(e);
-	return 0;
+	if (s && !l->selinux)
+		(void)sync_warn(l->sync, "SELinux is not active: label %s not applied", s);
+	if (l->apparmor)
+		n = snprintf(r->label, sizeof r->label, "exec %s", l->p->apparmor_profile);
+	else if (l->selinux)
+		n = snprintf(r->label, sizeof r->label, "%s", s);
+	if (n >= (int)sizeof r->label)
+		return err_new(e, E_INVALID, ENAMETOOLONG, "apparmorProfile or selinuxLabel: too long");
+	/* keys made for the session carry the label of the process too; old kernels lack the file */
+	if (l->selinux)
+		(void)procfs_write(r->proc, "self/attr/keycreate", s, strlen(s), e);
+	/* through the program in between, or it would get the label instead of the command */
+	return l->stub >= 0 ? 0 : launch_labels_exec(r, e);
 }
 
 /* streams that a user other than root must be able to open again as /dev/stdout */
@@ -197,32 +203,4 @@ int launch_prepare(struct launch_run *r, struct err *e)
 	if (l->filter && l->filter->notify)
 		return launch_filter(r, e);
 	return 0;
-}
-
-int launch_exec(struct launch_run *r, struct err *e)
-{
-	const struct launch *l = r->l;
-	const char *const *argv = l->p->args.v;
-	const struct sigaction dfl = { .sa_handler = SIG_DFL };
-	sigset_t none;
-
-	sigemptyset(&none);
-	if (close_range(3 + (unsigned)l->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-		return err_sys(e, errno, "close descriptors");
-	if (sigaction(SIGPIPE, &dfl, NULL) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
-		return err_sys(e, errno, "signals");
-	if (l->filter && !r->filter_installed && launch_filter(r, e) < 0)
-		return -e->eno;
-	execve(r->path, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)l->env);
-	int eno = errno;
-	enum err_kind kind = eno == ENOENT || eno == ENOTDIR ? E_EXEC_MISSING : E_EXEC_DENIED;
-	(void)err_sys(e, eno, "exec %s", r->path);
-	e->kind = kind;
-	if (eno == ENOENT)
-		err_hint(e, "the file is there, its interpreter (#! line or dynamic loader) is not");
-	else if (eno == ENOEXEC)
-		err_hint(e, "is the file of another CPU architecture, or a script without a #! line?");
-	else if (eno == EPERM && l->filter)
-		err_hint(e, "does the seccomp profile allow execve?");
-	return -eno;
 }

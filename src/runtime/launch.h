@@ -30,6 +30,10 @@ struct launch {
 	bool in_user;          /* in a user namespace: setgroups may be denied */
 	bool apparmor, selinux; /* the kernel has them */
 	int preserve_fds;
+	int stub;              /* exec_stub.c in a sealed memory file; -1, -errno: direct exec */
+	const char **stub_argv; /* its arguments, the command's from EXEC_STUB_ARGS on; NULL: not needed */
+	dev_t exe_dev;         /* our own program */
+	ino_t exe_ino;
 	int sync;              /* warnings and the seccomp listener go here */
 };
 
@@ -37,6 +41,8 @@ struct launch {
 struct launch_run {
 	const struct launch *l;
 	int proc;              /* trusted procfs, owned by the caller */
+	int status;            /* closes at the exec, or a failure is written to it */
+	char label[4096];      /* what attr/exec is to get */
 	struct capset spare;   /* sets to take once the filter is installed */
 	bool spare_admin;      /* CAP_SYS_ADMIN is kept until the filter is installed */
 	bool filter_installed;
@@ -64,11 +70,20 @@ int launch_prepare(struct launch_run *r, struct err *e);
  * only. CHILD_SAFE. */
 int launch_exec(struct launch_run *r, struct err *e);
 
-/* parts of launch_prepare, launch_user.c and launch_command.c */
+/** launch_failed - the error of a failed exec of @path. */
+int launch_failed(const char *path, int eno, bool in_label, struct err *e);
+/** launch_failed_read - the same from what was read of the status descriptor; 0: it is no such. */
+int launch_failed_read(const void *p, size_t n, struct err *e);
+
+/* parts of launch_plan and launch_prepare, launch_user.c and launch_command.c */
 int launch_user(struct launch_run *r, struct err *e);
 int launch_directory(struct launch_run *r, bool last, struct err *e);
 int launch_home(struct launch_run *r, struct err *e);
 int launch_command(struct launch_run *r, struct err *e);
 int launch_filter(struct launch_run *r, struct err *e);
+int launch_seal(struct launch *l, struct arena *a, struct err *e);
+int launch_labels_exec(const struct launch_run *r, struct err *e);
+/** launch_done - parent: close what launch_plan opened. Takes an unplanned @l (zeroed). */
+void launch_done(struct launch *l);
 
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "runtime/launch.h"
 
@@ -128,13 +129,27 @@ int launch_home(struct launch_run *r, struct err *e)
 	return 0;
 }
 
-/* 0: can be executed; EACCES, ENOENT ... as execve would say */
-static int executable(const char *path)
+/* the same file by a bind mount is the user's own wish, by /proc/self/exe it is an attack */
+static bool by_magic_link(const char *path)
+{
+	struct err own;
+	int fd = -1;
+
+	if (!path_open_in(AT_FDCWD, path, O_PATH, 0, &fd, &own))
+		close(fd);
+	return fd < 0;
+}
+
+/* 0: can be executed; EACCES, ENOENT ... as execve would say; ELIBBAD: it is our own program, by
+ * /proc/self/exe (CVE-2019-5736) */
+static int executable(const struct launch *l, const char *path)
 {
 	struct stat st;
 
 	if (stat(path, &st) < 0)
 		return errno;
+	if (st.st_dev == l->exe_dev && st.st_ino == l->exe_ino && by_magic_link(path))
+		return ELIBBAD;
 	if (S_ISDIR(st.st_mode))
 		return EISDIR;
 	if (!S_ISREG(st.st_mode) || faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
@@ -150,6 +165,9 @@ static int command_err(const char *name, int eno, struct err *e)
 	case EACCES:
 	case EPERM:
 		return err_new(e, E_EXEC_DENIED, EACCES, "exec: \"%s\": permission denied", name);
+	case ELIBBAD:
+		return err_new(e, E_EXEC_DENIED, EACCES,
+			       "exec: \"%s\": it is the program of the runtime: permission denied", name);
 	case ENOENT:
 	case ENOTDIR:
 		return err_new(e, E_EXEC_MISSING, eno, "exec: \"%s\": stat %s: %s", name, name,
@@ -168,14 +186,14 @@ int launch_command(struct launch_run *r, struct err *e)
 	if (strchr(name, '/')) {
 		if (snprintf(r->path, sizeof r->path, "%s", name) >= (int)sizeof r->path)
 			return err_new(e, E_EXEC_MISSING, ENAMETOOLONG, "exec: file name too long");
-		eno = executable(r->path);
+		eno = executable(r->l, r->path);
 		return eno ? command_err(name, eno, e) : 0;
 	}
 	for (const char *dir = p->path ? p->path : PATH_DEFAULT; *name;) {
 		size_t n = strcspn(dir, ":");
 		if (snprintf(r->path, sizeof r->path, "%.*s/%s", n ? (int)n : 1, n ? dir : ".", name) <
 		    (int)sizeof r->path) {
-			eno = executable(r->path);
+			eno = executable(r->l, r->path);
 			if (!eno)
 				return 0;
 			if (eno == EACCES)

@@ -15,6 +15,7 @@
 #include "base/own.h"
 #include "format/js.h"
 #include "runtime/hooks.h"
+#include "runtime/launch.h"
 #include "runtime/state.h"
 #include "sys/process.h"
 
@@ -36,6 +37,8 @@ static int released(const struct state *s, int fifo, struct err *e)
 		*e = told;
 		return e->eno > 0 ? -e->eno : -EIO;
 	}
+	if (n > 0 && launch_failed_read(&told, (size_t)n, e) < 0)
+		return -e->eno;
 	if (n == 1) /* our own byte: it died before it could read it */
 		return err_new(e, E_STATE, ESRCH, "cannot start a container that has stopped");
 	return 0;

@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "runtime/launch.h"
+
 int sync_pair(int ret[2], struct err *e)
 {
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) < 0)
@@ -86,6 +88,7 @@ int sync_receive(int xfd, struct sync_msg *ret, int *ret_fd)
 			    .msg_iovlen = 1,
 			    .msg_control = &control,
 			    .msg_controllen = sizeof control };
+	struct err err;
 	ssize_t n;
 
 	*ret_fd = -1;
@@ -94,6 +97,11 @@ int sync_receive(int xfd, struct sync_msg *ret, int *ret_fd)
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return n < 0 && errno != ECONNRESET ? -errno : 0;
+	/* from the program that executes the command: it cannot speak in structs of ours */
+	if (launch_failed_read(ret, (size_t)n, &err) < 0) {
+		*ret = (struct sync_msg){ .type = SYNC_ERROR, .err = err };
+		return 1;
+	}
 	if (n != sizeof *ret)
 		return -EPROTO;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c))
