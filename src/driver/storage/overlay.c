@@ -86,7 +86,7 @@ static int layer_begin(const struct store *s, const char *chain_id, char key[64]
 		(void)snprintf(path, sizeof path, "tmp/layer-%s", key);
 		if (io_mkdir_p(s->root_fd, "tmp", 0700, e) < 0 || make_dir(s->root_fd, path, 0700, e) < 0)
 			return err_ctx(e, "layer %s", chain_id);
-		strcat(path, "/diff");
+		(void)snprintf(path, sizeof path, "tmp/layer-%s/diff", key);
 		if (make_dir(s->root_fd, path, 0755, e) < 0)
 			goto fail;
 		OWN_FD fd = openat(s->root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);

@@ -14,6 +14,7 @@
 
 static const struct image_verb verbs[] = {
 	{ "load", verb_load },
+	{ "load-base", verb_load_base },
 	{ "pull", verb_pull },
 };
 

@@ -25,6 +25,7 @@ int image_verb_usage(int status, const char *verb, const char *fmt, ...)
 int image_verb_badflag(const char *verb, int c, char **argv);
 
 int verb_load(int argc, char **argv);
+int verb_load_base(int argc, char **argv);
 int verb_pull(int argc, char **argv);
 
 #endif
