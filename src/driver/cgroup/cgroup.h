@@ -26,8 +26,10 @@ struct cgroup_req {
 	void *warn_data;
 };
 
-/** cgroup_create - make the group in every hierarchy and set the limits that must be there before
- * the first process. An existing group of the same path is used when empty. */
+/** cgroup_create - make the group in every hierarchy and set @req->resources and the device rules
+ * (with the default devices) before the first process. An existing group of the same path is used
+ * when it is empty, else E_CONFLICT. On failure nothing is left. A member of resources that the
+ * host has no controller or file for is E_UNSUPPORTED, or a warning when rootless. */
 int cgroup_create(const struct cgroup_req *req, struct cgroup **ret, struct err *e);
 /** cgroup_open - an existing group from its record (cgroup_record). */
 int cgroup_open(const json_t *record, struct cgroup **ret, struct err *e);
@@ -46,7 +48,8 @@ const char *cgroup_path(const struct cgroup *cg);
  * itself, cgroup_clone_fd gives the descriptor (borrowed) for CLONE_INTO_CGROUP, else -1. */
 int cgroup_enter(struct cgroup *cg, pid_t pid, struct err *e);
 int cgroup_clone_fd(const struct cgroup *cg);
-/** cgroup_set - set the members present in OCI linux.resources @resources (also devices). */
+/** cgroup_set - set the members present in OCI linux.resources @resources (also devices, in whose
+ * place the given rules and the default devices come). */
 int cgroup_set(struct cgroup *cg, const json_t *resources, struct err *e);
 int cgroup_freeze(struct cgroup *cg, bool frozen, struct err *e);
 int cgroup_is_frozen(const struct cgroup *cg, bool *ret, struct err *e);
@@ -67,7 +70,8 @@ int cgroup_oom_count(const struct cgroup *cg, uint64_t *ret, struct err *e);
 int cgroup_oom_file(const struct cgroup *cg, char *out, size_t n);
 /** cgroup_mounts - what a "cgroup" mount of a container consists of on this host, for the runtime
  * to carry out: array of { "source": dir on host, "target": path below the mount, "type":
- * "bind"|"symlink"|"cgroup2", ... }. Caller owns the result. */
+ * "bind"|"symlink" }. One part with target "" is the whole mount, else the parts go into a tmpfs.
+ * File system options of the hierarchy are never touched. Caller owns the result. */
 int cgroup_mounts(const struct cgroup *cg, bool own_namespace, json_t **ret, struct err *e);
 /** cgroup_delegate - give the group to the user @uid:@gid of a container with its own cgroup
  * namespace and a writable cgroup mount. Does nothing where delegation is not safe. */
@@ -81,8 +85,9 @@ void cgroup_free(struct cgroup *cg);
 json_t *cgroup_features(void);
 
 /** cgroup_host_info - what this host offers, for `info` and `features`: { "version": "1"|"2",
- * "layout": "legacy"|"hybrid"|"unified", "driver": "cgroupfs"|"systemd", "controllers": [...],
- * "rdma": bool }. Caller owns the result. */
+ * "layout": "legacy"|"hybrid"|"unified", "driver": what a host like this usually takes
+ * ("cgroupfs"|"systemd"), "controllers": [...], "rdma": bool, "systemd": it runs here,
+ * "swap_limit": memory.swap can be set }. Caller owns the result. */
 int cgroup_host_info(json_t **ret, struct err *e);
 
 #endif

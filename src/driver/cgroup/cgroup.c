@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The life of a group: create, record, open, enter, free. See cgroup_int.h for the terms.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "base/path.h"
+#include "driver/cgroup/cgroup_int.h"
+#include "format/js.h"
+
+#define CGROUP_ROOT "/sys/fs/cgroup"
+
+struct cgroup *cg_new(void)
+{
+	struct cgroup *cg = calloc(1, sizeof *cg);
+	if (cg)
+		cg->events = -1;
+	return cg;
+}
+
+void cgroup_free(struct cgroup *cg)
+{
+	if (!cg)
+		return;
+	for (size_t i = 0; i < cg->n; i++) {
+		if (cg->t[i].fd >= 0)
+			close(cg->t[i].fd);
+		free(cg->t[i].dir);
+	}
+	if (cg->events >= 0)
+		close(cg->events);
+	free(cg->path);
+	free(cg->unit);
+	free(cg->slice);
+	free(cg);
+}
+
+static void own_cgroup_done(struct cgroup **cg)
+{
+	cgroup_free(*cg);
+	*cg = NULL;
+}
+#define OWN_CGROUP CLEANUP(own_cgroup_done) struct cgroup *
+
+static struct cg_tree *tree_with(const struct cgroup *cg, enum cg_ctrl c)
+{
+	for (size_t i = 0; i < cg->n; i++)
+		if (cg->t[i].ctrls & 1u << c)
+			return (struct cg_tree *)&cg->t[i];
+	return NULL;
+}
+
+struct cg_tree *cg_unified(const struct cgroup *cg)
+{
+	for (size_t i = 0; i < cg->n; i++)
+		if (cg->t[i].unified)
+			return (struct cg_tree *)&cg->t[i];
+	return NULL;
+}
+
+struct cg_tree *cg_tree_of(const struct cgroup *cg, enum cg_ctrl c)
+{
+	struct cg_tree *t = tree_with(cg, c), *u = cg_unified(cg);
+	char buf[512];
+
+	if (t || !u)
+		return t;
+	/* no v1 tree has it: v2 may, and tells in a file */
+	if (cg_read(u, "cgroup.controllers", buf, sizeof buf) > 0)
+		u->ctrls |= cg_ctrl_bits(buf, " \n");
+	if (c == CG_DEVICES && cg->n == 1)
+		return u; /* a program, not a controller */
+	return u->ctrls & 1u << c ? u : NULL;
+}
+
+static int create_cgroupfs(struct cgroup *cg, const struct cgroup_req *req, struct err *e)
+{
+	struct cg_host *host = calloc(1, sizeof *host);
+	bool relative = req->path && *req->path ? *req->path != '/' : req->rootless;
+
+	if (!host)
+		return err_new(e, E_NOMEM, ENOMEM, "out of memory");
+	int r = cg_host_scan(CGROUP_ROOT, host, e);
+	if (r >= 0 && relative)
+		r = cg_host_roots(host, e);
+	if (r >= 0)
+		r = cg_make(cg, host, req, e);
+	free(host);
+	return r;
+}
+
+int cgroup_create(const struct cgroup_req *req, struct cgroup **ret, struct err *e)
+{
+	OWN_CGROUP cg = cg_new();
+
+	if (!cg)
+		return err_new(e, E_NOMEM, ENOMEM, "out of memory");
+	cg->rootless = req->rootless;
+	cg->fresh = true;
+	cg->warn = req->warn;
+	cg->warn_data = req->warn_data;
+	int r = req->systemd ? cg_systemd_create(cg, req, e) : create_cgroupfs(cg, req, e);
+	if (r >= 0)
+		r = cg_enable(cg, req->resources, e);
+	if (r >= 0)
+		r = cg_cpuset_init(cg, req->resources, e);
+	if (r >= 0)
+		r = cgroup_set(cg, req->resources, e);
+	/* without a list of devices the default ones hold */
+	if (r >= 0 && !json_object_get(req->resources, "devices"))
+		r = cg_devices_set(cg, NULL, e);
+	if (r < 0) {
+		cg_unmake(cg);
+		return r;
+	}
+	*ret = ptr_take(&cg);
+	return 0;
+}
+
+int cgroup_set(struct cgroup *cg, const json_t *resources, struct err *e)
+{
+	json_t *devices = NULL;
+
+	if (!resources)
+		return 0;
+	if (!json_is_object(resources))
+		return err_new(e, E_INVALID, EINVAL, "linux.resources: expected object");
+	int r = cg_set_scalars(cg, resources, e);
+	if (r >= 0)
+		r = cg_set_lists(cg, resources, e);
+	if (r >= 0)
+		r = js_get_arr(resources, "linux.resources", "devices", &devices, e);
+	if (r > 0)
+		r = cg_devices_set(cg, devices, e);
+	return r < 0 ? r : 0;
+}
+
+/* --- record -------------------------------------------------------------------------------- */
+
+/* One key per controller, as libcontainer's cgroup_paths has it: tools read it there. */
+static int record_tree(json_t *paths, const struct cg_tree *t)
+{
+	for (const char *p = t->name;; p++) {
+		size_t n = strcspn(p, ",");
+		char key[sizeof t->name];
+		memcpy(key, p, n);
+		key[n] = 0;
+		if (json_object_set_new(paths, key, json_string(t->dir)) < 0)
+			return -ENOMEM;
+		p += n;
+		if (!*p)
+			return 0;
+	}
+}
+
+json_t *cgroup_record(const struct cgroup *cg)
+{
+	json_t *paths = json_object();
+	for (size_t i = 0; paths && i < cg->n; i++)
+		if (record_tree(paths, &cg->t[i]) < 0) {
+			json_decref(paths);
+			paths = NULL;
+		}
+	json_t *o = json_pack("{s:s, s:o, s:s*, s:b}", "driver", cg->unit ? "systemd" : "cgroupfs",
+			      "paths", paths, "path", cg->path, "rootless", cg->rootless);
+	if (o && cg->unit &&
+	    (json_object_set_new(o, "unit", json_string(cg->unit)) < 0 ||
+	     json_object_set_new(o, "slice", json_string(cg->slice ? cg->slice : "")) < 0)) {
+		json_decref(o);
+		return NULL;
+	}
+	return o;
+}
+
+static int open_tree_of(struct cgroup *cg, const char *key, const char *dir, struct err *e)
+{
+	uint32_t bits = cg_ctrl_bits(key, ",");
+
+	if (*dir != '/' || strlen(key) >= sizeof cg->t[0].name / 2)
+		return err_new(e, E_CORRUPT, EINVAL, "cgroup record: bad path of \"%s\"", key);
+	/* controllers of one hierarchy share a directory */
+	for (size_t i = 0; i < cg->n; i++)
+		if (*key && !strcmp(cg->t[i].dir, dir) && !cg->t[i].unified &&
+		    strlen(cg->t[i].name) + strlen(key) + 2 < sizeof cg->t[i].name) {
+			strcat(cg->t[i].name, ",");
+			strcat(cg->t[i].name, key);
+			cg->t[i].ctrls |= bits;
+			return 0;
+		}
+	if (cg->n == CG_TREES_MAX)
+		return err_new(e, E_CORRUPT, EINVAL, "cgroup record: too many hierarchies");
+	struct cg_tree *t = &cg->t[cg->n];
+	*t = (struct cg_tree){ .fd = -1, .ctrls = *key ? bits : 0, .unified = !*key };
+	strcpy(t->name, key);
+	t->dir = strdup(dir);
+	if (!t->dir)
+		return err_new(e, E_NOMEM, ENOMEM, "out of memory");
+	cg->n++;
+	return 0;
+}
+
+int cgroup_open(const json_t *record, struct cgroup **ret, struct err *e)
+{
+	OWN_CGROUP cg = cg_new();
+	const char *key;
+	json_t *dir;
+
+	if (!cg)
+		return err_new(e, E_NOMEM, ENOMEM, "out of memory");
+	cg->rootless = js_bool(record, "rootless", false);
+	json_object_foreach(json_object_get(record, "paths"), key, dir) {
+		int r = open_tree_of(cg, key, json_is_string(dir) ? json_string_value(dir) : "", e);
+		if (r < 0)
+			return r;
+	}
+	const char *path = js_str(record, "path", NULL), *unit = js_str(record, "unit", NULL);
+	cg->path = path ? strdup(path) : NULL;
+	cg->unit = unit ? strdup(unit) : NULL;
+	cg->slice = unit ? strdup(js_str(record, "slice", "")) : NULL;
+	if ((path && !cg->path) || (unit && (!cg->unit || !cg->slice)))
+		return err_new(e, E_NOMEM, ENOMEM, "out of memory");
+	*ret = ptr_take(&cg);
+	return 0;
+}
+
+void cgroup_warn_to(struct cgroup *cg, void (*warn)(const char *msg, void *data), void *data)
+{
+	cg->warn = warn;
+	cg->warn_data = data;
+}
+
+const char *cgroup_path(const struct cgroup *cg)
+{
+	return cg->path ? cg->path : "";
+}
+
+/* --- processes ----------------------------------------------------------------------------- */
+
+int cgroup_clone_fd(const struct cgroup *cg)
+{
+	/* beside v1 the child must be written into each hierarchy anyway */
+	struct cg_tree *t = cg->n == 1 && !cg->unit ? cg_unified(cg) : NULL;
+	int fd = t ? cg_tree_fd(t) : -1;
+	return fd < 0 ? -1 : fd;
+}
+
+static int tree_enter(struct cgroup *cg, struct cg_tree *t, const char *text, struct err *e)
+{
+	int r = cg_write_raw(t, "cgroup.procs", text);
+	if (r >= 0)
+		return 0;
+	if (cg->rootless && (r == -EACCES || r == -EPERM)) {
+		cg_warn(cg, "no permission to enter control group %s", t->dir);
+		return 0;
+	}
+	err_sys(e, -r, "enter control group %s", t->dir);
+	if (r == -EBUSY && t->unified)
+		err_hint(e, "a group that hands controllers to groups below holds no processes");
+	else if (r == -ENOSPC)
+		err_hint(e, "cpuset.cpus or cpuset.mems of the group is empty");
+	return r;
+}
+
+int cgroup_enter(struct cgroup *cg, pid_t pid, struct err *e)
+{
+	char text[24];
+
+	if (cg->unit) {
+		int r = cg_systemd_enter(cg, pid, e);
+		if (r < 0)
+			return r;
+	}
+	(void)snprintf(text, sizeof text, "%d", (int)pid); /* fits */
+	for (size_t i = 0; i < cg->n; i++) {
+		int r = tree_enter(cg, &cg->t[i], text, e);
+		if (r < 0)
+			return r;
+	}
+	cg->fresh = false;
+	return 0;
+}
+
+static bool sub_names(const char *ctrls, const struct cg_tree *t)
+{
+	uint32_t bits = cg_ctrl_bits(ctrls, ",");
+	return (bits & t->ctrls) || !strcmp(ctrls, t->name);
+}
+
+/* "a/b" or "cpu,memory:a/b" below the container's group, never above it. */
+int cgroup_open_sub(const struct cgroup *cg, const char *spec, struct cgroup **ret, struct err *e)
+{
+	const char *colon = strchr(spec, ':');
+	char ctrls[256] = "", raw[4096], below[4096];
+	OWN_CGROUP sub = cg_new();
+	bool any = false;
+
+	if (!sub)
+		return err_new(e, E_NOMEM, ENOMEM, "out of memory");
+	if (colon)
+		(void)snprintf(ctrls, sizeof ctrls, "%.*s", (int)(colon - spec), spec); /* cut: unknown */
+	int n = snprintf(raw, sizeof raw, "/%s", colon ? colon + 1 : spec);
+	if (n < 0 || (size_t)n >= sizeof raw || path_normalize(raw, below, sizeof below) < 0)
+		return err_new(e, E_INVALID, ENAMETOOLONG, "--cgroup: path too long");
+	for (size_t i = 0; i < cg->n; i++) {
+		struct cg_tree *t = &sub->t[sub->n];
+		bool here = !colon || sub_names(ctrls, &cg->t[i]);
+		*t = cg->t[i];
+		t->fd = -1;
+		if (asprintf(&t->dir, "%s%s", cg->t[i].dir, here && strcmp(below, "/") ? below : "") < 0) {
+			t->dir = NULL;
+			return err_new(e, E_NOMEM, ENOMEM, "out of memory");
+		}
+		sub->n++;
+		any = any || here;
+		n = cg_tree_fd(t);
+		if (n < 0)
+			return err_sys(e, -n, "open control group %s", t->dir);
+	}
+	if (!any)
+		return err_new(e, E_INVALID, EINVAL, "--cgroup: no hierarchy \"%s\" here", ctrls);
+	sub->rootless = cg->rootless;
+	sub->warn = cg->warn;
+	sub->warn_data = cg->warn_data;
+	*ret = ptr_take(&sub);
+	return 0;
+}
