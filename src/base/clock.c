@@ -181,3 +181,38 @@ int duration_parse(const char *s, int64_t *ret_ns)
 	*ret_ns = neg ? -(int64_t)total : (int64_t)total;
 	return 0;
 }
+
+void duration_human(int64_t seconds, char out[DURATION_TEXT_MAX])
+{
+	static const struct {
+		int64_t below, unit; /* hours */
+		const char *name;
+	} rows[] = {
+		{ 48, 1, "hours" },
+		{ 14 * 24, 24, "days" },
+		{ 60 * 24, 7 * 24, "weeks" },
+		{ 730 * 24, 30 * 24, "months" },
+		{ INT64_MAX, 365 * 24, "years" },
+	};
+	int64_t minutes = seconds / 60, hours = (seconds + 1800) / 3600;
+	size_t i = 0;
+
+	if (seconds < 1)
+		(void)snprintf(out, DURATION_TEXT_MAX, "Less than a second");
+	else if (seconds == 1)
+		(void)snprintf(out, DURATION_TEXT_MAX, "1 second");
+	else if (seconds < 60)
+		(void)snprintf(out, DURATION_TEXT_MAX, "%lld seconds", (long long)seconds);
+	else if (minutes == 1)
+		(void)snprintf(out, DURATION_TEXT_MAX, "About a minute");
+	else if (minutes < 60)
+		(void)snprintf(out, DURATION_TEXT_MAX, "%lld minutes", (long long)minutes);
+	else if (hours == 1)
+		(void)snprintf(out, DURATION_TEXT_MAX, "About an hour");
+	else {
+		while (hours >= rows[i].below)
+			i++;
+		(void)snprintf(out, DURATION_TEXT_MAX, "%lld %s", (long long)(hours / rows[i].unit),
+			       rows[i].name);
+	}
+}

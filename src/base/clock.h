@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CLOCK_TEXT_MAX = 40 };
+enum { CLOCK_TEXT_MAX = 40, DURATION_TEXT_MAX = 40 };
 
 /** clock_now_ns - wall clock, nanoseconds since 1970. */
 int64_t clock_now_ns(void);
@@ -22,5 +22,7 @@ void clock_format(int64_t ns, char out[CLOCK_TEXT_MAX]);
 int clock_parse(const char *s, int64_t *ret_ns);
 /** duration_parse - Go duration ("1h2m3.5s", "150ms", "-5s", "0"). 0 or -EINVAL. */
 int duration_parse(const char *s, int64_t *ret_ns);
+/** duration_human - as docker says it: "Less than a second", "About a minute", "3 hours". */
+void duration_human(int64_t seconds, char out[DURATION_TEXT_MAX]);
 
 #endif

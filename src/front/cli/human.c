@@ -35,31 +35,9 @@ void human_bytes(double bytes, struct buf *out)
 
 void human_duration(long long seconds, struct buf *out)
 {
-	long long minutes = seconds / 60;
-	long long hours = (seconds + 1800) / 3600;
-
-	if (seconds < 1)
-		buf_puts(out, "Less than a second");
-	else if (seconds == 1)
-		buf_puts(out, "1 second");
-	else if (seconds < 60)
-		buf_printf(out, "%lld seconds", seconds);
-	else if (minutes == 1)
-		buf_puts(out, "About a minute");
-	else if (minutes < 60)
-		buf_printf(out, "%lld minutes", minutes);
-	else if (hours == 1)
-		buf_puts(out, "About an hour");
-	else if (hours < 48)
-		buf_printf(out, "%lld hours", hours);
-	else if (hours < 24 * 7 * 2)
-		buf_printf(out, "%lld days", hours / 24);
-	else if (hours < 24 * 30 * 2)
-		buf_printf(out, "%lld weeks", hours / 24 / 7);
-	else if (hours < 24 * 365 * 2)
-		buf_printf(out, "%lld months", hours / 24 / 30);
-	else
-		buf_printf(out, "%lld years", seconds / 3600 / 24 / 365);
+	char text[DURATION_TEXT_MAX];
+	duration_human(seconds, text);
+	buf_puts(out, text);
 }
 
 void human_ago(long long ns, struct buf *out)
