@@ -193,16 +193,14 @@ static int image_compare(const void *a, const void *b)
 	return strcmp(((const struct image *)a)->id, ((const struct image *)b)->id);
 }
 
-static int collect_reference(void *data, const char *reference, const char *image_id,
-			     const char *manifest)
+static int collect_reference(void *data, const struct reference_entry *r)
 {
 	struct collect *c = data;
 	struct image key = { 0 };
 
-	(void)manifest;
-	(void)snprintf(key.id, sizeof key.id, "%s", image_id);
+	(void)snprintf(key.id, sizeof key.id, "%s", r->image_id);
 	struct image *img = bsearch(&key, c->images, c->n, sizeof key, image_compare);
-	return img ? image_add_reference(img, reference) : 0;
+	return img ? image_add_reference(img, r->reference) : 0;
 }
 
 static int fill_references(const struct store *s, struct image *images, size_t n, struct err *e)
@@ -313,15 +311,14 @@ struct by_manifest {
 	char id[DIGEST_TEXT_MAX];
 };
 
-static int match_manifest(void *data, const char *reference, const char *image_id,
-			  const char *manifest)
+static int match_manifest(void *data, const struct reference_entry *r)
 {
 	struct by_manifest *q = data;
 
-	if (strcmp(manifest, q->digest) || strncmp(reference, q->repo, q->n) ||
-	    (reference[q->n] != ':' && reference[q->n] != '@'))
+	if (strcmp(r->manifest, q->digest) || strncmp(r->reference, q->repo, q->n) ||
+	    (r->reference[q->n] != ':' && r->reference[q->n] != '@'))
 		return 0;
-	(void)snprintf(q->id, sizeof q->id, "%s", image_id);
+	(void)snprintf(q->id, sizeof q->id, "%s", r->image_id);
 	return 1;
 }
 

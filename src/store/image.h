@@ -91,23 +91,33 @@ int reference_remove(const struct store *s, const char *reference, struct err *e
 int reference_get(const struct store *s, const char *reference, char ret_id[DIGEST_TEXT_MAX],
 		  char ret_manifest[DIGEST_TEXT_MAX], struct err *e);
 
-/** reference_each - call @each with every reference and its image ID, until it returns non-zero
- * (which is returned). @manifest is "" for a local name. */
+struct reference_entry {
+	const char *reference; /* canonical */
+	const char *image_id;
+	const char *manifest;  /* "" for a local name */
+	const char *updated;   /* RFC 3339 */
+};
+/** reference_each - call @each with every reference until it returns non-zero, which is
+ * returned. */
 int reference_each(const struct store *s,
-		   int (*each)(void *data, const char *reference, const char *image_id,
-			       const char *manifest),
-		   void *data, struct err *e);
+		   int (*each)(void *data, const struct reference_entry *r), void *data,
+		   struct err *e);
 
 /** image_load - one image by its full ID; E_NOT_FOUND "No such image: X". */
 int image_load(const struct store *s, const char *image_id, struct image *ret, struct err *e);
 
+struct image_removed {
+	json_t *list;   /* docker's shape: [{"Untagged": ..}, {"Deleted": ..}]; appended to, owned */
+	uint64_t bytes; /* of layers that went away, unpacked */
+};
 /** image_remove - remove record, snapshots and blobs that no other image, container or lease
  * needs. References of the image are removed first (reported as Untagged). E_CONFLICT when a
  * container uses it, unless @keep_for_containers: then the image disappears from all lists and
- * lives on for them alone. @ret_deleted: JSON array in docker's shape [{"Untagged": ..},
- * {"Deleted": ..}] to append to, may be NULL. */
+ * lives on for them alone. @ret may be NULL. */
 int image_remove(const struct store *s, const char *image_id, bool keep_for_containers,
-		 json_t *ret_deleted, struct err *e);
+		 struct image_removed *ret, struct err *e);
+/** image_tag - give an existing image one more local name (canonical). */
+int image_tag(const struct store *s, const char *image_id, const char *reference, struct err *e);
 
 /** image_collect - remove blobs and snapshots that nothing needs, stale leases and temporary
  * files of dead processes. @ret_bytes (may be NULL): what was freed. */

@@ -108,13 +108,10 @@ struct mark {
 	struct err *e;
 };
 
-static int mark_reference(void *data, const char *reference, const char *image_id,
-			  const char *manifest)
+static int mark_reference(void *data, const struct reference_entry *r)
 {
 	struct mark *m = data;
-	(void)reference;
-	(void)image_id;
-	return need_document(m->s, m->set, manifest, 0, m->e);
+	return need_document(m->s, m->set, r->manifest, 0, m->e);
 }
 
 static int mark_lease(const struct store *s, const char *name, json_t *set, struct err *e)

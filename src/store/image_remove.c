@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/io.h"
+#include "base/lock.h"
 #include "base/own.h"
 #include "format/js.h"
 #include "spec/reference.h"
@@ -17,8 +19,9 @@
 #include "store/image_int.h"
 #include "store/snapshot.h"
 
-static int report(json_t *list, const char *key, const char *value, struct err *e)
+static int report(struct image_removed *ret, const char *key, const char *value, struct err *e)
 {
+	json_t *list = ret ? ret->list : NULL;
 	if (list && json_array_append_new(list, json_pack("{s:s}", key, value)) < 0)
 		return err_new(e, E_NOMEM, ENOMEM, "list of what was removed");
 	return 0;
@@ -29,16 +32,15 @@ struct names {
 	json_t *list; /* canonical names of the image */
 };
 
-static int collect_name(void *data, const char *reference, const char *image_id, const char *manifest)
+static int collect_name(void *data, const struct reference_entry *r)
 {
 	struct names *n = data;
-	(void)manifest;
-	if (strcmp(image_id, n->id))
+	if (strcmp(r->image_id, n->id))
 		return 0;
-	return json_array_append_new(n->list, json_string(reference)) < 0 ? -ENOMEM : 0;
+	return json_array_append_new(n->list, json_string(r->reference)) < 0 ? -ENOMEM : 0;
 }
 
-static int untag_all(const struct store *s, const char *id, json_t *ret_deleted, struct err *e)
+static int untag_all(const struct store *s, const char *id, struct image_removed *ret, struct err *e)
 {
 	OWN_JSON list = json_array();
 	struct names n = { id, list };
@@ -56,7 +58,7 @@ static int untag_all(const struct store *s, const char *id, json_t *ret_deleted,
 		if (reference_parse(canonical, &ref, e) < 0)
 			return -e->eno;
 		reference_familiar(&ref, text);
-		if (report(ret_deleted, "Untagged", text, e) < 0)
+		if (report(ret, "Untagged", text, e) < 0)
 			return -e->eno;
 	}
 	return 0;
@@ -91,7 +93,7 @@ static int take_record(const struct store *s, const char *id, bool keep, struct 
 }
 
 /* what only this image needed */
-static int remove_parts(const struct store *s, const json_t *record, json_t *ret_deleted,
+static int remove_parts(const struct store *s, const json_t *record, struct image_removed *ret,
 			struct err *e)
 {
 	static const char *const documents[] = { "manifest.digest", "index.digest", "config.digest" };
@@ -103,9 +105,13 @@ static int remove_parts(const struct store *s, const json_t *record, json_t *ret
 	for (size_t i = json_array_size(layers); i--;) {
 		json_t *layer = json_array_get(layers, i);
 		const char *chain = js_str(layer, "chain_id", ""), *blob = js_str(layer, "digest", "");
-		if (*chain && !need_has(set, 'l', chain) &&
-		    (snapshot_hide(s, chain, e) < 0 || report(ret_deleted, "Deleted", chain, e) < 0))
-			return -e->eno;
+		if (*chain && !need_has(set, 'l', chain)) {
+			int64_t bytes = snapshot_size(s, chain);
+			if (snapshot_hide(s, chain, e) < 0 || report(ret, "Deleted", chain, e) < 0)
+				return -e->eno;
+			if (ret && bytes > 0)
+				ret->bytes += (uint64_t)bytes;
+		}
 		if (*blob && !need_has(set, 'b', blob) && blob_remove(s, blob, e) < 0)
 			return -e->eno;
 	}
@@ -118,7 +124,7 @@ static int remove_parts(const struct store *s, const json_t *record, json_t *ret
 }
 
 int image_remove(const struct store *s, const char *image_id, bool keep_for_containers,
-		 json_t *ret_deleted, struct err *e)
+		 struct image_removed *ret, struct err *e)
 {
 	struct image img;
 	OWN_FD lock = -1;
@@ -127,14 +133,27 @@ int image_remove(const struct store *s, const char *image_id, bool keep_for_cont
 		return -e->eno;
 	int r = take_record(s, image_id, keep_for_containers, e);
 	if (!r)
-		r = untag_all(s, image_id, ret_deleted, e);
+		r = untag_all(s, image_id, ret, e);
 	if (!r)
-		r = report(ret_deleted, "Deleted", image_id, e);
+		r = report(ret, "Deleted", image_id, e);
 	if (!r)
-		r = remove_parts(s, img.record, ret_deleted, e);
+		r = remove_parts(s, img.record, ret, e);
 	image_done(&img);
 	own_fd_done(&lock);
 	if (!r)
 		r = image_sweep_tmp(s, e);
 	return r < 0 ? err_ctx(e, "remove image %.19s", image_id) : 0;
+}
+
+int image_tag(const struct store *s, const char *image_id, const char *reference, struct err *e)
+{
+	OWN_FD lock = -1;
+
+	/* against a removal that is looking for names right now */
+	if (io_mkdir_p(s->root_fd, "locks", 0700, e) < 0 ||
+	    lock_take(s->root_fd, "locks/gc", LOCK_SHARED, &lock, e) < 0)
+		return -e->eno;
+	if (!image_exists(s, image_id))
+		return err_new(e, E_NOT_FOUND, ENOENT, "No such image: %s", image_id);
+	return reference_set(s, reference, image_id, NULL, e);
 }

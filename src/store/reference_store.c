@@ -99,9 +99,7 @@ int reference_get(const struct store *s, const char *reference, char ret_id[DIGE
 }
 
 int reference_each(const struct store *s,
-		   int (*each)(void *data, const char *reference, const char *image_id,
-			       const char *manifest),
-		   void *data, struct err *e)
+		   int (*each)(void *data, const struct reference_entry *r), void *data, struct err *e)
 {
 	OWN_FD fd = openat(s->root_fd, "references", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
@@ -120,10 +118,11 @@ int reference_each(const struct store *s,
 		/* one that vanished meanwhile, or is damaged, hides no other */
 		if (js_load(fd, en->d_name, REF_FILE_MAX, &j, &ignored) < 0)
 			continue;
-		const char *name = js_str(j, "reference", ""), *id = js_str(j, "image", "");
-		if (!*name || !digest_is_valid(id))
+		const struct reference_entry entry = { js_str(j, "reference", ""), js_str(j, "image", ""),
+						       js_str(j, "manifest", ""), js_str(j, "updated", "") };
+		if (!*entry.reference || !digest_is_valid(entry.image_id))
 			continue;
-		int r = each(data, name, id, js_str(j, "manifest", ""));
+		int r = each(data, &entry);
 		if (r)
 			return r;
 	}
