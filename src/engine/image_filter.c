@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Filters on images: see image_filter.h.
+ */
+#include "engine/image_filter.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "base/text.h"
+#include "format/js.h"
+#include "spec/reference.h"
+
+int64_t image_created_ns(const struct image *img)
+{
+	int64_t ns;
+	const char *created = js_str(img->config, "created", "");
+	return clock_parse(created, &ns) < 0 ? INT64_MIN : ns;
+}
+
+int filter_time(const char *text, int64_t *ret_ns, struct err *e)
+{
+	char whole[CLOCK_TEXT_MAX];
+	int64_t v;
+
+	if (!text_int64(text, &v) && v > INT64_MIN / 1000000000 && v < INT64_MAX / 1000000000) {
+		*ret_ns = v * 1000000000;
+		return 0;
+	}
+	if (duration_parse(text, &v) >= 0) {
+		*ret_ns = clock_now_ns() - v;
+		return 0;
+	}
+	if (clock_parse(text, ret_ns) >= 0)
+		return 0;
+	/* docker takes a date, and a time without zone, too */
+	if (strlen(text) == 10)
+		(void)snprintf(whole, sizeof whole, "%sT00:00:00Z", text);
+	else
+		(void)snprintf(whole, sizeof whole, "%.30sZ", text);
+	if (clock_parse(whole, ret_ns) >= 0)
+		return 0;
+	return err_new(e, E_INVALID, EINVAL, "failed to parse value as time or duration: \"%s\"", text);
+}
+
+static int values_check(const char *key, const json_t *values, struct err *e)
+{
+	const json_t *v;
+	size_t i;
+
+	if (!json_is_array(values))
+		return err_new(e, E_INVALID, EINVAL, "invalid filter '%s': no list", key);
+	json_array_foreach(values, i, v)
+		if (!json_is_string(v))
+			return err_new(e, E_INVALID, EINVAL, "invalid filter '%s': no text", key);
+	return 0;
+}
+
+static int parse_dangling(const char *v, enum image_filter_dangling *ret, struct err *e)
+{
+	static const char *const yes[] = { "1", "t", "T", "true", "True", "TRUE" };
+	static const char *const no[] = { "0", "f", "F", "false", "False", "FALSE" };
+
+	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+		if (!strcmp(v, yes[i]) || !strcmp(v, no[i])) {
+			*ret = !strcmp(v, yes[i]) ? DANGLING_ONLY : DANGLING_NOT;
+			return 0;
+		}
+	}
+	return err_new(e, E_INVALID, EINVAL, "invalid filter 'dangling=[%s]'", v);
+}
+
+static int image_time(const struct store *s, const char *name, int64_t *ret, struct err *e)
+{
+	struct image img;
+
+	if (image_resolve(s, name, &img, e) < 0)
+		return -e->eno;
+	*ret = image_created_ns(&img);
+	image_done(&img);
+	return 0;
+}
+
+static int compile(struct image_filter *f, const struct store *s, const char *key, const char *v,
+		   struct err *e)
+{
+	if (!strcmp(key, "dangling"))
+		return parse_dangling(v, &f->dangling, e);
+	if (!strcmp(key, "before"))
+		return image_time(s, v, &f->before_ns, e);
+	if (!strcmp(key, "since"))
+		return image_time(s, v, &f->since_ns, e);
+	return !strcmp(key, "until") ? filter_time(v, &f->until_ns, e) : 0;
+}
+
+int image_filter_init(struct image_filter *f, const struct store *s, const json_t *filters,
+		      const char *const *allowed, struct err *e)
+{
+	const char *key;
+	json_t *values, *v;
+	size_t i;
+
+	*f = (struct image_filter){ .filters = filters, .before_ns = INT64_MAX, .since_ns = INT64_MIN,
+				    .until_ns = INT64_MAX };
+	json_object_foreach((json_t *)(uintptr_t)filters, key, values) {
+		size_t k = 0;
+		while (allowed[k] && strcmp(allowed[k], key))
+			k++;
+		if (!allowed[k])
+			return err_new(e, E_INVALID, EINVAL, "invalid filter '%s'", key);
+		if (values_check(key, values, e) < 0)
+			return -e->eno;
+		json_array_foreach(values, i, v)
+			if (compile(f, s, key, json_string_value(v), e) < 0)
+				return -e->eno;
+	}
+	return 0;
+}
+
+/* "key" or "key=value" against the image's labels */
+static bool label_is(const struct image *img, const char *want)
+{
+	const json_t *labels = js_at(img->config, "config.Labels");
+	size_t n = strcspn(want, "=");
+	OWN_STR key = strndup(want, n);
+	const char *have = key ? json_string_value(json_object_get(labels, key)) : NULL;
+
+	return have && (!want[n] || !strcmp(have, want + n + 1));
+}
+
+static bool labels_match(const struct image_filter *f, const struct image *img)
+{
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(json_object_get(f->filters, "label"), i, v)
+		if (!label_is(img, json_string_value(v)))
+			return false;
+	json_array_foreach(json_object_get(f->filters, "label!"), i, v)
+		if (label_is(img, json_string_value(v)))
+			return false;
+	return true;
+}
+
+/* docker: the pattern against the familiar name with, then without tag or digest */
+static bool pattern_matches(const char *pattern, const char *familiar)
+{
+	char name[REFERENCE_TEXT_MAX];
+	struct reference ref;
+	struct err ignored = { 0 };
+
+	if (!fnmatch(pattern, familiar, FNM_PATHNAME))
+		return true;
+	if (reference_parse(familiar, &ref, &ignored) < 0)
+		return false;
+	reference_familiar_name(&ref, name);
+	return !fnmatch(pattern, name, FNM_PATHNAME);
+}
+
+static bool name_matches(const struct image_filter *f, const char *familiar)
+{
+	const json_t *patterns = json_object_get(f->filters, "reference");
+	json_t *v;
+	size_t i;
+
+	if (f->name && !pattern_matches(f->name, familiar))
+		return false;
+	json_array_foreach(patterns, i, v)
+		if (pattern_matches(json_string_value(v), familiar))
+			return true;
+	return !json_array_size(patterns);
+}
+
+static void keep_matching(const struct image_filter *f, char **list, size_t *n)
+{
+	size_t w = 0;
+
+	for (size_t i = 0; i < *n; i++) {
+		if (name_matches(f, list[i]))
+			list[w++] = list[i];
+		else
+			free(list[i]);
+	}
+	*n = w;
+}
+
+bool image_filter_match(const struct image_filter *f, struct image *img)
+{
+	int64_t created = image_created_ns(img);
+
+	if (created >= f->before_ns || created > f->until_ns ||
+	    (f->since_ns != INT64_MIN && created <= f->since_ns))
+		return false;
+	if (f->dangling == DANGLING_ONLY && img->n_repo_tags)
+		return false;
+	if (f->dangling == DANGLING_NOT && !img->n_repo_tags && !img->n_repo_digests)
+		return false;
+	if (!labels_match(f, img))
+		return false;
+	if (!f->name && !json_object_get(f->filters, "reference"))
+		return true;
+	keep_matching(f, img->repo_tags, &img->n_repo_tags);
+	keep_matching(f, img->repo_digests, &img->n_repo_digests);
+	return img->n_repo_tags || img->n_repo_digests;
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tag, rmi, image prune. The rules are docker's: a name is taken away while others are left, the
+ * image goes with its last name; an ID with several names, or an image that a stopped container
+ * uses, needs force; one that a running container uses is never deleted.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "base/text.h"
+#include "engine/image.h"
+#include "engine/image_filter.h"
+#include "format/js.h"
+#include "spec/reference.h"
+#include "store/container.h"
+#include "store/image.h"
+
+int engine_image_tag(struct engine *eng, const char *source, const char *target, struct err *e)
+{
+	char id[DIGEST_TEXT_MAX], text[REFERENCE_TEXT_MAX];
+	struct reference ref;
+
+	if (reference_parse_tagged(target, &ref, e) < 0)
+		return err_ctx(e, "Error parsing reference: \"%s\" is not a valid repository/tag", target);
+	if (ref.digest[0])
+		return err_new(e, E_INVALID, EINVAL, "refusing to create a tag with a digest reference");
+	if (image_find(&eng->store, source, id, e) < 0)
+		return -e->eno;
+	reference_canonical(&ref, text);
+	return image_tag(&eng->store, id, text, e);
+}
+
+/* containers of an image: one running, one that is not; "" when there is none */
+struct users {
+	char running[65], stopped[65];
+};
+
+static int find_users(const struct store *s, const char *image_id, struct users *ret, struct err *e)
+{
+	OWN_PTR char(*ids)[65] = NULL;
+	size_t n;
+
+	*ret = (struct users){ "", "" };
+	if (container_ids(s, &ids, &n, e) < 0)
+		return -e->eno;
+	for (size_t i = 0; i < n; i++) {
+		struct container c = CONTAINER_NULL;
+		struct container_state st;
+		struct err ignored = { 0 };
+		if (container_load(s, ids[i], &c, &ignored) < 0)
+			continue;
+		bool ours = !strcmp(js_str(c.record, "Image", ""), image_id);
+		container_done(&c);
+		if (!ours || container_state_load(s, ids[i], &st, &ignored) < 0)
+			continue;
+		bool lives = st.status == CONTAINER_RUNNING || st.status == CONTAINER_PAUSED ||
+			     st.status == CONTAINER_RESTARTING;
+		container_state_done(&st);
+		memcpy(lives ? ret->running : ret->stopped, ids[i], 65);
+	}
+	return 0;
+}
+
+struct removal {
+	const struct store *s;
+	struct image *img;   /* with its references */
+	const char *asked;   /* as the user gave it */
+	unsigned flags;
+	struct image_removed done;
+};
+
+static bool forced(const struct removal *r)
+{
+	return r->flags & ENGINE_IMAGE_FORCE;
+}
+
+static const char *short_id(const char *id)
+{
+	return text_starts(id, "sha256:") ? id + 7 : id;
+}
+
+/* names of one repository with at most one tag count as one name */
+static bool is_single_name(const struct image *img)
+{
+	size_t n = img->n_repo_tags + img->n_repo_digests;
+	char first[REFERENCE_TEXT_MAX] = "", name[REFERENCE_TEXT_MAX];
+	struct err ignored = { 0 };
+	struct reference ref;
+
+	if (n <= 1)
+		return true;
+	if (img->n_repo_tags > 1)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		const char *text = i < img->n_repo_tags ? img->repo_tags[i] :
+							   img->repo_digests[i - img->n_repo_tags];
+		if (reference_parse(text, &ref, &ignored) < 0)
+			return false;
+		reference_familiar_name(&ref, name);
+		if (!*first)
+			memcpy(first, name, sizeof first);
+		if (strcmp(first, name))
+			return false;
+	}
+	return true;
+}
+
+static int delete_image(struct removal *r, bool quiet, struct err *e)
+{
+	struct users u;
+
+	if (find_users(r->s, r->img->id, &u, e) < 0)
+		return -e->eno;
+	if (*u.running || (*u.stopped && !forced(r))) {
+		/* the name was taken away, and that was all that was asked for */
+		if (quiet)
+			return 0;
+		return err_new(e, E_CONFLICT, EBUSY,
+			       "conflict: unable to delete %.12s (%s) - image is being used by %s container %.12s",
+			       short_id(r->img->id), *u.running ? "cannot be forced" : "must be forced",
+			       *u.running ? "running" : "stopped", *u.running ? u.running : u.stopped);
+	}
+	return image_remove(r->s, r->img->id, forced(r), &r->done, e);
+}
+
+static int untag(struct removal *r, const char *familiar, struct err *e)
+{
+	char text[REFERENCE_TEXT_MAX];
+	struct reference ref;
+
+	if (reference_parse(familiar, &ref, e) < 0)
+		return -e->eno;
+	reference_canonical(&ref, text);
+	if (reference_remove(r->s, text, e) < 0)
+		return -e->eno;
+	if (json_array_append_new(r->done.list, json_pack("{s:s}", "Untagged", familiar)) < 0)
+		return err_new(e, E_NOMEM, ENOMEM, "list of what was removed");
+	return 0;
+}
+
+static bool same_repository(const char *a, const char *b)
+{
+	char x[REFERENCE_TEXT_MAX], y[REFERENCE_TEXT_MAX];
+	struct err ignored = { 0 };
+	struct reference ref;
+
+	if (reference_parse(a, &ref, &ignored) < 0)
+		return false;
+	reference_familiar_name(&ref, x);
+	if (reference_parse(b, &ref, &ignored) < 0)
+		return false;
+	reference_familiar_name(&ref, y);
+	return !strcmp(x, y);
+}
+
+/* digests of a repository go with its last tag */
+static int untag_digests(struct removal *r, const char *familiar, size_t *left, struct err *e)
+{
+	for (size_t i = 0; i < r->img->n_repo_tags; i++)
+		if (strcmp(r->img->repo_tags[i], familiar) && same_repository(r->img->repo_tags[i], familiar))
+			return 0;
+	for (size_t i = 0; i < r->img->n_repo_digests; i++)
+		if (same_repository(r->img->repo_digests[i], familiar)) {
+			if (untag(r, r->img->repo_digests[i], e) < 0)
+				return -e->eno;
+			--*left;
+		}
+	return 0;
+}
+
+static int remove_by_name(struct removal *r, const char *familiar, bool is_digest, struct err *e)
+{
+	size_t left = r->img->n_repo_tags + r->img->n_repo_digests;
+	struct users u;
+
+	if (!forced(r) && is_single_name(r->img)) {
+		if (find_users(r->s, r->img->id, &u, e) < 0)
+			return -e->eno;
+		if (*u.running || *u.stopped)
+			return err_new(e, E_CONFLICT, EBUSY,
+				       "conflict: unable to remove repository reference \"%s\" (must force) - "
+				       "container %.12s is using its referenced image %.12s",
+				       familiar, *u.running ? u.running : u.stopped, short_id(r->img->id));
+	}
+	if (untag(r, familiar, e) < 0)
+		return -e->eno;
+	left -= left > 0;
+	if (!is_digest && untag_digests(r, familiar, &left, e) < 0)
+		return -e->eno;
+	return left ? 0 : delete_image(r, true, e);
+}
+
+static int remove_by_id(struct removal *r, struct err *e)
+{
+	if (!forced(r) && !is_single_name(r->img))
+		return err_new(e, E_CONFLICT, EBUSY,
+			       "conflict: unable to delete %.12s (must be forced) - image is referenced in "
+			       "multiple repositories",
+			       short_id(r->img->id));
+	return delete_image(r, false, e);
+}
+
+/* whether the user gave (part of) the ID rather than a name */
+static bool asked_by_id(const struct removal *r)
+{
+	const char *hex = short_id(r->asked);
+	return text_starts(short_id(r->img->id), hex) && (hex != r->asked || text_is_hex(hex, strlen(hex)));
+}
+
+static bool has_name(char *const *list, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(list[i], name))
+			return true;
+	return false;
+}
+
+static int remove_image(struct removal *r, struct err *e)
+{
+	char familiar[REFERENCE_TEXT_MAX];
+	struct err ignored = { 0 };
+	struct reference ref;
+
+	if (reference_parse_tagged(r->asked, &ref, &ignored) >= 0) {
+		if (ref.digest[0])
+			ref.tag[0] = 0;
+		reference_familiar(&ref, familiar);
+		/* a name that looks like an ID is a name first, as everywhere */
+		if (has_name(r->img->repo_tags, r->img->n_repo_tags, familiar) ||
+		    has_name(r->img->repo_digests, r->img->n_repo_digests, familiar))
+			return remove_by_name(r, familiar, ref.digest[0], e);
+	}
+	if (!asked_by_id(r))
+		return err_new(e, E_NOT_FOUND, ENOENT, "No such image: %s", r->asked);
+	return remove_by_id(r, e);
+}
+
+int engine_image_remove(struct engine *eng, const char *ref, unsigned flags, json_t **ret,
+			struct err *e)
+{
+	struct removal r = { .s = &eng->store, .asked = ref, .flags = flags };
+	struct image img;
+
+	if (image_resolve(&eng->store, ref, &img, e) < 0)
+		return -e->eno;
+	r.img = &img;
+	r.done.list = json_array();
+	int result = r.done.list ? image_references(&eng->store, &img, e) :
+				   err_new(e, E_NOMEM, ENOMEM, "rmi");
+	if (!result)
+		result = remove_image(&r, e);
+	image_done(&img);
+	if (result < 0)
+		json_decref(r.done.list);
+	else
+		*ret = r.done.list;
+	return result < 0 ? result : 0;
+}
+
+static int prune_one(struct engine *eng, struct image *img, struct image_removed *done, struct err *e)
+{
+	struct users u;
+
+	if (find_users(&eng->store, img->id, &u, e) < 0)
+		return -e->eno;
+	if (*u.running || *u.stopped)
+		return 0;
+	int r = image_remove(&eng->store, img->id, false, done, e);
+	/* taken into use, or removed by another, since we looked: not ours then */
+	if (r < 0 && (e->kind == E_CONFLICT || e->kind == E_NOT_FOUND)) {
+		err_clear(e);
+		r = 0;
+	}
+	return r;
+}
+
+/* "dangling=false" is another way to say --all */
+static bool wants_all(const struct image_filter *f, bool all)
+{
+	return all || f->dangling == DANGLING_NOT;
+}
+
+static int prune_all(struct engine *eng, const struct image_filter *f, bool all,
+		     struct image_removed *done, struct err *e)
+{
+	struct image_filter match = *f;
+	struct image *images;
+	size_t n;
+	int r = 0;
+
+	if (image_list(&eng->store, &images, &n, e) < 0)
+		return -e->eno;
+	match.dangling = wants_all(f, all) ? DANGLING_ANY : DANGLING_ONLY;
+	for (size_t i = 0; i < n; i++) {
+		if (r >= 0 && image_filter_match(&match, &images[i]))
+			r = prune_one(eng, &images[i], done, e);
+		image_done(&images[i]);
+	}
+	free(images);
+	return r;
+}
+
+int engine_image_prune(struct engine *eng, bool all, const json_t *filters, json_t **ret, struct err *e)
+{
+	static const char *const allowed[] = { "dangling", "label", "label!", "until", NULL };
+	struct image_removed done = { .list = json_array() };
+	struct image_filter f;
+	uint64_t garbage = 0;
+
+	int r = !done.list ? err_new(e, E_NOMEM, ENOMEM, "image prune") :
+			     image_filter_init(&f, &eng->store, filters, allowed, e);
+	if (!r)
+		r = prune_all(eng, &f, all, &done, e);
+	/* what no image ever came of: broken downloads, parts of failed loads */
+	if (!r)
+		r = image_collect(&eng->store, &garbage, e);
+	if (!r) {
+		*ret = json_pack("{s:O, s:I}", "ImagesDeleted", done.list, "SpaceReclaimed",
+				 (json_int_t)(done.bytes + garbage));
+		r = *ret ? 0 : err_new(e, E_NOMEM, ENOMEM, "image prune");
+	}
+	json_decref(done.list);
+	return r;
+}
