@@ -311,7 +311,7 @@ static void weights_convert(void **state)
 	assert_int_equal(cg_io_weight_of_blkio(5), 1);
 }
 
-/* last write wins in a plain file, so the rules are seen one at a time */
+/* one descriptor, one write per rule: in a plain file they stand behind each other */
 static void legacy_device_rules(void **state)
 {
 	struct fake f;
@@ -323,7 +323,9 @@ static void legacy_device_rules(void **state)
 	if (cg_devices_set(f.cg, NULL, &e) < 0)
 		fail_msg("%s", e.chain);
 	file_is(&f, "devices.deny", "a");
-	file_is(&f, "devices.allow", "c 10:200 rwm");
+	file_is(&f, "devices.allow",
+		"c *:* mb *:* mc 1:3 rwmc 1:5 rwmc 1:7 rwmc 1:8 rwmc 1:9 rwmc 5:0 rwmc 5:2 rwmc 136:* rwm"
+		"c 10:200 rwm");
 	/* on an update only the difference is written */
 	f.cg->fresh = false;
 	file_put(&f, "devices.deny", "");

@@ -24,6 +24,7 @@
 #include "driver/cgroup/cgroup.h"
 #include "driver/cgroup/cgroup_int.h"
 #include "format/js.h"
+#include "sys/process.h"
 
 static json_t *parse(const char *text)
 {
@@ -138,6 +139,21 @@ static void limits_reach_the_kernel(void **state)
 	cgroup_free(cg);
 }
 
+/* How many hierarchies have @pid in @path. */
+static int read_line(pid_t pid, const char *path)
+{
+	char file[64], line[512];
+	int n = 0;
+	snprintf(file, sizeof file, "/proc/%d/cgroup", (int)pid);
+	OWN_FILE f = fopen(file, "re");
+	while (f && fgets(line, sizeof line, f)) {
+		line[strcspn(line, "\n")] = 0;
+		const char *at = strrchr(line, ':');
+		n += at && !strcmp(at + 1, path);
+	}
+	return n;
+}
+
 /* A child that waits, in the group. */
 static pid_t child_in(struct cgroup *cg)
 {
@@ -227,6 +243,51 @@ static void removal_waits_for_the_last(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	waitpid(killer, &status, 0);
 	cgroup_free(cg);
+}
+
+/* In two halves, the process entering by itself. */
+static void process_enters_itself(void **state)
+{
+	struct err e = { 0 };
+	struct cgroup *cg = NULL;
+	char path[64];
+	int go[2], status;
+	(void)state;
+	if (!can_make())
+		skip();
+	path_of(path, "self");
+	struct cgroup_req q = { .path = path, .id = "self" };
+	assert_int_equal(cgroup_prepare(&q, &cg, &e), 0);
+	assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+	struct process_clone pc = { .cgroup_fd = cgroup_clone_fd(cg) };
+	pid_t pid = process_clone(&pc);
+	if (!pid) {
+		char c;
+		if (read(go[0], &c, 1) != 1)
+			_exit(1);
+		int r = cgroup_enter_self(cg);
+		if (r < 0)
+			_exit(-r);
+		for (;;)
+			pause();
+	}
+	assert_true(pid > 0);
+	if (cgroup_finish(cg, NULL, &e) < 0)
+		fail_msg("%s", e.chain);
+	assert_int_equal(write(go[1], "x", 1), 1);
+	for (int i = 0; i < 200; i++) {
+		usleep(1000);
+		if (read_line(pid, path) == (int)cg->n)
+			break;
+	}
+	assert_int_equal(read_line(pid, path), cg->n);
+	assert_int_equal(cgroup_kill(cg, SIGKILL, &e), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (cgroup_remove(cg, &e) < 0)
+		fail_msg("%s", e.chain);
+	cgroup_free(cg);
+	close(go[0]);
+	close(go[1]);
 }
 
 static void devices_are_refused(void **state)
@@ -346,6 +407,7 @@ int main(void)
 		cmocka_unit_test(limits_reach_the_kernel),
 		cmocka_unit_test(processes_are_held),
 		cmocka_unit_test(removal_waits_for_the_last),
+		cmocka_unit_test(process_enters_itself),
 		cmocka_unit_test(devices_are_refused),
 		cmocka_unit_test(device_program_is_asked),
 		cmocka_unit_test(failures_leave_nothing),

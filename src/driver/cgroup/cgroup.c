@@ -79,9 +79,9 @@ struct cg_tree *cg_tree_of(const struct cgroup *cg, enum cg_ctrl c)
 	return u->ctrls & 1u << c ? u : NULL;
 }
 
-static int create_cgroupfs(struct cgroup *cg, const struct cgroup_req *req, struct err *e)
+static int plan_cgroupfs(struct cgroup *cg, const struct cgroup_req *req, struct err *e)
 {
-	struct cg_host *host = calloc(1, sizeof *host);
+	OWN_PTR struct cg_host *host = calloc(1, sizeof *host);
 	bool relative = req->path && *req->path ? *req->path != '/' : req->rootless;
 
 	if (!host)
@@ -89,13 +89,10 @@ static int create_cgroupfs(struct cgroup *cg, const struct cgroup_req *req, stru
 	int r = cg_host_scan(CGROUP_ROOT, host, e);
 	if (r >= 0 && relative)
 		r = cg_host_roots(host, e);
-	if (r >= 0)
-		r = cg_make(cg, host, req, e);
-	free(host);
-	return r;
+	return r < 0 ? r : cg_plan(cg, host, req, e);
 }
 
-int cgroup_create(const struct cgroup_req *req, struct cgroup **ret, struct err *e)
+int cgroup_prepare(const struct cgroup_req *req, struct cgroup **ret, struct err *e)
 {
 	OWN_CGROUP cg = cg_new();
 
@@ -103,18 +100,44 @@ int cgroup_create(const struct cgroup_req *req, struct cgroup **ret, struct err 
 		return err_new(e, E_NOMEM, ENOMEM, "out of memory");
 	cg->rootless = req->rootless;
 	cg->fresh = true;
+	cg->early = !req->systemd;
 	cg->warn = req->warn;
 	cg->warn_data = req->warn_data;
-	int r = req->systemd ? cg_systemd_create(cg, req, e) : create_cgroupfs(cg, req, e);
+	int r = req->systemd ? cg_systemd_create(cg, req, e) : plan_cgroupfs(cg, req, e);
 	if (r >= 0)
-		r = cg_enable(cg, req->resources, e);
+		r = cg_make(cg, true, e);
+	if (r < 0) {
+		cg_unmake(cg);
+		return r;
+	}
+	*ret = ptr_take(&cg);
+	return 0;
+}
+
+int cgroup_finish(struct cgroup *cg, const json_t *resources, struct err *e)
+{
+	int r = cg_make(cg, false, e);
 	if (r >= 0)
-		r = cg_cpuset_init(cg, req->resources, e);
+		r = cg_enable(cg, resources, e);
 	if (r >= 0)
-		r = cgroup_set(cg, req->resources, e);
+		r = cg_cpuset_init(cg, resources, e);
+	if (r >= 0)
+		r = cgroup_set(cg, resources, e);
 	/* without a list of devices the default ones hold */
-	if (r >= 0 && !json_object_get(req->resources, "devices"))
+	if (r >= 0 && !json_object_get(resources, "devices"))
 		r = cg_devices_set(cg, NULL, e);
+	return r;
+}
+
+int cgroup_create(const struct cgroup_req *req, struct cgroup **ret, struct err *e)
+{
+	OWN_CGROUP cg = NULL;
+
+	int r = cgroup_prepare(req, &cg, e);
+	if (r < 0)
+		return r;
+	cg->early = false;
+	r = cgroup_finish(cg, req->resources, e);
 	if (r < 0) {
 		cg_unmake(cg);
 		return r;
@@ -244,8 +267,8 @@ const char *cgroup_path(const struct cgroup *cg)
 
 int cgroup_clone_fd(const struct cgroup *cg)
 {
-	/* beside v1 the child must be written into each hierarchy anyway */
-	struct cg_tree *t = cg->n == 1 && !cg->unit ? cg_unified(cg) : NULL;
+	/* beside v1 it is of use only to a child that enters the rest itself */
+	struct cg_tree *t = (cg->n == 1 || cg->early) && !cg->unit ? cg_unified(cg) : NULL;
 	int fd = t ? cg_tree_fd(t) : -1;
 	return fd < 0 ? -1 : fd;
 }
@@ -283,6 +306,31 @@ int cgroup_enter(struct cgroup *cg, pid_t pid, struct err *e)
 			return r;
 	}
 	cg->fresh = false;
+	return 0;
+}
+
+/* One thread that moves itself needs no lock on all forks and exits of the host, unlike a process
+ * that another one moves (Linux 6.0): that lock waits for a grace period of RCU, about 1 ms. */
+int cgroup_enter_self(const struct cgroup *cg)
+{
+	for (size_t i = 0; i < cg->n; i++) {
+		const struct cg_tree *t = &cg->t[i];
+		char path[4200];
+		size_t n = strlen(t->dir);
+		if (t->unified)
+			continue; /* cloned into it */
+		if (n + sizeof "/tasks" > sizeof path)
+			return -ENAMETOOLONG;
+		memcpy(path, t->dir, n);
+		memcpy(path + n, "/tasks", sizeof "/tasks");
+		int fd = open(path, O_WRONLY | O_CLOEXEC);
+		if (fd < 0)
+			return -errno;
+		int r = write(fd, "0", 1) == 1 ? 0 : -errno;
+		close(fd);
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 

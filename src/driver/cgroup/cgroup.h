@@ -31,6 +31,18 @@ struct cgroup_req {
  * when it is empty, else E_CONFLICT. On failure nothing is left. A member of resources that the
  * host has no controller or file for is E_UNSUPPORTED, or a warning when rootless. */
 int cgroup_create(const struct cgroup_req *req, struct cgroup **ret, struct err *e);
+/** cgroup_prepare, cgroup_finish - cgroup_create in two halves, so that the second can go on while
+ * the container's process already works. The first decides the paths and makes the group of
+ * cgroup_clone_fd only; the process is to be cloned into that where it is not -1. When the second
+ * has come to its end, the process enters the rest by cgroup_enter_self. After a failure of
+ * cgroup_finish call cgroup_remove. */
+int cgroup_prepare(const struct cgroup_req *req, struct cgroup **ret, struct err *e);
+int cgroup_finish(struct cgroup *cg, const json_t *resources, struct err *e);
+/** cgroup_enter_self - the calling process, of one thread and cloned into cgroup_clone_fd, enters
+ * what is left, many times faster than when another process moves it. Needs the host's cgroup
+ * mounts and rights: before pivot_root and outside of a new user namespace (else: cgroup_enter by
+ * the parent). CHILD_SAFE: yes. Returns 0 or -errno. */
+int cgroup_enter_self(const struct cgroup *cg);
 /** cgroup_open - an existing group from its record (cgroup_record). */
 int cgroup_open(const json_t *record, struct cgroup **ret, struct err *e);
 /** cgroup_record - what must be stored to find the group again: {"driver", "paths": {ctrl: dir}}.

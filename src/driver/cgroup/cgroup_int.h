@@ -73,6 +73,7 @@ struct cg_tree {
 	int fd;         /* O_PATH of dir, opened when first used */
 	uint32_t ctrls;
 	bool unified;
+	bool done;         /* cg_make has been here */
 	bool made;         /* the group is ours: made just now */
 	size_t made_from;  /* length of dir up to the parent of the topmost directory made */
 };
@@ -85,6 +86,7 @@ struct cgroup {
 	char *slice;
 	bool rootless;
 	bool fresh;  /* made by cgroup_create, still without processes */
+	bool early;  /* made by cgroup_prepare: the process is cloned into the v2 group */
 	int events;  /* cgroup.events, -1 */
 	void (*warn)(const char *msg, void *data);
 	void *warn_data;
@@ -126,8 +128,11 @@ bool cg_keyed(const char *text, const char *key, uint64_t *ret);
 
 /** cg_path_of - path of the group of @req for hierarchy @h, absolute below the mount. */
 int cg_path_of(const struct cgroup_req *req, const struct cg_hier *h, char out[4096], struct err *e);
-int cg_make(struct cgroup *cg, const struct cg_host *host, const struct cgroup_req *req,
+/** cg_plan - fill in the trees; nothing is made yet. */
+int cg_plan(struct cgroup *cg, const struct cg_host *host, const struct cgroup_req *req,
 	    struct err *e);
+/** cg_make - make the directories, or the v2 one @only_unified. */
+int cg_make(struct cgroup *cg, bool only_unified, struct err *e);
 /** cg_unmake - remove what cg_make made. */
 void cg_unmake(struct cgroup *cg);
 /** cg_enable - have the controllers that @resources needs in the v2 group. */

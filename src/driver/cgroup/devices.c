@@ -3,10 +3,11 @@
  * Device rules: the OCI list, the default devices, and how a v1 group is brought from what it has
  * to what is wanted without forbidding in between what stays allowed.
  */
-#include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/own.h"
 #include "driver/cgroup/cgroup_int.h"
@@ -191,8 +192,34 @@ static void number_text(int64_t v, char out[24])
 		(void)snprintf(out, 24, "%lld", (long long)v); /* fits */
 }
 
-static int rule_write(struct cgroup *cg, struct cg_tree *t, bool allow, const struct cg_device *r,
-		      struct err *e)
+/* Both control files, opened when first needed: a list of rules is one write each. */
+struct files {
+	struct cgroup *cg;
+	struct cg_tree *t;
+	int fd[2]; /* deny, allow */
+};
+
+static void files_done(struct files *f)
+{
+	for (int i = 0; i < 2; i++)
+		if (f->fd[i] >= 0)
+			close(f->fd[i]);
+}
+#define OWN_FILES CLEANUP(files_done) struct files
+
+static int text_write(struct files *f, bool allow, const char *text, struct err *e)
+{
+	const char *name = allow ? "devices.allow" : "devices.deny";
+	int dir = cg_tree_fd(f->t);
+
+	if (dir >= 0 && f->fd[allow] < 0)
+		f->fd[allow] = openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir < 0 || f->fd[allow] < 0 || write(f->fd[allow], text, strlen(text)) < 0)
+		return cg_write_failed(f->cg, f->t, AT, name, text, -errno, e);
+	return 0;
+}
+
+static int rule_write(struct files *f, bool allow, const struct cg_device *r, struct err *e)
 {
 	char text[64], major[24], minor[24];
 	number_text(r->major, major);
@@ -200,7 +227,7 @@ static int rule_write(struct cgroup *cg, struct cg_tree *t, bool allow, const st
 	(void)snprintf(text, sizeof text, "%c %s:%s %s%s%s", r->type, major, minor,
 		       r->access & CG_DEV_READ ? "r" : "", r->access & CG_DEV_WRITE ? "w" : "",
 		       r->access & CG_DEV_MKNOD ? "m" : ""); /* fits */
-	return cg_write(cg, t, AT, allow ? "devices.allow" : "devices.deny", text, e);
+	return text_write(f, allow, text, e);
 }
 
 static bool is_in(const struct state *s, const struct cg_device *r)
@@ -214,23 +241,24 @@ static bool is_in(const struct state *s, const struct cg_device *r)
 static int transition(struct cgroup *cg, struct cg_tree *t, struct state *now,
 		      const struct state *want, struct err *e)
 {
+	OWN_FILES f = { .cg = cg, .t = t, .fd = { -1, -1 } };
 	int r = 0;
 
 	if (now->allow != want->allow || (want->allow && now->n)) {
 		/* writing "a" also forgets the exceptions */
-		r = cg_write(cg, t, AT, want->allow ? "devices.allow" : "devices.deny", "a", e);
+		r = text_write(&f, want->allow, "a", e);
 		now->n = 0;
 	}
 	for (size_t i = 0; r >= 0 && i < want->n; i++)
 		if (!is_in(now, &want->x[i]))
-			r = rule_write(cg, t, !want->allow, &want->x[i], e);
+			r = rule_write(&f, !want->allow, &want->x[i], e);
 	for (size_t i = 0; r >= 0 && i < now->n; i++) {
 		struct cg_device gone = now->x[i];
 		for (size_t k = 0; k < want->n; k++)
 			if (same_device(&gone, &want->x[k]))
 				gone.access &= ~want->x[k].access;
 		if (gone.access)
-			r = rule_write(cg, t, want->allow, &gone, e);
+			r = rule_write(&f, want->allow, &gone, e);
 	}
 	return r;
 }

@@ -99,57 +99,71 @@ static int tree_is_free(struct cg_tree *t, struct err *e)
 	return 0;
 }
 
-static int tree_make(struct cgroup *cg, const struct cg_hier *h, const char *path, struct err *e)
-{
-	struct cg_tree *t = &cg->t[cg->n];
-
-	*t = (struct cg_tree){ .fd = -1, .ctrls = h->ctrls, .unified = h->unified };
-	memcpy(t->name, h->name, sizeof t->name);
-	t->mount_n = strlen(h->mount);
-	if (asprintf(&t->dir, "%s%s", h->mount, path) < 0) {
-		t->dir = NULL;
-		return err_new(e, E_NOMEM, ENOMEM, "out of memory");
-	}
-	int r = tree_mkdir(t);
-	if (r == -EEXIST) {
-		cg->n++;
-		return tree_is_free(t, e);
-	}
-	if (r == 0) {
-		cg->n++;
-		return 0;
-	}
-	bool denied = r == -EACCES || r == -EPERM || r == -EROFS;
-	if (denied && cg->rootless)
-		cg_warn(cg, "no permission to make control group %s: its limits are not in force", t->dir);
-	else
-		err_sys(e, -r, "make control group %s", t->dir);
-	if (denied && !cg->rootless)
-		err_hint(e, "run as root, or have the group delegated");
-	free(ptr_take(&t->dir));
-	return denied && cg->rootless ? 0 : r;
-}
-
-int cg_make(struct cgroup *cg, const struct cg_host *host, const struct cgroup_req *req,
+int cg_plan(struct cgroup *cg, const struct cg_host *host, const struct cgroup_req *req,
 	    struct err *e)
 {
 	for (size_t i = 0; i < host->n; i++) {
+		const struct cg_hier *h = &host->h[i];
+		struct cg_tree *t = &cg->t[cg->n];
 		char path[4096];
-		int r = cg_path_of(req, &host->h[i], path, e);
+		int r = cg_path_of(req, h, path, e);
 		if (r < 0)
 			return r;
 		/* what the group is called: memory's path, else the first one */
-		if (!cg->path || host->h[i].ctrls & 1u << CG_MEMORY) {
+		if (!cg->path || h->ctrls & 1u << CG_MEMORY) {
 			free(cg->path);
 			cg->path = strdup(path);
-			if (!cg->path)
-				return err_new(e, E_NOMEM, ENOMEM, "out of memory");
 		}
-		r = tree_make(cg, &host->h[i], path, e);
-		if (r < 0)
-			return r;
+		*t = (struct cg_tree){ .fd = -1, .ctrls = h->ctrls, .unified = h->unified };
+		memcpy(t->name, h->name, sizeof t->name);
+		t->mount_n = strlen(h->mount);
+		if (!cg->path || asprintf(&t->dir, "%s%s", h->mount, path) < 0) {
+			t->dir = NULL;
+			return err_new(e, E_NOMEM, ENOMEM, "out of memory");
+		}
+		cg->n++;
 	}
 	return 0;
+}
+
+/* 1: without permission, which a rootless container does without */
+static int tree_make(struct cgroup *cg, struct cg_tree *t, struct err *e)
+{
+	int r = tree_mkdir(t);
+	if (r == -EEXIST)
+		return cg->unit ? 0 : tree_is_free(t, e); /* systemd has put the process there */
+	if (r == 0)
+		return 0;
+	bool denied = r == -EACCES || r == -EPERM || r == -EROFS;
+	if (denied && cg->rootless) {
+		cg_warn(cg, "no permission to make control group %s: its limits are not in force", t->dir);
+		return 1;
+	}
+	err_sys(e, -r, "make control group %s", t->dir);
+	if (denied)
+		err_hint(e, "run as root, or have the group delegated");
+	return r;
+}
+
+int cg_make(struct cgroup *cg, bool only_unified, struct err *e)
+{
+	size_t n = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < cg->n; i++) {
+		struct cg_tree *t = &cg->t[i];
+		bool later = only_unified && !t->unified;
+		if (r >= 0 && !later && !t->done)
+			r = tree_make(cg, t, e);
+		t->done = t->done || !later;
+		if (r > 0)
+			free(ptr_take(&t->dir));
+		else
+			cg->t[n++] = *t; /* kept after an error too: for cg_unmake */
+		r = r < 0 ? r : 0;
+	}
+	cg->n = n;
+	return r;
 }
 
 void cg_unmake(struct cgroup *cg)
@@ -277,28 +291,27 @@ static ssize_t level_read(const struct cg_tree *t, size_t n, const char *file, c
 	return got;
 }
 
-/* Give the level at @n the value of the one above where it has none, from the top down. */
-static int level_fill(const struct cg_tree *t, size_t n, const char *file)
+/* The value of the level at @n, from the one above where it has none: filled from the top down.
+ * @empty: known to have none. */
+static int level_fill(const struct cg_tree *t, size_t n, const char *file, bool empty, char *buf,
+		      size_t cap)
 {
-	char buf[4096];
-	ssize_t got = level_read(t, n, file, buf, sizeof buf);
+	ssize_t got = empty ? 0 : level_read(t, n, file, buf, cap);
 	if (got < 0)
 		return (int)got;
-	if (buf[0] != '\n' && buf[0])
+	if (got > 0 && buf[0] != '\n')
 		return 0;
 	size_t up = n;
 	while (up > t->mount_n && t->dir[--up] != '/')
 		;
 	if (up < t->mount_n || up == n)
 		return -ENODATA;
-	int r = level_fill(t, up, file);
+	/* what lies below the topmost directory made just now is new as well */
+	int r = level_fill(t, up, file, t->made && up > t->made_from, buf, cap);
 	if (r < 0)
 		return r;
-	got = level_read(t, up, file, buf, sizeof buf);
-	if (got < 0)
-		return (int)got;
 	OWN_FD fd = level_open(t, n, file, O_WRONLY);
-	if (fd < 0 || write(fd, buf, (size_t)got) < 0)
+	if (fd < 0 || write(fd, buf, strlen(buf)) < 0)
 		return -errno;
 	return 0;
 }
@@ -312,12 +325,13 @@ int cg_cpuset_init(struct cgroup *cg, const json_t *resources, struct err *e)
 	if (!t || t->unified || !t->mount_n)
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		char buf[4096];
 		size_t n = strlen(t->dir);
 		/* what is set anyway only needs parents that can hold it */
 		if (*js_str(resources, fields[i], ""))
 			while (n > t->mount_n && t->dir[--n] != '/')
 				;
-		int r = level_fill(t, n, files[i]);
+		int r = level_fill(t, n, files[i], t->made && n > t->made_from, buf, sizeof buf);
 		if (r < 0 && !cg->rootless)
 			return err_sys(e, -r, "fill %s of %s", files[i], t->dir);
 	}

@@ -350,26 +350,35 @@ static int remove_below(int xdir, unsigned depth)
 	return r;
 }
 
-/* Removes what can be removed now; returns the number of trees still busy, or -errno. */
+/* 1: still busy */
+static int tree_remove(struct cg_tree *t, bool below)
+{
+	if (rmdir(t->dir) == 0 || errno == ENOENT)
+		return 0;
+	if (errno == EBUSY && below) {
+		int fd = cg_tree_fd(t);
+		if (fd >= 0)
+			(void)remove_below(fd, 0); /* the rmdir tells */
+		if (rmdir(t->dir) == 0 || errno == ENOENT)
+			return 0;
+	}
+	return errno == EBUSY ? 1 : -errno;
+}
+
+/* Removes what can be removed now; returns the number of trees still busy, or -errno. The v2 tree
+ * goes last: it tells when the others can go. */
 static int remove_round(struct cgroup *cg, bool below)
 {
-	int busy = 0;
+	struct cg_tree *u = cg_unified(cg);
+	int busy = 0, r;
+
 	for (size_t i = 0; i < cg->n; i++) {
-		struct cg_tree *t = &cg->t[i];
-		if (rmdir(t->dir) == 0 || errno == ENOENT)
-			continue;
-		if (errno == EBUSY && below) {
-			int fd = cg_tree_fd(t);
-			if (fd >= 0)
-				(void)remove_below(fd, 0); /* the rmdir tells */
-			if (rmdir(t->dir) == 0 || errno == ENOENT)
-				continue;
-		}
-		if (errno != EBUSY)
-			return -errno;
-		busy++;
+		r = &cg->t[i] == u ? 0 : tree_remove(&cg->t[i], below);
+		if (r < 0)
+			return r;
+		busy += r;
 	}
-	return busy;
+	return busy || !u ? busy : tree_remove(u, below);
 }
 
 /* Waits for one of the processes that are still there to end. */
@@ -394,16 +403,12 @@ static void wait_for_exit(const struct cgroup *cg, int64_t deadline_ns, long *ns
 int cgroup_remove(struct cgroup *cg, struct err *e)
 {
 	int64_t deadline = clock_mono_ns() + (int64_t)CG_OP_WAIT_MS * MS;
-	bool events = cg_unified(cg) != NULL;
 	long ns = 50000;
 	int r = cg->unit ? cg_systemd_remove(cg, e) : 0;
 
 	if (r < 0)
 		return r;
 	for (int round = 0;; round++) {
-		/* opened before the directory goes: the first wait needs it */
-		if (events && round == 0 && cgroup_events_fd(cg) < 0)
-			events = false;
 		r = remove_round(cg, round > 0);
 		if (r == 0)
 			return 0;
@@ -413,7 +418,7 @@ int cgroup_remove(struct cgroup *cg, struct err *e)
 			break;
 		if (round == 0)
 			continue;
-		if (!events || events_wait(cg, "populated", 0, deadline) < 0)
+		if (events_wait(cg, "populated", 0, deadline) < 0)
 			wait_for_exit(cg, deadline, &ns);
 		else
 			pause_ns(&ns); /* empty: the kernel is about to let the other trees go */
