@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/own.h"
-#include "base/text.h"
+#include "engine/look.h"
 #include "format/js.h"
 #include "spec/reference.h"
 
@@ -20,44 +20,6 @@ int64_t image_created_ns(const struct image *img)
 	int64_t ns;
 	const char *created = js_str(img->config, "created", "");
 	return clock_parse(created, &ns) < 0 ? INT64_MIN : ns;
-}
-
-int filter_time(const char *text, int64_t *ret_ns, struct err *e)
-{
-	char whole[CLOCK_TEXT_MAX];
-	int64_t v;
-
-	if (!text_int64(text, &v) && v > INT64_MIN / 1000000000 && v < INT64_MAX / 1000000000) {
-		*ret_ns = v * 1000000000;
-		return 0;
-	}
-	if (duration_parse(text, &v) >= 0) {
-		*ret_ns = clock_now_ns() - v;
-		return 0;
-	}
-	if (clock_parse(text, ret_ns) >= 0)
-		return 0;
-	/* docker takes a date, and a time without zone, too */
-	if (strlen(text) == 10)
-		(void)snprintf(whole, sizeof whole, "%sT00:00:00Z", text);
-	else
-		(void)snprintf(whole, sizeof whole, "%.30sZ", text);
-	if (clock_parse(whole, ret_ns) >= 0)
-		return 0;
-	return err_new(e, E_INVALID, EINVAL, "failed to parse value as time or duration: \"%s\"", text);
-}
-
-static int values_check(const char *key, const json_t *values, struct err *e)
-{
-	const json_t *v;
-	size_t i;
-
-	if (!json_is_array(values))
-		return err_new(e, E_INVALID, EINVAL, "invalid filter '%s': no list", key);
-	json_array_foreach(values, i, v)
-		if (!json_is_string(v))
-			return err_new(e, E_INVALID, EINVAL, "invalid filter '%s': no text", key);
-	return 0;
 }
 
 static int parse_dangling(const char *v, enum image_filter_dangling *ret, struct err *e)
@@ -104,21 +66,31 @@ int image_filter_init(struct image_filter *f, const struct store *s, const json_
 	json_t *values, *v;
 	size_t i;
 
-	*f = (struct image_filter){ .filters = filters, .before_ns = INT64_MAX, .since_ns = INT64_MIN,
-				    .until_ns = INT64_MAX };
+	*f = (struct image_filter){ .filters = json_object(), .before_ns = INT64_MAX,
+				    .since_ns = INT64_MIN, .until_ns = INT64_MAX };
+	if (!f->filters)
+		return err_new(e, E_NOMEM, ENOMEM, "filters");
+	if (filter_check(filters, allowed, e) < 0)
+		return -e->eno;
 	json_object_foreach((json_t *)(uintptr_t)filters, key, values) {
-		size_t k = 0;
-		while (allowed[k] && strcmp(allowed[k], key))
-			k++;
-		if (!allowed[k])
-			return err_new(e, E_INVALID, EINVAL, "invalid filter '%s'", key);
-		if (values_check(key, values, e) < 0)
-			return -e->eno;
-		json_array_foreach(values, i, v)
+		/* both forms of the API as a list */
+		json_t *list = filter_values(filters, key);
+		if (!list || json_object_set_new(f->filters, key, list) < 0)
+			return err_new(e, E_NOMEM, ENOMEM, "filters");
+		json_array_foreach(list, i, v) {
+			if (!json_is_string(v))
+				return err_new(e, E_INVALID, EINVAL, "invalid filter '%s': no text", key);
 			if (compile(f, s, key, json_string_value(v), e) < 0)
 				return -e->eno;
+		}
 	}
 	return 0;
+}
+
+void image_filter_done(struct image_filter *f)
+{
+	json_decref(f->filters);
+	f->filters = NULL;
 }
 
 /* "key" or "key=value" against the image's labels */

@@ -15,21 +15,21 @@
 enum image_filter_dangling { DANGLING_ANY, DANGLING_ONLY, DANGLING_NOT };
 
 struct image_filter {
-	const json_t *filters;      /* borrowed */
+	json_t *filters;            /* every value a list */
 	enum image_filter_dangling dangling;
 	int64_t before_ns, since_ns, until_ns; /* created before, after, at the latest */
 	const char *name;           /* one more "reference" */
 };
 
 /** image_filter_init - check and compile. @allowed: names of the filters that this command takes,
- * NULL-terminated. E_INVALID "invalid filter 'x'". */
+ * NULL-terminated. E_INVALID "invalid filter 'x'". To be ended with image_filter_done() in any
+ * case. */
 int image_filter_init(struct image_filter *f, const struct store *s, const json_t *filters,
 		      const char *const *allowed, struct err *e);
+void image_filter_done(struct image_filter *f);
 /** image_filter_match - also takes those names out of @img that a "reference" does not match. */
 bool image_filter_match(const struct image_filter *f, struct image *img);
 /** image_created_ns - from the config; INT64_MIN when unknown. */
 int64_t image_created_ns(const struct image *img);
-/** filter_time - "until": RFC 3339, date, Unix seconds, or Go duration ago. */
-int filter_time(const char *text, int64_t *ret_ns, struct err *e);
 
 #endif

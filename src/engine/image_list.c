@@ -84,10 +84,13 @@ int engine_image_list(struct engine *eng, const struct engine_image_list *req, j
 	size_t n;
 
 	if (image_filter_init(&f, &eng->store, req->filters, allowed, e) < 0 ||
-	    image_list(&eng->store, &images, &n, e) < 0)
+	    image_list(&eng->store, &images, &n, e) < 0) {
+		image_filter_done(&f);
 		return -e->eno;
+	}
 	f.name = req->name;
 	json_t *list = summaries(&f, images, n);
+	image_filter_done(&f);
 	for (size_t i = 0; i < n; i++)
 		image_done(&images[i]);
 	free(images);

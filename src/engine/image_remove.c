@@ -306,7 +306,7 @@ int engine_image_prune(struct engine *eng, bool all, const json_t *filters, json
 {
 	static const char *const allowed[] = { "dangling", "label", "label!", "until", NULL };
 	struct image_removed done = { .list = json_array() };
-	struct image_filter f;
+	struct image_filter f = { 0 };
 	uint64_t garbage = 0;
 
 	int r = !done.list ? err_new(e, E_NOMEM, ENOMEM, "image prune") :
@@ -321,6 +321,7 @@ int engine_image_prune(struct engine *eng, bool all, const json_t *filters, json
 				 (json_int_t)(done.bytes + garbage));
 		r = *ret ? 0 : err_new(e, E_NOMEM, ENOMEM, "image prune");
 	}
+	image_filter_done(&f);
 	json_decref(done.list);
 	return r;
 }
