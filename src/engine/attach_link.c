@@ -73,9 +73,11 @@ static int socket_read(struct attach *a, struct err *e)
 	struct monitor_frame h;
 	ssize_t n = recv(a->link, a->packet, sizeof(a->packet), MSG_DONTWAIT);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	/* reset: the monitor closed before it read our last frame. That is told before what it sent,
+	 * and only once: the frames up to EXIT are still to come. */
+	if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNRESET))
 		return 0;
-	if (n < 0 && errno != ECONNRESET)
+	if (n < 0)
 		return err_sys(e, errno, "receive from the monitor");
 	if (n <= 0) {
 		a->ret->end = ATTACH_LOST;
