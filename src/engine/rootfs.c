@@ -74,19 +74,6 @@ int rootfs_open_init(const struct proc_id *id, int *ret_fd, struct err *e)
 	return 0;
 }
 
-int rootfs_open(struct engine *eng, const struct container *c, const struct container_state *st,
-		bool write, int *ret_fd, struct err *e)
-{
-	ARENA a = { 0 };
-	struct mount_plan plan;
-
-	if (st->status == CONTAINER_RUNNING)
-		return rootfs_open_init(&st->init, ret_fd, e);
-	if (engine_plan(eng, c, !write, &a, &plan, e) < 0)
-		return -e->eno;
-	return rootfs_mount(&plan, ret_fd, e);
-}
-
 enum look { LOOK_FOUND, LOOK_NEXT, LOOK_NONE, LOOK_MOUNT };
 
 static bool is_whiteout(const struct stat *st)
@@ -95,7 +82,7 @@ static bool is_whiteout(const struct stat *st)
 }
 
 /* one layer: @path's parents must be plain directories, the file a plain file */
-static enum look layer_look(int layer, const char *path, int *ret_fd)
+static enum look layer_look(int layer, const char *path, struct stat *ret_st, int *ret_fd)
 {
 	OWN_FD dir = fcntl(layer, F_DUPFD_CLOEXEC, 3);
 	char part[256], value[2];
@@ -117,8 +104,9 @@ static enum look layer_look(int layer, const char *path, int *ret_fd)
 		if (is_whiteout(&st))
 			return LOOK_NONE;
 		if (last) {
-			if (!S_ISREG(st.st_mode))
-				return LOOK_MOUNT;
+			*ret_st = st;
+			if (!S_ISREG(st.st_mode) || !ret_fd)
+				return ret_fd ? LOOK_MOUNT : LOOK_FOUND;
 			*ret_fd = openat(dir, part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 			return *ret_fd < 0 ? LOOK_MOUNT : LOOK_FOUND;
 		}
@@ -133,34 +121,41 @@ static enum look layer_look(int layer, const char *path, int *ret_fd)
 	return LOOK_MOUNT;
 }
 
-static enum look layers_look(const struct mount_step *s, const char *path, int *ret_fd)
+/* topmost first; @upper: the writable layer too */
+static enum look layers_look(const struct mount_step *s, bool upper, const char *path, struct stat *ret_st,
+			     int *ret_fd)
 {
-	for (size_t i = 0; i < s->n_lowers + 1; i++) {
+	for (size_t i = upper ? 0 : 1; i < s->n_lowers + 1; i++) {
 		const char *dir = i ? s->lowers[i - 1] : s->upper;
 		if (!dir)
 			continue;
 		OWN_FD layer = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (layer < 0)
 			return LOOK_MOUNT;
-		enum look l = layer_look(layer, path, ret_fd);
+		enum look l = layer_look(layer, path, ret_st, ret_fd);
 		if (l != LOOK_NEXT)
 			return l;
 	}
 	return LOOK_NONE;
 }
 
+int rootfs_lower_stat(const struct mount_plan *plan, const char *path, struct stat *ret)
+{
+	return layers_look(&plan->steps[plan->n_steps - 1], false, path, ret, NULL) == LOOK_FOUND;
+}
+
 int rootfs_read(const struct mount_plan *plan, const char *path, size_t max, char **ret, struct err *e)
 {
 	OWN_FD fd = -1, root = -1;
 	enum look l = LOOK_MOUNT;
+	struct stat st;
 
 	*ret = NULL;
 	if (plan->n_steps == 1 && !strcmp(plan->steps[0].fstype, "overlay"))
-		l = layers_look(&plan->steps[0], path, &fd);
+		l = layers_look(&plan->steps[0], true, path, &st, &fd);
 	if (l == LOOK_NONE)
 		return 0;
 	if (l == LOOK_MOUNT) {
-		struct stat st;
 		if (rootfs_mount(plan, &root, e) < 0)
 			return -e->eno;
 		if (path_open_in(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, &fd, e) < 0)

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * diff: what a container changed, from its writable layer alone.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/own.h"
+#include "engine/engine_int.h"
+#include "engine/rootfs.h"
+#include "format/js.h"
+
+enum { CHANGED, ADDED, DELETED, DEPTH_MAX = 400 };
+
+struct diff {
+	const struct mount_plan *plan;
+	json_t *list;
+	char path[4096];
+};
+
+/* places that a start makes as mount points, not the container's doing */
+static bool is_ours(const char *path)
+{
+	static const char *const names[] = {
+		"/dev", "/dev/console", "/dev/mqueue", "/dev/pts", "/dev/shm", "/etc/hostname", "/etc/hosts",
+		"/etc/resolv.conf", "/proc", "/sbin/docker-init", "/sys", "/sys/fs", "/sys/fs/cgroup",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (!strcmp(names[i], path))
+			return true;
+	return false;
+}
+
+static void add(struct diff *d, int kind)
+{
+	json_array_append_new(d->list, json_pack("{ss si}", "Path", d->path, "Kind", kind));
+}
+
+static void walk(struct diff *d, int fd, size_t n, int depth)
+{
+	OWN_DIR dir = fdopendir(fd);
+	struct stat st, below;
+
+	if (!dir) {
+		close(fd);
+		return;
+	}
+	for (struct dirent *en; (en = readdir(dir));) {
+		if (!strcmp(en->d_name, ".") || !strcmp(en->d_name, "..") ||
+		    fstatat(fd, en->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		size_t len = (size_t)snprintf(d->path + n, sizeof d->path - n, "/%s", en->d_name);
+		if (len >= sizeof d->path - n)
+			continue;
+		bool was = rootfs_lower_stat(d->plan, d->path + 1, &below);
+		if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0)) {
+			if (was)
+				add(d, DELETED);
+			continue;
+		}
+		if (was || !is_ours(d->path))
+			add(d, was ? CHANGED : ADDED);
+		if (!S_ISDIR(st.st_mode) || depth >= DEPTH_MAX)
+			continue;
+		int sub = openat(fd, en->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (sub >= 0)
+			walk(d, sub, n + len, depth + 1);
+	}
+}
+
+int engine_diff(struct engine *eng, const char *ref, json_t **ret, struct err *e)
+{
+	OWN_HANDLE h = HANDLE_NULL;
+	ARENA a = { 0 };
+	struct mount_plan plan;
+	struct diff d = { .plan = &plan };
+
+	if (handle_open(eng, ref, 0, &h, e) < 0 || engine_plan(eng, &h.c, false, &a, &plan, e) < 0)
+		return -e->eno;
+	const char *upper = plan.steps[plan.n_steps - 1].upper;
+	int fd = upper ? open(upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return err_sys(e, upper ? errno : ENOTSUP, "open the writable layer");
+	if (!(d.list = json_array())) {
+		close(fd);
+		return err_new(e, E_NOMEM, ENOMEM, "diff");
+	}
+	walk(&d, fd, 0, 0);
+	*ret = d.list;
+	return 0;
+}
