@@ -44,7 +44,7 @@ static int job_stat(int root, void *data, struct err *e)
 	if (path_normalize(j->path, clean, sizeof clean) < 0)
 		return err_new(e, E_INVALID, ENAMETOOLONG, "path too long");
 	const char *base = strrchr(clean, '/');
-	(void)snprintf(j->st.name, sizeof j->st.name, "%s", base[1] ? base + 1 : "/");
+	(void)snprintf(j->st.name, sizeof j->st.name, "%s", base[1] ? base + 1 : "root");
 	j->st.size = (uint64_t)st.st_size;
 	j->st.mode = st.st_mode;
 	j->st.mtime_ns = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
@@ -220,7 +220,6 @@ struct target {
 	char dir[PATH_MAX];  /* existing directory to unpack in */
 	char name[NAME_MAX + 1]; /* new name of the top entry; "" keeps it */
 	bool content;        /* the source directory's content, without itself */
-	bool make;           /* dir has to be made first */
 };
 
 static int split(const char *path, struct target *t, struct err *e)
@@ -258,15 +257,10 @@ static int target_of(bool src_dir, bool src_content, const char *dst, mode_t dst
 			return err_new(e, E_INVALID, ENOTDIR, "not a directory: %s", dst);
 		return split(dst, t, e);
 	}
-	if (!src_dir) {
-		if (ends_with(dst, "/"))
-			return err_new(e, E_NOT_FOUND, ENOENT, "no such directory: the destination directory %s must exist",
-				       dst);
-		return split(dst, t, e);
-	}
-	(void)snprintf(t->dir, sizeof t->dir, "%s", dst);
-	t->content = t->make = true;
-	return 0;
+	if (!src_dir && ends_with(dst, "/"))
+		return err_new(e, E_NOT_FOUND, ENOENT, "no such directory: the destination directory %s must exist",
+			       dst);
+	return split(dst, t, e);
 }
 
 /* run @fn in a child that writes into a pipe */
@@ -372,8 +366,6 @@ int engine_copy_out(struct engine *eng, const struct engine_copy *q, struct err 
 	if (host_mode(q->host_path, &mode, e) < 0 ||
 	    target_of(S_ISDIR(st.mode), wants_content(q->container_path), q->host_path, mode, &t, e) < 0)
 		return -e->eno;
-	if (t.make && mkdir(t.dir, 0755) < 0)
-		return err_sys(e, errno, "mkdir %s", t.dir);
 	OWN_FD dir = open(t.dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return err_sys(e, errno, "open %s", t.dir);
@@ -401,15 +393,6 @@ static int in_write(void *data, int out, struct err *e)
 	return archive_write_fd(j->fd, j->name, j->flags, out, e);
 }
 
-static int in_make(int root, void *data, struct err *e)
-{
-	OWN_FD dir = -1;
-	const char *name;
-	if (path_parent_in(root, data, false, &dir, &name, e) < 0)
-		return -e->eno;
-	return mkdirat(dir, name, 0755) < 0 ? err_sys(e, errno, "mkdir %s", (const char *)data) : 0;
-}
-
 /* the destination inside the container; relative paths start at its root */
 static int in_target(struct engine *eng, struct handle *h, const struct engine_copy *q, bool src_dir,
 		     struct target *t, struct err *e)
@@ -425,15 +408,7 @@ static int in_target(struct engine *eng, struct handle *h, const struct engine_c
 			return -e->eno;
 		st.mode = 0;
 	}
-	if (target_of(src_dir, wants_content(q->host_path), path, st.mode, t, e) < 0)
-		return -e->eno;
-	if (!t->make)
-		return 0;
-	struct rootfs_job job = { in_make, t->dir, NULL, 0, true };
-	size_t n = strlen(t->dir);
-	while (n > 1 && t->dir[n - 1] == '/')
-		t->dir[--n] = 0;
-	return writable(h, t->dir, e) < 0 || rootfs_run(eng, &h->c, &h->st, &job, e) < 0 ? -e->eno : 0;
+	return target_of(src_dir, wants_content(q->host_path), path, st.mode, t, e);
 }
 
 int engine_copy_in(struct engine *eng, const struct engine_copy *q, struct err *e)

@@ -383,6 +383,20 @@ int cgroup_stats(const struct cgroup *cg, json_t **ret, struct err *e)
 	return 0;
 }
 
+static const char *oom_file(const struct cg_tree *t)
+{
+	return t->unified ? "memory.events" : "memory.oom_control";
+}
+
+int cgroup_oom_file(const struct cgroup *cg, char *out, size_t n)
+{
+	const struct cg_tree *t = cg_tree_of(cg, CG_MEMORY);
+
+	if (!t)
+		return -ENOENT;
+	return (size_t)snprintf(out, n, "%s/%s", t->dir, oom_file(t)) < n ? 0 : -ENAMETOOLONG;
+}
+
 int cgroup_oom_count(const struct cgroup *cg, uint64_t *ret, struct err *e)
 {
 	struct cg_tree *t = cg_tree_of(cg, CG_MEMORY);
@@ -391,7 +405,7 @@ int cgroup_oom_count(const struct cgroup *cg, uint64_t *ret, struct err *e)
 	if (!t)
 		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP,
 			       "count kills for lack of memory: the memory controller is not available here");
-	ssize_t n = cg_read(t, t->unified ? "memory.events" : "memory.oom_control", text, sizeof text);
+	ssize_t n = cg_read(t, oom_file(t), text, sizeof text);
 	if (n < 0)
 		return err_sys(e, (int)-n, "count kills for lack of memory in %s", t->dir);
 	if (!cg_keyed(text, "oom_kill", ret))
