@@ -326,6 +326,19 @@ int image_gc_lock(const struct store *s, int *ret_fd, struct err *e)
 	return lock_take(s->root_fd, "locks/gc", LOCK_EXCLUSIVE, ret_fd, e);
 }
 
+int image_drop_blobs(const struct store *s, const char *const *digests, size_t n, struct err *e)
+{
+	OWN_JSON set = NULL;
+	OWN_FD lock = -1;
+
+	if (image_gc_lock(s, &lock, e) < 0 || image_mark(s, &set, e) < 0)
+		return -e->eno;
+	for (size_t i = 0; i < n; i++)
+		if (!need_has(set, 'b', digests[i]) && blob_remove(s, digests[i], e) < 0)
+			return -e->eno;
+	return 0;
+}
+
 int image_collect(const struct store *s, uint64_t *ret_bytes, struct err *e)
 {
 	OWN_JSON set = NULL;

@@ -16,6 +16,7 @@ static const struct image_verb verbs[] = {
 	{ "load", verb_load },
 	{ "load-base", verb_load_base },
 	{ "pull", verb_pull },
+	{ "save", verb_save },
 };
 
 const struct image_verb *image_verb_find(const char *name)

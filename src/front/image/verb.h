@@ -27,5 +27,6 @@ int image_verb_badflag(const char *verb, int c, char **argv);
 int verb_load(int argc, char **argv);
 int verb_load_base(int argc, char **argv);
 int verb_pull(int argc, char **argv);
+int verb_save(int argc, char **argv);
 
 #endif
