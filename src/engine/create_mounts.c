@@ -168,6 +168,26 @@ static int volume(struct create *c, const struct mount_spec *m, struct err *e)
 		   volume_oci(m, v, source), e);
 }
 
+/* a place that the image lacks: the runtime would make it 0755 and take that for the file system */
+static bool is_new_place(struct create *c, const char *target)
+{
+	ARENA a = { 0 };
+	struct mount_plan plan;
+	struct stat st;
+	struct err e;
+
+	return engine_plan(c->eng, &c->c, false, &a, &plan, &e) >= 0 &&
+	       !rootfs_lower_stat(&plan, target + 1, &st);
+}
+
+static bool has_mode(const struct mount_spec *m)
+{
+	for (const char *const *o = m->options; o && *o; o++)
+		if (text_starts(*o, "mode="))
+			return true;
+	return m->tmpfs_mode != 0;
+}
+
 static int tmpfs(struct create *c, const struct mount_spec *m, bool shown, struct err *e)
 {
 	json_t *words = json_array(), *point = NULL;
@@ -183,6 +203,8 @@ static int tmpfs(struct create *c, const struct mount_spec *m, bool shown, struc
 		json_array_append_new(words, json_sprintf("size=%lld", (long long)m->size_bytes));
 	if (m->tmpfs_mode)
 		json_array_append_new(words, json_sprintf("mode=%o", (unsigned)m->tmpfs_mode));
+	else if (!has_mode(m) && is_new_place(c, m->target))
+		word(words, "mode=1777");
 	if (m->read_only)
 		word(words, "ro");
 	if (shown)

@@ -106,7 +106,7 @@ static unsigned depth(const char *path)
 }
 
 /* stable: the order of equal depth stays as given */
-static int user_mounts(const json_t *mounts, json_t *list)
+static int by_depth(const json_t *mounts, json_t *list)
 {
 	unsigned deepest = 0;
 	size_t i;
@@ -139,10 +139,14 @@ int oci_mounts(const struct oci_req *q, json_t *config, struct err *e)
 	}
 	if (!is_covered(mounts, "/dev/shm"))
 		r |= shm(q, hc, list);
-	r |= files(q, hc, mounts, list);
+	/* a volume at /etc must not hide /etc/hosts: all of these in one order */
+	OWN_JSON rest = json_array();
+	r |= files(q, hc, mounts, rest);
 	if (q->init)
-		r |= append(list, "/sbin/docker-init", "bind", q->init, "bind,ro");
-	r |= user_mounts(mounts, list);
+		r |= append(rest, "/sbin/docker-init", "bind", q->init, "bind,ro");
+	if (mounts)
+		r |= json_array_extend(rest, (json_t *)mounts);
+	r |= by_depth(rest, list);
 	if (r || json_object_set_new(config, "mounts", list) < 0)
 		return err_new(e, E_NOMEM, ENOMEM, "mounts");
 	return 0;
