@@ -204,6 +204,8 @@ static int child_run(struct child *ch, struct err *e)
 	struct launch_run run = { .l = &c->launch };
 	int slave = -1;
 
+	/* the lock is the creator's: should it be killed, the lock must go with it */
+	(void)close(c->state.lock_fd); /* our copy; nothing to lose */
 	if (setsid() < 0 && errno != EPERM)
 		return err_sys(e, errno, "setsid");
 	/* descriptors that the caller left open must not be reachable once container paths are
