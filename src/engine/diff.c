@@ -40,14 +40,17 @@ static void add(struct diff *d, int kind)
 	json_array_append_new(d->list, json_pack("{ss si}", "Path", d->path, "Kind", kind));
 }
 
-static void walk(struct diff *d, int fd, size_t n, int depth)
+/* @fd (consumed) is the directory d->path[0..n]. Returns whether it holds nothing but places of
+ * ours: then the start has copied it up, not the container. */
+static bool walk(struct diff *d, int fd, size_t n, int depth)
 {
 	OWN_DIR dir = fdopendir(fd);
 	struct stat st, below;
+	size_t ours = 0, others = 0;
 
 	if (!dir) {
 		close(fd);
-		return;
+		return false;
 	}
 	for (struct dirent *en; (en = readdir(dir));) {
 		if (!strcmp(en->d_name, ".") || !strcmp(en->d_name, "..") ||
@@ -62,14 +65,22 @@ static void walk(struct diff *d, int fd, size_t n, int depth)
 				add(d, DELETED);
 			continue;
 		}
-		if (was || !is_ours(d->path))
+		bool mine = is_ours(d->path), shown = was || !mine;
+		size_t at = json_array_size(d->list);
+		if (shown)
 			add(d, was ? CHANGED : ADDED);
-		if (!S_ISDIR(st.st_mode) || depth >= DEPTH_MAX)
-			continue;
-		int sub = openat(fd, en->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub >= 0)
-			walk(d, sub, n + len, depth + 1);
+		int sub = S_ISDIR(st.st_mode) && depth < DEPTH_MAX ?
+				  openat(fd, en->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+		if (sub >= 0 && walk(d, sub, n + len, depth + 1) && was) {
+			(void)json_array_remove(d->list, at);
+			mine = true;
+		}
+		if (mine)
+			ours++;
+		else
+			others++;
 	}
+	return ours && !others;
 }
 
 int engine_diff(struct engine *eng, const char *ref, json_t **ret, struct err *e)
@@ -89,7 +100,7 @@ int engine_diff(struct engine *eng, const char *ref, json_t **ret, struct err *e
 		close(fd);
 		return err_new(e, E_NOMEM, ENOMEM, "diff");
 	}
-	walk(&d, fd, 0, 0);
+	(void)walk(&d, fd, 0, 0);
 	*ret = d.list;
 	return 0;
 }

@@ -51,20 +51,23 @@ static int mounted(struct engine *eng, const struct container *c, bool write, in
 	ARENA a = { 0 };
 	struct mount_plan plan;
 	OWN_FD mnt = -1, at = -1, root = -1;
+	char path[4096];
 
+	(void)snprintf(path, sizeof path, "%s/containers/%s/rootfs", eng->store.root, c->id);
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_sys(e, errno, "mount namespace");
 	if (mkdirat(c->dir_fd, "rootfs", 0700) < 0 && errno != EEXIST)
 		return err_sys(e, errno, "mkdir rootfs");
 	if (engine_plan(eng, c, !write, &a, &plan, e) < 0 || rootfs_mount(&plan, &mnt, e) < 0)
 		return -e->eno;
-	at = openat(c->dir_fd, "rootfs", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	/* by path: descriptors from before belong to the mounts of the old namespace */
+	at = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (at < 0)
 		return err_sys(e, errno, "open rootfs");
 	if (mountfd_attach(mnt, at, e) < 0)
 		return -e->eno;
 	/* opened again: the old descriptor is of the directory below the mount */
-	root = openat(c->dir_fd, "rootfs", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (root < 0)
 		return err_sys(e, errno, "open rootfs");
 	if (volumes_mount(c, root, e) < 0)
