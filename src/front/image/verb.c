@@ -13,6 +13,7 @@
 #include "base/own.h"
 
 static const struct image_verb verbs[] = {
+	{ "import", verb_import },
 	{ "load", verb_load },
 	{ "load-base", verb_load_base },
 	{ "pull", verb_pull },

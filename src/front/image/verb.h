@@ -24,6 +24,7 @@ int image_verb_usage(int status, const char *verb, const char *fmt, ...)
 /** image_verb_badflag - what getopt_long() did not take (@c is '?' or ':'). Returns 125. */
 int image_verb_badflag(const char *verb, int c, char **argv);
 
+int verb_import(int argc, char **argv);
 int verb_load(int argc, char **argv);
 int verb_load_base(int argc, char **argv);
 int verb_pull(int argc, char **argv);
