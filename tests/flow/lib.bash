@@ -11,7 +11,7 @@
 : "${ONGGI_LIBEXEC:=$ONGGI_BIN}"
 : "${ONGGI_DATA:=$BATS_TEST_DIRNAME/../../build/data}"
 : "${ONGGI_BUILD:=$BATS_TEST_DIRNAME/../../build}"
-# images are the same for every build: keep them where the release build is
+# images are the same for every build: kept where the release build is (tests/run makes them first)
 : "${IMAGES_DIR:=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)/build/test-images}"
 export ONGGI_BIN ONGGI_LIBEXEC ONGGI_DATA IMAGES_DIR
 . "$BATS_TEST_DIRNAME/../lib/peers.sh"
