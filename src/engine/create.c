@@ -5,6 +5,7 @@
  */
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -171,10 +172,16 @@ int create_handle(struct engine *eng, const json_t *body, const char *name, stru
 int engine_create(struct engine *eng, const json_t *body, const char *name, char ret_id[65],
 		  struct err *e)
 {
-	OWN_HANDLE h = HANDLE_NULL;
+	struct handle *h = malloc(sizeof *h);
 
-	if (create_handle(eng, body, name, &h, e) < 0)
+	engine_forget(eng);
+	if (!h)
+		return err_new(e, E_NOMEM, ENOMEM, "create");
+	if (create_handle(eng, body, name, h, e) < 0) {
+		free(h);
 		return -e->eno;
-	memcpy(ret_id, h.c.id, sizeof h.c.id);
+	}
+	memcpy(ret_id, h->c.id, sizeof h->c.id);
+	eng->fresh = h;
 	return 0;
 }

@@ -40,8 +40,17 @@ int engine_open(const struct engine_options *opt, struct engine *ret, struct err
 	return 0;
 }
 
+void engine_forget(struct engine *eng)
+{
+	if (eng->fresh)
+		handle_done(eng->fresh);
+	free(eng->fresh);
+	eng->fresh = NULL;
+}
+
 void engine_close(struct engine *eng)
 {
+	engine_forget(eng);
 	store_close(&eng->store);
 	free(eng->paths);
 	eng->paths = NULL;
@@ -149,6 +158,13 @@ int handle_open(struct engine *eng, const char *ref, unsigned flags, struct hand
 	OWN_HANDLE h = HANDLE_NULL;
 	char id[65];
 
+	if (eng->fresh && (flags & HANDLE_LOCK) && !strcmp(eng->fresh->c.id, ref)) {
+		*ret = *eng->fresh;
+		*eng->fresh = (struct handle)HANDLE_NULL;
+		engine_forget(eng);
+		return 0;
+	}
+	engine_forget(eng); /* its lock would be waited for */
 	if (container_resolve(&eng->store, ref, id, e) < 0)
 		return -e->eno;
 	/* the record after the lock: whoever held it may have removed the container */

@@ -21,6 +21,8 @@
 #include "runtime/runtime.h"
 #include "store/store.h"
 
+struct handle;
+
 struct engine_options {
 	const char *root, *run;    /* NULL: ONGGI_ROOT, ONGGI_RUN, defaults */
 	void (*warn)(const char *msg, void *data); /* may be NULL */
@@ -35,6 +37,8 @@ struct engine {
 	const struct storage_ops *storage;
 	struct engine_options opt;
 	char *paths;               /* one block behind the strings of the environments */
+	struct handle *fresh;      /* what engine_create made last, still locked: the start that
+				    * usually follows need not look for it again */
 };
 
 /** engine_open - open the store and fill the environments; cheap, reads no object. */

@@ -26,6 +26,8 @@ enum handle_flags {
 };
 /** handle_open - resolve @ref, adopt what needs it, lock when asked, load record and state. */
 int handle_open(struct engine *eng, const char *ref, unsigned flags, struct handle *ret, struct err *e);
+/** engine_forget - let go of the container that was made last. */
+void engine_forget(struct engine *eng);
 /** handle_refresh - state again. */
 int handle_refresh(struct engine *eng, struct handle *h, struct err *e);
 void handle_done(struct handle *h);
@@ -64,6 +66,7 @@ struct start_opt {
 	bool is_restart; /* by the policy: the manual-stop mark and the count stay */
 	int64_t restart_delay_ms; /* how long the policy waited before this start */
 };
+/* afterwards h->st knows that it runs, and its init; not more */
 int start_locked(struct engine *eng, struct handle *h, const struct start_opt *opt, struct err *e);
 /** remove_locked - everything of a container that does not run. @volumes: anonymous ones too.
  * The lock file is gone afterwards. */

@@ -122,7 +122,7 @@ static int foreground(struct engine *eng, struct handle *h, const struct engine_
 	if (start_locked(eng, h, &opt, e) < 0)
 		return failed(eng, h, e);
 	own_fd_done(&its);
-	if (a->sig_proxy && handle_refresh(eng, h, e) >= 0)
+	if (a->sig_proxy)
 		(void)proc_pidfd(&h->st.init, &pidfd, e); /* gone already: nothing to signal */
 	f.pidfd = pidfd;
 	own_fd_done(&h->lock);

@@ -28,6 +28,7 @@
 
 struct report {
 	bool made;     /* the container runs */
+	struct proc_id init;
 	struct err e;  /* valid when not made, or when the monitor did not start */
 };
 
@@ -143,6 +144,7 @@ int monitor_fill(struct engine *eng, const struct container *c, const json_t *ru
 	m.started_at = js_str(run, "started_at", "");
 	m.pid = (pid_t)js_int(run, "pid", 0);
 	m.start_ticks = (uint64_t)js_int(run, "start_ticks", 0);
+	m.ephemeral = js_bool(c->record, "HostConfig.AutoRemove", false);
 	m.stdin_once = js_bool(c->record, "Config.StdinOnce", false);
 	for (size_t i = 0; i < json_array_size(oom) && i < MONITOR_OOM_MAX; i++) {
 		const json_t *row = json_array_get(oom, i);
@@ -222,6 +224,7 @@ __attribute__((noreturn)) static void m_main(struct start *s, int report_fd)
 	m.client = s->opt->client_fd;
 	m.client_flags = s->opt->client_flags;
 	r.made = true;
+	r.init = p.id;
 	tell(report_fd, &r);
 	(void)monitor_exec(NULL, &m, &r.e);
 	unmake(s, &p);
@@ -248,10 +251,13 @@ int start_process(struct start *s, struct err *e)
 	while (io_read_full(rd, &r, sizeof r) == (ssize_t)sizeof r) {
 		made = r.made;
 		failed = !r.made;
-		last = r;
+		last = r; /* of a failure after "made" only the error counts */
 	}
-	if (made)
+	if (made) {
+		s->h->st.status = CONTAINER_RUNNING;
+		s->h->st.init = last.init;
 		return 0;
+	}
 	(void)waitpid(pid, NULL, 0);
 	if (failed) {
 		*e = last.e;
