@@ -50,8 +50,9 @@ int attach_connect(int xrun_dir, uint32_t flags, int *ret_fd, struct err *e)
 		return err_sys(e, errno, "connect to the monitor");
 	}
 	r = attach_frame_send(fd, MONITOR_HELLO, MONITOR_VERSION, &hello, sizeof(hello));
-	if (r < 0)
-		return err_new(e, E_STATE, -r, "the monitor hung up");
+	/* a monitor that is full or of another version has closed already: its reason is to be read */
+	if (r < 0 && r != -EPIPE && r != -ECONNRESET)
+		return err_sys(e, -r, "send to the monitor");
 	*ret_fd = fd_take(&fd);
 	return 0;
 }

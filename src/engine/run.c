@@ -189,6 +189,7 @@ int engine_attach(struct engine *eng, const char *ref, const struct engine_attac
 	if (request(attach, &f, false, &q, e) < 0 || container_run_dir(&eng->store, id, false, &run, e) < 0 ||
 	    attach_connect(run, wanted(attach), &sock, e) < 0)
 		return -e->eno;
+	q.redraw = true; /* what the terminal of the container shows, we have not seen */
 	if (attach->sig_proxy)
 		(void)proc_pidfd(&h.st.init, &pidfd, e); /* gone already: nothing to signal */
 	f.pidfd = pidfd;

@@ -319,7 +319,8 @@ log_text() { jq -rj .log "$D"/rec/container-json.log; }
 @test "a fatal signal puts the terminal back" {
 	command -v expect >/dev/null || skip "expect is missing"
 	for sig in TERM HUP SEGV; do
-		rm -rf "$D"; mkdir "$D"
+		D=$T/$sig
+		mkdir "$D"
 		cat >"$T/s" <<-S
 			sh -c 'echo \$\$ >$T/cli; exec $drv run --foreground --tty $D sh -c "echo up; sleep 100"'
 			stty -a
