@@ -63,6 +63,8 @@ void cli_error(const struct cli *c, const struct err *e)
 {
 	OWN_BUF out = { 0 };
 
+	if (!e->chain[0])
+		return; /* a program that we ran has said it already */
 	if (c->json_errors) {
 		buf_printf(&out, "{\"kind\":\"%s\",\"errno\":%d,\"message\":", err_map_of(e->kind)->name, e->eno);
 		buf_json_string(&out, e->chain, strlen(e->chain));
@@ -79,23 +81,6 @@ void cli_error(const struct cli *c, const struct err *e)
 	}
 	fflush(stdout);
 	fputs(buf_str(&out) ? buf_str(&out) : "onggi: out of memory\n", stderr);
-}
-
-int cli_each(struct cli *c, int (*one)(struct cli *c, const char *arg, struct err *e), bool echo)
-{
-	int rc = 0;
-
-	for (int i = 0; i < c->argc; i++) {
-		struct err e = { 0 };
-		if (one(c, c->argv[i], &e) < 0) {
-			cli_error(c, &e);
-			rc = 1;
-		} else if (echo) {
-			puts(c->argv[i]);
-			fflush(stdout);
-		}
-	}
-	return rc;
 }
 
 int cli_filters(const struct cli *c, const char *at_name, json_t **ret, struct err *e)

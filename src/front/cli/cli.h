@@ -70,9 +70,16 @@ bool command_group_exists(const char *word);
 /** cli_error - print an error once: "onggi: CHAIN" and "hint: ..." lines, or JSON. */
 void cli_error(const struct cli *c, const struct err *e);
 
-/** cli_each - run @one for every positional argument in order; prints each argument (or its echo)
- * when done and each error; exit code 1 when any failed. */
-int cli_each(struct cli *c, int (*one)(struct cli *c, const char *arg, struct err *e), bool echo);
+enum each_flags {
+	EACH_PLAIN = 0,
+	EACH_ECHO = 1,       /* print each argument when it is done */
+	EACH_MISSING_OK = 2, /* an object that does not exist is told, yet no failure (rm -f) */
+	EACH_SERIAL = 4,     /* one after the other: the action prints by itself */
+};
+/** cli_each - run @one for every positional argument, many at once; results and errors are printed
+ * in the order of the arguments. Returns the exit code: 1 when any failed. */
+int cli_each(struct cli *c, int (*one)(struct cli *c, const char *arg, struct err *e),
+	     enum each_flags flags);
 
 /** cli_filters - ["a=b", "a=c"] of @name as {"a": ["b", "c"]}; NULL without filters. Caller owns. */
 int cli_filters(const struct cli *c, const char *at_name, json_t **ret, struct err *e);

@@ -20,7 +20,7 @@ int cmd_start(struct cli *c, struct err *e)
 	struct engine_result res = { 0 };
 
 	if (!attach)
-		return cli_each(c, start_one, true);
+		return cli_each(c, start_one, EACH_ECHO);
 	if (c->argc > 1)
 		return err_new(e, E_USAGE, EINVAL, "you cannot start and attach multiple containers at once");
 	OWN_JSON info = NULL;

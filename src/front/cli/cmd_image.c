@@ -140,17 +140,8 @@ static int rmi_one(struct cli *c, const char *ref, struct err *e)
 
 int cmd_rmi(struct cli *c, struct err *e)
 {
-	int rc = 0;
 	(void)e;
-	for (int i = 0; i < c->argc; i++) {
-		struct err one = { 0 };
-		if (rmi_one(c, c->argv[i], &one) >= 0)
-			continue;
-		cli_error(c, &one);
-		if (one.kind != E_NOT_FOUND || !opt_bool(c->req, "@force"))
-			rc = 1;
-	}
-	return rc;
+	return cli_each(c, rmi_one, EACH_SERIAL | (opt_bool(c->req, "@force") ? EACH_MISSING_OK : 0));
 }
 
 int cmd_tag(struct cli *c, struct err *e)

@@ -88,55 +88,44 @@ static int update_one(struct cli *c, const char *ref, struct err *e)
 int cmd_stop(struct cli *c, struct err *e)
 {
 	(void)e;
-	return cli_each(c, stop_one, true);
+	return cli_each(c, stop_one, EACH_ECHO);
 }
 
 int cmd_restart(struct cli *c, struct err *e)
 {
 	(void)e;
-	return cli_each(c, restart_one, true);
+	return cli_each(c, restart_one, EACH_ECHO);
 }
 
 int cmd_kill(struct cli *c, struct err *e)
 {
 	(void)e;
-	return cli_each(c, kill_one, true);
+	return cli_each(c, kill_one, EACH_ECHO);
 }
 
 /* rm -f of what does not exist is an error on stderr, yet success, as docker has it */
 int cmd_rm(struct cli *c, struct err *e)
 {
-	int rc = 0;
 	(void)e;
-	for (int i = 0; i < c->argc; i++) {
-		struct err one = { 0 };
-		if (rm_one(c, c->argv[i], &one) >= 0) {
-			puts(c->argv[i]);
-			continue;
-		}
-		cli_error(c, &one);
-		if (one.kind != E_NOT_FOUND || !opt_bool(c->req, "@force"))
-			rc = 1;
-	}
-	return rc;
+	return cli_each(c, rm_one, EACH_ECHO | (opt_bool(c->req, "@force") ? EACH_MISSING_OK : 0));
 }
 
 int cmd_wait(struct cli *c, struct err *e)
 {
 	(void)e;
-	return cli_each(c, wait_one, false);
+	return cli_each(c, wait_one, EACH_SERIAL);
 }
 
 int cmd_pause(struct cli *c, struct err *e)
 {
 	(void)e;
-	return cli_each(c, pause_one, true);
+	return cli_each(c, pause_one, EACH_ECHO);
 }
 
 int cmd_unpause(struct cli *c, struct err *e)
 {
 	(void)e;
-	return cli_each(c, unpause_one, true);
+	return cli_each(c, unpause_one, EACH_ECHO);
 }
 
 int cmd_rename(struct cli *c, struct err *e)
@@ -148,5 +137,5 @@ int cmd_update(struct cli *c, struct err *e)
 {
 	if (!json_object_size(c->req))
 		return err_new(e, E_USAGE, EINVAL, "you must provide one or more flags when using this command");
-	return cli_each(c, update_one, true);
+	return cli_each(c, update_one, EACH_ECHO);
 }

@@ -65,7 +65,7 @@ static int rm_one(struct cli *c, const char *name, struct err *e)
 int cmd_volume_rm(struct cli *c, struct err *e)
 {
 	(void)e;
-	return cli_each(c, rm_one, true);
+	return cli_each(c, rm_one, EACH_ECHO);
 }
 
 int cmd_volume_prune(struct cli *c, struct err *e)

@@ -89,7 +89,7 @@ int image_program_run(struct cli *c, const char *const *argv, bool quiet, struct
 			return err_sys(e, errno, "wait for %s", path);
 	if (WIFEXITED(status) && !WEXITSTATUS(status))
 		return 0;
-	return err_new(e, E_NOT_FOUND, ENOENT, "%s failed", argv[1]);
+	return err_new(e, E_NOT_FOUND, ENOENT, "%s", ""); /* it has said why */
 }
 
 int image_fetch(struct cli *c, const char *image, const char *platform, bool quiet, struct err *e)
@@ -100,9 +100,7 @@ int image_fetch(struct cli *c, const char *image, const char *platform, bool qui
 	/* the embedded base image needs no registry */
 	if (!strcmp(image, "base") || !strcmp(image, "base:latest")) {
 		static const char *const base[] = { "onggi-image", "load-base", NULL };
-		if (image_program_run(c, base, true, e) < 0)
-			return err_ctx(e, "load the embedded base image");
-		return 0;
+		return image_program_run(c, base, true, e);
 	}
 	if (quiet)
 		argv[n++] = "--quiet";
@@ -112,9 +110,7 @@ int image_fetch(struct cli *c, const char *image, const char *platform, bool qui
 	}
 	argv[n++] = image;
 	argv[n] = NULL;
-	if (image_program_run(c, argv, quiet, e) < 0)
-		return err_new(e, E_NOT_FOUND, ENOENT, "image %s could not be pulled", image);
-	return 0;
+	return image_program_run(c, argv, quiet, e);
 }
 
 /* argv for onggi-image: its name, the verb, then what the user gave */
