@@ -8,6 +8,7 @@
 #include <linux/if_bridge.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -159,6 +160,27 @@ void rtnl_route_default(struct nl_msgs *m, int ifindex, const struct ip_addr *gw
 	nl_begin(m, RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, &h, sizeof h);
 	nl_put(m, RTA_GATEWAY, gw->bytes, ip_addr_len(gw));
 	nl_put_u32(m, RTA_OIF, (uint32_t)ifindex);
+	nl_end(m);
+}
+
+void rtnl_route_loopback6(struct nl_msgs *m, int ifindex)
+{
+	/* far behind the route of lo, which goes on serving everything that starts here; the index
+	 * keeps the routes of several links apart */
+	enum { METRIC = 2048 };
+	struct rtmsg h = {
+		.rtm_family = AF_INET6,
+		.rtm_dst_len = 128,
+		.rtm_table = RT_TABLE_LOCAL,
+		.rtm_protocol = RTPROT_STATIC,
+		.rtm_scope = RT_SCOPE_HOST,
+		.rtm_type = RTN_LOCAL,
+	};
+
+	nl_begin(m, RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, &h, sizeof h);
+	nl_put(m, RTA_DST, &in6addr_loopback, 16);
+	nl_put_u32(m, RTA_OIF, (uint32_t)ifindex);
+	nl_put_u32(m, RTA_PRIORITY, METRIC + (uint32_t)ifindex);
 	nl_end(m);
 }
 

@@ -51,6 +51,9 @@ void rtnl_addr_new(struct nl_msgs *m, int ifindex, const struct ip_addr *a, unsi
 void rtnl_addr_del(struct nl_msgs *m, int ifindex, const struct ip_addr *a, unsigned prefix);
 /** rtnl_route_default - default route by gateway @gw over @ifindex. */
 void rtnl_route_default(struct nl_msgs *m, int ifindex, const struct ip_addr *gw);
+/** rtnl_route_loopback6 - let answers to ::1 come in over @ifindex: the kernel looks loopback
+ * destinations up by their link. */
+void rtnl_route_loopback6(struct nl_msgs *m, int ifindex);
 
 /* What a look-up tells of one link. */
 struct rtnl_link {

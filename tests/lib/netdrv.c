@@ -78,13 +78,15 @@ static int with_netns(const struct network_env *env, const char *id, const char 
 	return id ? network_apply(env, id, fd, e) : network_loopback_up(fd, e);
 }
 
-static int show(int r, json_t *j)
+static int show(const struct network_env *env, const char *name, struct err *e)
 {
+	OWN_JSON j = NULL;
+	int r = name ? network_inspect(env, name, &j, e) : network_list(env, &j, e);
+
 	if (r < 0)
 		return r;
 	json_dumpf(j, stdout, JSON_COMPACT);
 	puts("");
-	json_decref(j);
 	return 0;
 }
 
@@ -102,7 +104,6 @@ static int create(const struct network_env *env, const char *body, struct err *e
 static int run(const struct network_env *env, int argc, char **argv, struct err *e)
 {
 	const char *verb = argv[0];
-	json_t *j = NULL;
 
 	if (!strcmp(verb, "prepare") && argc >= 3)
 		return prepare(env, argc - 1, argv + 1, e);
@@ -119,9 +120,9 @@ static int run(const struct network_env *env, int argc, char **argv, struct err 
 	if (!strcmp(verb, "create") && argc == 2)
 		return create(env, argv[1], e);
 	if (!strcmp(verb, "list"))
-		return show(network_list(env, &j, e), j);
+		return show(env, NULL, e);
 	if (!strcmp(verb, "inspect") && argc == 2)
-		return show(network_inspect(env, argv[1], &j, e), j);
+		return show(env, argv[1], e);
 	if (!strcmp(verb, "remove") && argc == 2)
 		return network_remove(env, argv[1], e);
 	return err_new(e, E_USAGE, EINVAL, "usage: netdrv [-t] VERB ...");

@@ -115,9 +115,15 @@ static int configure(const struct network_def *d, int rtfd, int ifindex, struct 
 	 * else off 127.0.0.0/8 (CVE-2020-8558) */
 	rtnl_link_inet_conf(&m, ifindex, IPV4_DEVCONF_ROUTE_LOCALNET, 1);
 	rtnl_link_up(&m, ifindex);
-	if (nl_send(rtfd, &m, &res, e) < 0)
+	if (nl_send(rtfd, &m, &res, e) < 0 || result(&res, "bridge", d->bridge, e) < 0)
 		return -e->eno;
-	return result(&res, "bridge", d->bridge, e);
+	if (!d->net6.addr.family)
+		return 0;
+	/* the same for ::1; the kernel refuses ::1 from any wire by itself. A kernel that refuses the
+	 * route only lacks this way in. */
+	OWN_NL_MSGS extra = { 0 };
+	rtnl_route_loopback6(&extra, ifindex);
+	return nl_send(rtfd, &extra, &res, e);
 }
 
 int bridge_make(const struct network_ctx *c, const struct network_def *d, int rtfd,

@@ -19,7 +19,8 @@
 static const struct {
 	unsigned flag;
 	char letter;
-} letters[] = { { FIREWALL_CLOSED4, '4' }, { FIREWALL_CLOSED6, '6' }, { FIREWALL_MARKED, 'm' } };
+} letters[] = { { FIREWALL_CLOSED4, '4' }, { FIREWALL_CLOSED6, '6' }, { FIREWALL_MARKED, 'm' },
+		{ FIREWALL_BRIDGED6, 'b' } };
 
 static void flags_text(unsigned flags, char out[8])
 {
@@ -42,11 +43,15 @@ void firewall_layout(unsigned flags, char out[32])
 unsigned firewall_flags(const struct network_ctx *c)
 {
 	OWN_STR text = NULL;
+	OWN_FD bridged = open("/proc/sys/net/bridge/bridge-nf-call-ip6tables", O_RDONLY | O_CLOEXEC);
 	unsigned flags = 0;
+	char on = '0';
 	struct err none;
 
+	if (bridged >= 0 && read(bridged, &on, 1) == 1 && on == '1')
+		flags |= FIREWALL_BRIDGED6;
 	if (io_read_file(c->run, "firewall", 64, &text, NULL, &none) < 0)
-		return 0;
+		return flags;
 	for (size_t i = 0; i < ARRAY_LEN(letters); i++)
 		if (strchr(text, letters[i].letter))
 			flags |= letters[i].flag;
@@ -60,7 +65,7 @@ int firewall_flags_add(const struct network_ctx *c, unsigned flags, struct err *
 
 	if ((old | flags) == old)
 		return 0;
-	flags_text(old | flags, text);
+	flags_text((old | flags) & ~(unsigned)FIREWALL_BRIDGED6, text);
 	return io_replace_file(c->run, "firewall", text, strlen(text), 0600, 0, e);
 }
 

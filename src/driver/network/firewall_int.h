@@ -30,9 +30,13 @@ enum firewall_flags {
 	FIREWALL_CLOSED4 = 1, /* we switched IPv4 forwarding on: only for our networks */
 	FIREWALL_CLOSED6 = 2,
 	FIREWALL_MARKED = 4,  /* a foreign firewall drops forwarded packets: mark ours */
+	/* Not stored but looked up: bridged frames pass the IP hooks (br_netfilter), so answers to ::1
+	 * are rewritten inside the bridge and then dropped as forged. Then ::1 is not published:
+	 * refused at once is better than a connection that hangs. */
+	FIREWALL_BRIDGED6 = 8,
 };
 
-/** firewall_flags - as stored; 0 without a file. */
+/** firewall_flags - as stored and looked up. */
 unsigned firewall_flags(const struct network_ctx *c);
 /** firewall_flags_add - remember one more. The caller holds the lock exclusively. */
 int firewall_flags_add(const struct network_ctx *c, unsigned flags, struct err *e);

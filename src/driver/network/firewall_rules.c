@@ -138,11 +138,19 @@ static void publish_rule(struct nft_batch *b, bool v4, bool with_address, const 
 	nft_rule_end(b);
 }
 
-static void nat_rules(struct nft_batch *b)
+static void nat_rules(struct nft_batch *b, unsigned flags)
 {
 	static const char *const hooks[] = { "pre_nat", "out_nat" };
 	uint32_t local = RTN_LOCAL;
 
+	if (flags & FIREWALL_BRIDGED6) {
+		nft_rule(b, "out_nat", "answers would be lost in the bridge");
+		match_family(b, false);
+		load_daddr(b, false, 0);
+		match_loopback(b, false);
+		nft_verdict(b, NF_ACCEPT, NULL);
+		nft_rule_end(b);
+	}
 	for (size_t i = 0; i < ARRAY_LEN(hooks); i++) {
 		nft_rule(b, hooks[i], NULL);
 		nft_fib_daddr_type(b, 0);
@@ -286,7 +294,7 @@ void firewall_rules(struct nft_batch *b, unsigned flags)
 	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
 		nft_set_new(b, &sets[i]);
 	raw_rules(b);
-	nat_rules(b);
+	nat_rules(b, flags);
 	ok_rules(b, flags);
 	forward_rules(b, flags);
 	post_rules(b);
