@@ -211,8 +211,8 @@ static int open_tree_of(struct cgroup *cg, const char *key, const char *dir, str
 	for (size_t i = 0; i < cg->n; i++)
 		if (*key && !strcmp(cg->t[i].dir, dir) && !cg->t[i].unified &&
 		    strlen(cg->t[i].name) + strlen(key) + 2 < sizeof cg->t[i].name) {
-			strcat(cg->t[i].name, ",");
-			strcat(cg->t[i].name, key);
+			size_t n = strlen(cg->t[i].name);
+			(void)snprintf(cg->t[i].name + n, sizeof cg->t[i].name - n, ",%s", key); /* fits */
 			cg->t[i].ctrls |= bits;
 			return 0;
 		}
@@ -220,7 +220,7 @@ static int open_tree_of(struct cgroup *cg, const char *key, const char *dir, str
 		return err_new(e, E_CORRUPT, EINVAL, "cgroup record: too many hierarchies");
 	struct cg_tree *t = &cg->t[cg->n];
 	*t = (struct cg_tree){ .fd = -1, .ctrls = *key ? bits : 0, .unified = !*key };
-	strcpy(t->name, key);
+	(void)snprintf(t->name, sizeof t->name, "%s", key); /* fits */
 	t->dir = strdup(dir);
 	if (!t->dir)
 		return err_new(e, E_NOMEM, ENOMEM, "out of memory");

@@ -187,7 +187,7 @@ static int state_parse(const char *text, struct state *s)
 static void number_text(int64_t v, char out[24])
 {
 	if (v < 0)
-		strcpy(out, "*");
+		memcpy(out, "*", 2);
 	else
 		(void)snprintf(out, 24, "%lld", (long long)v); /* fits */
 }

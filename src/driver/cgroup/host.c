@@ -80,7 +80,7 @@ void cg_host_self(const char *text, struct cg_host *ret)
 			h->ctrls = h->unified ? 0 : cg_ctrl_bits(h->name, ",");
 			/* groups above the root of our namespace show as /../.. */
 			if (!strncmp(h->own, "/..", 3))
-				strcpy(h->own, "/");
+				h->own[1] = 0;
 			ret->n++;
 		}
 		text = *end ? end + 1 : end;

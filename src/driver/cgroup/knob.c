@@ -29,7 +29,7 @@ static int as_max(const struct cg_values *v, enum cg_knob_id id, struct cg_tree 
 {
 	if (v->v[id] >= 0)
 		return as_number(v, id, t, out);
-	strcpy(out, "max");
+	memcpy(out, "max", 4);
 	return 1;
 }
 
@@ -38,7 +38,7 @@ static int as_flag(const struct cg_values *v, enum cg_knob_id id, struct cg_tree
 		   char out[KNOB_TEXT])
 {
 	(void)t;
-	strcpy(out, v->v[id] ? "1" : "0");
+	memcpy(out, v->v[id] ? "1" : "0", 2);
 	return 1;
 }
 
@@ -122,7 +122,7 @@ static int as_swap_alone(const struct cg_values *v, enum cg_knob_id id, struct c
 	uint64_t now;
 
 	if (swap < 0) {
-		strcpy(out, "max");
+		memcpy(out, "max", 4);
 		return 1;
 	}
 	if (!v->set[KNOB_MEMORY_LIMIT]) {

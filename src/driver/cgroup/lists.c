@@ -152,7 +152,7 @@ static int huge_item(struct cgroup *cg, const json_t *item, const char *field, s
 	if (!t)
 		return cg_missing(cg, CG_HUGETLB, field, e);
 	if (limit < 0 && t->unified)
-		strcpy(text, "max");
+		memcpy(text, "max", 4);
 	else
 		(void)snprintf(text, sizeof text, "%lld", (long long)limit); /* fits */
 	const char *end = t->unified ? "max" : "limit_in_bytes";
