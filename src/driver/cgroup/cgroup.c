@@ -270,6 +270,7 @@ int cgroup_clone_fd(const struct cgroup *cg)
 	/* beside v1 it is of use only to a child that enters the rest itself */
 	struct cg_tree *t = (cg->n == 1 || cg->early) && !cg->unit ? cg_unified(cg) : NULL;
 	int fd = t ? cg_tree_fd(t) : -1;
+	((struct cgroup *)cg)->cloned = fd >= 0; /* remembered for cgroup_enter_self */
 	return fd < 0 ? -1 : fd;
 }
 
@@ -309,29 +310,35 @@ int cgroup_enter(struct cgroup *cg, pid_t pid, struct err *e)
 	return 0;
 }
 
+static int self_write(const struct cg_tree *t, const char *file)
+{
+	char path[4200];
+	size_t n = strlen(t->dir), k = strlen(file) + 1;
+
+	if (n + k > sizeof path)
+		return -ENAMETOOLONG;
+	memcpy(path, t->dir, n);
+	memcpy(path + n, file, k);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int r = write(fd, "0", 1) == 1 ? 0 : -errno;
+	close(fd);
+	return r;
+}
+
 /* One thread that moves itself needs no lock on all forks and exits of the host, unlike a process
  * that another one moves (Linux 6.0): that lock waits for a grace period of RCU, about 1 ms. */
 int cgroup_enter_self(const struct cgroup *cg)
 {
-	for (size_t i = 0; i < cg->n; i++) {
-		const struct cg_tree *t = &cg->t[i];
-		char path[4200];
-		size_t n = strlen(t->dir);
-		if (t->unified)
-			continue; /* cloned into it */
-		if (n + sizeof "/tasks" > sizeof path)
-			return -ENAMETOOLONG;
-		memcpy(path, t->dir, n);
-		memcpy(path + n, "/tasks", sizeof "/tasks");
-		int fd = open(path, O_WRONLY | O_CLOEXEC);
-		if (fd < 0)
-			return -errno;
-		int r = write(fd, "0", 1) == 1 ? 0 : -errno;
-		close(fd);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < cg->n; i++)
+		if (!cg->t[i].unified)
+			r = self_write(&cg->t[i], "/tasks");
+		else if (!cg->cloned)
+			r = self_write(&cg->t[i], "/cgroup.procs");
+	return r;
 }
 
 static bool sub_names(const char *ctrls, const struct cg_tree *t)

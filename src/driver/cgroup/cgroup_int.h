@@ -86,6 +86,7 @@ struct cgroup {
 	char *slice;
 	bool rootless;
 	bool fresh;  /* made by cgroup_create, still without processes */
+	bool cloned; /* cgroup_clone_fd has been given: the process starts in the v2 group */
 	bool early;  /* made by cgroup_prepare: the process is cloned into the v2 group */
 	int events;  /* cgroup.events, -1 */
 	void (*warn)(const char *msg, void *data);
