@@ -75,7 +75,10 @@ static int step_name(void *ctx, struct err *e)
 			json_object_set_new(c->c.record, "Name", json_sprintf("/%s", name));
 			return 0;
 		}
-		if (c->name || e->kind != E_CONFLICT)
+		if (e->kind != E_CONFLICT)
+			break;
+		/* taken by a `run --rm` that was killed before its start? then once more */
+		if (c->name && (tries || !abandoned_remove(c->eng, name)))
 			break;
 	}
 	return -e->eno;
@@ -123,6 +126,13 @@ static int step_write(void *ctx, struct err *e)
 	return container_save(&c->c, flags, e);
 }
 
+/* before the volumes go: they are in use as long as the record says so */
+static void undo_write(void *ctx)
+{
+	struct create *c = ctx;
+	(void)unlinkat(c->c.dir_fd, "config.json", 0);
+}
+
 static int step_image_again(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
@@ -137,7 +147,7 @@ static const struct step create_steps[] = {
 	{ "folder", step_folder, undo_folder }, { "record", step_record, NULL },
 	{ "name", step_name, undo_name }, { "layer", step_layer, NULL },
 	{ "mounts", step_mounts, undo_mounts }, { "volumes", step_volumes, NULL },
-	{ "write", step_write, NULL },   { "image again", step_image_again, NULL },
+	{ "write", step_write, undo_write },   { "image again", step_image_again, NULL },
 };
 static const struct way create_way = WAY("create", create_steps);
 

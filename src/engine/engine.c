@@ -4,6 +4,7 @@
  */
 #include "engine/engine.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,8 +43,15 @@ int engine_open(const struct engine_options *opt, struct engine *ret, struct err
 
 void engine_forget(struct engine *eng)
 {
-	if (eng->fresh)
-		handle_done(eng->fresh);
+	struct handle *h = eng->fresh;
+
+	/* made to stay, not by a run that was killed: see is_abandoned() */
+	if (h && h->c.dir_fd >= 0 && is_abandoned(h)) {
+		(void)own_set(&h->c, "Kept", json_true());
+		(void)container_save(&h->c, 0, &(struct err){ 0 }); /* else a later command removes it */
+	}
+	if (h)
+		handle_done(h);
 	free(eng->fresh);
 	eng->fresh = NULL;
 }
@@ -117,6 +125,15 @@ int own_set(const struct container *c, const char *key, json_t *v)
 	return json_object_set_new(own, key, v) < 0 ? -ENOMEM : 0;
 }
 
+void runtime_leftover(struct engine *eng, const char *id)
+{
+	char path[96];
+
+	(void)snprintf(path, sizeof path, "runtime/%s", id);
+	if (!faccessat(eng->store.run_fd, path, F_OK, AT_SYMLINK_NOFOLLOW))
+		(void)runtime_delete(&eng->runtime, id, RUNTIME_DELETE_FORCE, &(struct err){ 0 });
+}
+
 int engine_plan(struct engine *eng, const struct container *c, bool read_only, struct arena *a,
 		struct mount_plan *ret, struct err *e)
 {
@@ -175,6 +192,10 @@ int handle_open(struct engine *eng, const char *ref, unsigned flags, struct hand
 		goto gone;
 	if (container_state_load(&eng->store, id, &h.st, e) < 0)
 		return -e->eno;
+	if (h.lock >= 0 && is_abandoned(&h) && remove_locked(eng, &h, true, e) >= 0) {
+		err_new(e, E_NOT_FOUND, ENOENT, "gone");
+		goto gone;
+	}
 	bool lost = h.st.orphan || (h.st.unhandled && !proc_alive(&h.st.monitor));
 	if (lost && !(flags & HANDLE_NO_ADOPT)) {
 		if (h.lock < 0 &&

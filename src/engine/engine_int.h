@@ -80,6 +80,14 @@ int adopt_locked(struct engine *eng, struct handle *h, struct err *e);
 struct monitor_config;
 int monitor_fill(struct engine *eng, const struct container *c, const json_t *run, struct arena *a,
 		 struct monitor_config *ret, struct err *e);
+/** is_abandoned - made by a `run --rm` that was killed before it could start it. Only true of a
+ * container whose lock is held: whoever makes one keeps the lock until it runs, or marks it as
+ * kept. */
+bool is_abandoned(const struct handle *h);
+/** abandoned_remove - remove the container called @name if it is abandoned. True: it was. */
+bool abandoned_remove(struct engine *eng, const char *name);
+/** runtime_leftover - run-time state and process of a start that was killed half-way. */
+void runtime_leftover(struct engine *eng, const char *id);
 /** stop_running - signal, wait, SIGKILL; parameters as engine_stop. The state is not refreshed. */
 int stop_running(struct engine *eng, struct handle *h, int sig, int timeout_s, struct err *e);
 /** restart_cancel - end the wait for a restart, under the lock; nothing when there is none. */

@@ -369,6 +369,7 @@ static size_t collect(struct engine *eng, const struct engine_list *q, const str
 	bool all = q->all || q->limit > 0 || w->status || w->exited;
 	int64_t now = clock_now_ns(), created;
 	size_t k = 0;
+	bool half_made = false;
 
 	for (size_t i = 0; i < n; i++) {
 		OWN_HANDLE h = HANDLE_NULL;
@@ -378,8 +379,12 @@ static size_t collect(struct engine *eng, const struct engine_list *q, const str
 		if (handle_open(eng, ids[i], 0, &h, &e) < 0) {
 			if (e.kind != E_NOT_FOUND)
 				engine_warn(eng, "%s", e.chain);
+			else
+				half_made = true;
 			continue;
 		}
+		if (is_abandoned(&h) && abandoned_remove(eng, ids[i]))
+			continue;
 		if (!all && h.st.status != CONTAINER_RUNNING && h.st.status != CONTAINER_RESTARTING)
 			continue;
 		if (clock_parse(js_str(h.c.record, "Created", ""), &created) < 0)
@@ -391,6 +396,8 @@ static size_t collect(struct engine *eng, const struct engine_list *q, const str
 		rows[k].summary = summary(eng, &h, q->size, now, created);
 		k += rows[k].summary != NULL;
 	}
+	if (half_made)
+		(void)container_sweep(&eng->store, &(struct err){ 0 }); /* what was killed while it was made */
 	return k;
 }
 

@@ -9,7 +9,19 @@
 #include "base/own.h"
 #include "engine/engine_int.h"
 #include "format/js.h"
+#include "spec/container_mode.h"
 #include "store/volume.h"
+
+/* what a start left that was killed half-way; nothing in the usual case */
+static void leftovers(struct engine *eng, const struct handle *h)
+{
+	const char *net;
+
+	runtime_leftover(eng, h->c.id);
+	if (!h->st.run && container_mode_of(MODE_OF_NETWORK, js_str(h->c.record, "HostConfig.NetworkMode", ""),
+					    &net) == CONTAINER_MODE_NETWORK)
+		(void)network_release(&eng->network, h->c.id, &(struct err){ 0 });
+}
 
 int remove_locked(struct engine *eng, struct handle *h, bool volumes, struct err *e)
 {
@@ -18,6 +30,7 @@ int remove_locked(struct engine *eng, struct handle *h, bool volumes, struct err
 	size_t i;
 	json_t *v;
 
+	leftovers(eng, h);
 	memcpy(id, h->c.id, sizeof id);
 	(void)snprintf(name, sizeof name, "%s", handle_name(h));
 	if (eng->storage->remove(&eng->store, id, e) < 0)
@@ -35,6 +48,25 @@ int remove_locked(struct engine *eng, struct handle *h, bool volumes, struct err
 				engine_warn(eng, "%s", why.chain);
 		}
 	return 0;
+}
+
+bool is_abandoned(const struct handle *h)
+{
+	return h->st.status == CONTAINER_CREATED && !h->st.run && !h->st.exit &&
+	       js_bool(h->c.record, "HostConfig.AutoRemove", false) && !json_is_true(own_get(&h->c, "Kept"));
+}
+
+bool abandoned_remove(struct engine *eng, const char *name)
+{
+	OWN_HANDLE h = HANDLE_NULL;
+	char id[65];
+	struct err e;
+
+	return container_resolve(&eng->store, name, id, &e) >= 0 &&
+	       container_lock(&eng->store, id, LOCK_EXCLUSIVE | LOCK_NOWAIT, &h.lock, &e) >= 0 &&
+	       container_load(&eng->store, id, &h.c, &e) >= 0 &&
+	       container_state_load(&eng->store, id, &h.st, &e) >= 0 && is_abandoned(&h) &&
+	       remove_locked(eng, &h, true, &e) >= 0;
 }
 
 int engine_remove(struct engine *eng, const char *ref, unsigned flags, struct err *e)

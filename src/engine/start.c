@@ -47,6 +47,7 @@ static int step_prepare(void *ctx, struct err *e)
 static int step_folder(void *ctx, struct err *e)
 {
 	struct start *s = ctx;
+	runtime_leftover(s->eng, s->h->c.id); /* of a start that was killed */
 	return container_run_dir(&s->eng->store, s->h->c.id, true, &s->run_fd, e);
 }
 
@@ -175,11 +176,19 @@ static int step_process(void *ctx, struct err *e)
 	return start_process(ctx, e);
 }
 
+static void undo_process(void *ctx)
+{
+	struct start *s = ctx;
+	if (s->h->st.status == CONTAINER_RUNNING)
+		runtime_leftover(s->eng, s->h->c.id);
+	s->h->st.status = s->before;
+}
+
 static const struct step start_steps[] = {
 	{ "prepare", step_prepare, NULL },        { "folder", step_folder, undo_folder },
 	{ "network", step_network, undo_network }, { "files", step_files, NULL },
 	{ "layer", step_layer, NULL },            { "config", step_config, NULL },
-	{ "stdio", step_stdio, undo_stdio },      { "process", step_process, NULL },
+	{ "stdio", step_stdio, undo_stdio },      { "process", step_process, undo_process },
 };
 static const struct way start_way = WAY("start", start_steps);
 
@@ -209,7 +218,8 @@ static int forget(struct handle *h, struct err *e)
 int start_locked(struct engine *eng, struct handle *h, const struct start_opt *opt, struct err *e)
 {
 	struct start s = { .eng = eng, .h = h, .opt = opt, .run_fd = -1, .listen = -1,
-			   .peer_fd = { -1, -1, -1 }, .restart_delay_ms = opt->restart_delay_ms };
+			   .peer_fd = { -1, -1, -1 }, .restart_delay_ms = opt->restart_delay_ms,
+			   .before = h->st.status };
 	for (int i = 0; i < 3; i++)
 		s.stdio.container[i] = s.stdio.monitor[i] = -1;
 	if (!opt->is_restart && forget(h, e) < 0)

@@ -33,6 +33,7 @@ struct start {
 	struct monitor_stdio stdio;
 	int listen;
 	bool shm_mounted;
+	enum container_status before; /* this start */
 	int64_t restart_delay_ms;     /* of the run before; kept for the next back-off */
 };
 
