@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# orun_lib.bash - a bundle of busybox and an orun of its own state directory for tests of the
+# runtime alone. Every test leaves nothing behind: orun_teardown checks processes and mounts.
+
+: "${ONGGI_BIN:=$BATS_TEST_DIRNAME/../../build/src/bin}"
+
+orun() {
+	"$ONGGI_BIN/orun" --root "$T/state" "$@"
+}
+
+# a bundle in $T/b whose process is "sh -c" of what run_sh is given
+orun_setup() {
+	T=$(mktemp -d "${TMPDIR:-/tmp}/onggi-orun.XXXXXX")
+	chmod 755 "$T"
+	B=$T/b
+	ID=t-${T##*.}
+	mkdir -p "$B/rootfs"/{bin,etc,tmp,proc,sys,dev,home/u}
+	cp "$(command -v busybox)" "$B/rootfs/bin/busybox"
+	local a
+	for a in sh ls cat id true false mount ps stty sleep tty hostname grep touch echo readlink stat \
+		uname head mkdir pwd kill date chmod wc sort tr env umount test find chrt; do
+		ln -s busybox "$B/rootfs/bin/$a"
+	done
+	printf 'root:x:0:0::/root:/bin/sh\nu:x:1000:1000::/home/u:/bin/sh\n' >"$B/rootfs/etc/passwd"
+	(cd "$B" && "$ONGGI_BIN/orun" spec)
+	cfg '.process.terminal = false | .root.readonly = false | .hostname = "box"
+		| .process.capabilities.ambient = []'
+}
+
+orun_teardown() {
+	local id left=
+	for id in $(orun list -q 2>/dev/null); do
+		orun delete --force "$id"
+	done
+	if grep -q " $T" /proc/self/mountinfo; then
+		left="mounts: $(grep -o " $T[^ ]*" /proc/self/mountinfo)"
+		grep -o " $T[^ ]*" /proc/self/mountinfo | sort -r | xargs -r -n 1 umount -l
+	fi
+	[ -z "$(ls -A "$T/state" 2>/dev/null)" ] || left="$left state: $(ls -A "$T/state")"
+	[ -z "$(find /sys/fs/cgroup -depth -type d -name "*$ID*" 2>/dev/null)" ] || left="$left cgroup"
+	rm -rf "$T"
+	[ -z "$left" ] || { echo "left over: $left"; return 1; }
+}
+
+# change the config by a jq program; further arguments go to jq
+cfg() {
+	jq "${@:2}" "$1" "$B/config.json" >"$B/config.new" && mv "$B/config.new" "$B/config.json"
+}
+
+# run a shell script as the process of the container
+run_sh() {
+	cfg '.process.args = ["sh", "-c", $s]' --arg s "$1"
+	run orun run -b "$B" "$ID"
+}
+
+ok() {
+	[ "$status" -eq 0 ] || { echo "status $status: $output"; return 1; }
+}
+
+has() { # every argument is part of $output
+	local s
+	for s in "$@"; do
+		[[ $output == *"$s"* ]] || { echo "no \"$s\" in: $output"; return 1; }
+	done
+}
+
+hasnt() {
+	local s
+	for s in "$@"; do
+		[[ $output != *"$s"* ]] || { echo "\"$s\" in: $output"; return 1; }
+	done
+}
+
+fails() { # fails TEXT...: not 0, and the error says so
+	[ "$status" -ne 0 ] || { echo "succeeded: $output"; return 1; }
+	has "$@"
+}
