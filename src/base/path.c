@@ -14,6 +14,8 @@
 
 #include "base/own.h"
 
+enum { PATH_TEXT_MAX = 4096, LINKS_MAX = 40 };
+
 static int open_raw(int xroot, const char *path, int flags, mode_t mode)
 {
 	struct open_how how = {
@@ -72,10 +74,32 @@ int path_open_in(int xroot, const char *path, int flags, mode_t mode, int *ret_f
 	return 0;
 }
 
+/* The component at the end of @part is a dangling link: put what it means in its place, with
+ * @rest behind it. */
+static int follow_dangling(int dir, const char *name, char part[PATH_TEXT_MAX], const char *rest,
+			   struct err *e)
+{
+	char link[PATH_TEXT_MAX], all[PATH_TEXT_MAX];
+	ssize_t n = readlinkat(dir, name, link, sizeof link - 1);
+
+	if (n < 0)
+		return err_sys(e, errno == EINVAL ? EEXIST : errno, "mkdir %s", part);
+	link[n] = 0;
+	size_t keep = strlen(part) - strlen(name);
+	if (link[0] == '/')
+		keep = 0;
+	if (snprintf(all, sizeof all, "%.*s%s%s%s", (int)keep, part, link, *rest ? "/" : "", rest) >=
+	    (int)sizeof all)
+		return err_new(e, E_INVALID, ENAMETOOLONG, "mkdir: path too long");
+	memcpy(part, all, strlen(all) + 1);
+	return 0;
+}
+
 int path_mkdir_in(int xroot, const char *path, mode_t mode, int *ret_fd, struct err *e)
 {
-	char part[4096];
+	char part[PATH_TEXT_MAX];
 	size_t n = strlen(path);
+	int links = 0;
 
 	int fd = open_raw(xroot, path, O_PATH | O_DIRECTORY, 0);
 	if (fd >= 0) {
@@ -101,22 +125,28 @@ int path_mkdir_in(int xroot, const char *path, mode_t mode, int *ret_fd, struct 
 			const char *name;
 			if (path_parent_in(xroot, part, false, &dir, &name, e) < 0)
 				return -e->eno;
-			if (mkdirat(dir, name, mode) < 0) {
-				if (errno != EEXIST)
-					return err_sys(e, errno, "mkdir %s", part);
-			} else if (fchmodat(dir, name, mode, 0) < 0)
-				return err_sys(e, errno, "chmod %s", part);
+			if (!mkdirat(dir, name, mode)) {
+				if (fchmodat(dir, name, mode, 0) < 0)
+					return err_sys(e, errno, "chmod %s", part);
+			} else if (errno != EEXIST)
+				return err_sys(e, errno, "mkdir %s", part);
 			have = open_raw(xroot, part, O_PATH | O_DIRECTORY, 0);
-			if (have == -ENOENT) /* EEXIST and yet not there: a dangling link */
-				return err_new(e, E_INVALID, ENOENT, "mkdir %s: a dangling symbolic link is in the way",
-					       part);
+			if (have == -ENOENT) { /* EEXIST and yet not there */
+				if (++links > LINKS_MAX)
+					return err_new(e, E_INVALID, ELOOP, "mkdir %s: too many symbolic links", path);
+				if (follow_dangling(dir, name, part, keep ? part + i + 1 : "", e) < 0)
+					return -e->eno;
+				n = strlen(part);
+				i = 0;
+				continue;
+			}
 		}
 		if (have < 0)
 			return denied(xroot, part, -have, e);
 		close(have);
 		part[i] = keep;
 	}
-	return path_open_in(xroot, path, O_PATH | O_DIRECTORY, 0, ret_fd, e);
+	return path_open_in(xroot, part, O_PATH | O_DIRECTORY, 0, ret_fd, e);
 }
 
 int path_parent_in(int xroot, const char *path, bool make, int *ret_dirfd, const char **ret_name,

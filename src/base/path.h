@@ -19,7 +19,8 @@
  * The error names the first component that refuses, with its owner and mode. */
 int path_open_in(int xroot, const char *path, int flags, mode_t mode, int *ret_fd, struct err *e);
 /** path_mkdir_in - make @path and its missing parents below @xroot (mode @mode, umask does not
- * count); returns an O_PATH descriptor of the last one. Links on the way stay in the root. */
+ * count); returns an O_PATH descriptor of the last one. Links on the way stay in the root; where a
+ * link dangles, the directory that it means is made. */
 int path_mkdir_in(int xroot, const char *path, mode_t mode, int *ret_fd, struct err *e);
 /** path_parent_in - open the directory that holds the last component of @path (made when
  * missing and @make). @ret_name points into @path, at the last component. "/" or a last

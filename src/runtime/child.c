@@ -98,6 +98,18 @@ static int working_directory(struct child *ch, struct err *e)
 	return 0;
 }
 
+/* the PID as the container sees it, in ten places: blanks after a JSON number mean nothing */
+static void hook_state_pid(const struct container *c)
+{
+	char number[sizeof CONTAINER_PID_TEXT];
+	char *place = c->hook_state ? strstr(c->hook_state, "\"pid\":" CONTAINER_PID_TEXT) : NULL;
+
+	if (!place)
+		return;
+	(void)snprintf(number, sizeof number, "%-10d", (int)getpid());
+	memcpy(place + strlen("\"pid\":"), number, sizeof number - 1);
+}
+
 static int hooks_before_pivot(struct child *ch, struct err *e)
 {
 	const struct container *c = ch->c;
@@ -108,6 +120,8 @@ static int hooks_before_pivot(struct child *ch, struct err *e)
 
 	if (!container_hooks_wait(c))
 		return 0;
+	if (cgroup_join(ch, e) < 0)
+		return -e->eno;
 	int r = sync_send(c->sync[1], SYNC_MOUNTED, 0, NULL, -1);
 	if (r < 0)
 		return err_sys(e, -r, "tell the runtime");
@@ -158,12 +172,13 @@ static int build(struct child *ch, int *ret_slave, struct err *e)
 	const struct container *c = ch->c;
 
 	(void)umask(0);
+	hook_state_pid(c);
 	if (rootfs_attach(ch, e) < 0 || mounts_carry_out(ch, e) < 0 || devices_make(ch, e) < 0)
 		return -e->eno;
 	if (c->b.process && c->b.process->terminal && terminal_open(ch, ret_slave, e) < 0)
 		return -e->eno;
 	if ((c->b.process && working_directory(ch, e) < 0) || hooks_before_pivot(ch, e) < 0 ||
-	    masks_apply(ch, e) < 0 || mounts_seal(ch, e) < 0 || rootfs_enter(ch, e) < 0)
+	    cgroup_join(ch, e) < 0 || masks_apply(ch, e) < 0 || mounts_seal(ch, e) < 0 || rootfs_enter(ch, e) < 0)
 		return -e->eno;
 	return 0;
 }
@@ -213,8 +228,7 @@ static int child_run(struct child *ch, struct err *e)
 	if (close_range(3 + (unsigned)c->req->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_sys(e, errno, "close descriptors");
 	if (become_root(ch, e) < 0 || namespaces(ch, e) < 0 || build(ch, &slave, e) < 0 ||
-	    names(&c->b, e) < 0 || sysctls(ch, e) < 0 || keyring(c, e) < 0 ||
-	    mounts_cgroup_namespace(ch, e) < 0)
+	    names(&c->b, e) < 0 || sysctls(ch, e) < 0 || keyring(c, e) < 0)
 		return -e->eno;
 	if (!c->b.process) /* a config without a process can be created, never started */
 		return wait_level(ch, SYNC_GO, e) < 0 || wait_start(ch, e) < 0 ?

@@ -19,6 +19,8 @@
 #include "runtime/sync.h"
 #include "spec/bundle.h"
 
+#define CONTAINER_PID_TEXT "2147483647"
+
 struct container {
 	const struct runtime_env *env;
 	const struct runtime_create_req *req;
@@ -30,6 +32,7 @@ struct container {
 	struct state state;
 	struct cgroup *cg;          /* NULL: no cgroup could be made (rootless) */
 	json_t *cgroup_mounts;      /* NULL: none */
+	bool enters_self;           /* the child enters the cgroup, not the parent */
 	int sync[2];                /* sync_pair */
 	int fifo;                   /* exec.fifo, -1 with req->run */
 	bool rootless;
@@ -42,7 +45,8 @@ struct container {
 	int *late_ro;               /* scratch of the child: mounts to become read-only at the end */
 	int root_tree;              /* the same for root.path, -1 */
 	struct launch launch;
-	const char *hook_state;     /* for hooks inside the container, NULL: none */
+	char *hook_state;           /* for hooks inside the container, NULL: none; its pid is
+				     * CONTAINER_PID_TEXT, in whose place the child puts its own */
 	struct seccomp_filter filter_room;
 	const struct seccomp_filter *filter; /* NULL: none */
 	bool between;               /* a process in between joins and makes the child */
@@ -68,7 +72,7 @@ struct child {
 	int dev;      /* /dev of the container, -1: none, or it is the host's */
 	int pts;      /* devpts of the container, -1: none */
 	size_t n_late_ro;
-	bool cgroup_ns; /* our own is made */
+	bool joined;    /* in the cgroup and its namespace */
 	bool started;   /* the parent is no longer listening */
 };
 
@@ -81,8 +85,8 @@ int rootfs_enter(struct child *ch, struct err *e);
 int mounts_carry_out(struct child *ch, struct err *e);
 int mounts_seal(struct child *ch, struct err *e);
 int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e);
-/** mounts_cgroup_namespace - make the cgroup namespace once the process is in its group. */
-int mounts_cgroup_namespace(struct child *ch, struct err *e);
+/** cgroup_join - be in the cgroup, and in the cgroup namespace that begins there. */
+int cgroup_join(struct child *ch, struct err *e);
 int devices_make(struct child *ch, struct err *e);
 int masks_apply(struct child *ch, struct err *e);
 int terminal_open(struct child *ch, int *ret_slave, struct err *e);

@@ -178,8 +178,10 @@ static int step_cgroup(void *ctx, struct err *e)
 				      .warn_data = c->env->warn_data };
 	bool shown = false;
 
-	if (cgroup_create(&q, &c->cg, e) < 0)
+	if (cgroup_prepare(&q, &c->cg, e) < 0)
 		return -e->eno;
+	/* elsewhere the child has not got the rights, or not the mounts of the host */
+	c->enters_self = !c->in_user && !c->b.ns[NS_MOUNT].path;
 	for (size_t i = 0; i < c->b.n_mounts; i++)
 		if (c->b.mounts[i].type && !strncmp(c->b.mounts[i].type, "cgroup", 6))
 			shown = true;
@@ -245,14 +247,14 @@ static int step_enter(void *ctx, struct err *e)
 		return -e->eno;
 	if (c->new_user && (r = sync_raise(c->sync[0], SYNC_MAPPED)) < 0)
 		return create_broken(c, r, e);
-	if (cgroup_clone_fd(c->cg) < 0 && cgroup_enter(c->cg, c->pid, e) < 0)
+	if (cgroup_finish(c->cg, c->b.resources, e) < 0)
+		return -e->eno;
+	if (!c->enters_self && cgroup_enter(c->cg, c->pid, e) < 0)
 		return err_ctx(e, "enter cgroup");
+	if ((r = sync_raise(c->sync[0], SYNC_ENTERED)) < 0)
+		return create_broken(c, r, e);
 	if (c->b.process && c->b.process->has_oom_score_adj && create_oom_score(c, e) < 0)
 		return -e->eno;
-	/* saves a message when the one that lets it go follows at once */
-	if (c->b.ns[NS_CGROUP].present && (c->req->ns_ready || container_hooks_wait(c)) &&
-	    (r = sync_raise(c->sync[0], SYNC_ENTERED)) < 0)
-		return create_broken(c, r, e);
 	return 0;
 }
 

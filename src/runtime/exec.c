@@ -43,6 +43,7 @@ struct exec {
 	bool pids;             /* the PID namespace is another one than ours */
 	bool between;          /* a process in between joins and makes the child */
 	bool joined_user;      /* by that process */
+	bool enters_self;      /* the child enters the cgroup, not the parent */
 	int sync[2];
 	pid_t pid;
 	int pidfd;
@@ -101,6 +102,8 @@ static int child_run(const struct exec *x, struct err *e)
 		return err_sys(e, errno, "setsid");
 	if (close_range(3 + (unsigned)x->req->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_sys(e, errno, "close descriptors");
+	if (x->enters_self && (r = cgroup_enter_self(x->cg)) < 0)
+		return err_sys(e, -r, "enter cgroup");
 	if (child_join(x, e) < 0)
 		return -e->eno;
 	(void)snprintf(keyring, sizeof keyring, "_ses.%s", x->req->id);
@@ -288,7 +291,7 @@ static int place(struct exec *x, struct err *e)
 {
 	if (affinity(x, x->p.cpu_affinity_initial, e) < 0)
 		return -e->eno;
-	if (x->cg && (cgroup_clone_fd(x->cg) < 0 || x->between) && cgroup_enter(x->cg, x->pid, e) < 0)
+	if (x->cg && !x->enters_self && cgroup_enter(x->cg, x->pid, e) < 0)
 		return err_ctx(e, "enter cgroup");
 	if (affinity(x, x->p.cpu_affinity_final, e) < 0 || oom_score(x, e) < 0)
 		return -e->eno;
@@ -332,6 +335,8 @@ static int listen_to(struct exec *x, struct err *e)
 
 static int clone_any(struct exec *x, struct err *e)
 {
+	/* CPUs are set before and after the move: then it is the parent who moves */
+	x->enters_self = x->cg && geteuid() == 0 && !x->p.cpu_affinity_initial && !x->p.cpu_affinity_final;
 	x->between = x->pids && x->flags & CLONE_NEWUSER && geteuid() != 0;
 	/* it becomes visible in the container at once: never dumpable there (CVE-2016-9962) */
 	(void)prctl(PR_SET_DUMPABLE, 0); /* cannot fail with this value */

@@ -28,27 +28,9 @@ static int part_flags(const struct container *c, const struct mount_opt *o, int 
 static int part_mount(const struct container *c, const struct mount_opt *o, const json_t *part, int *ret_fd,
 		      struct err *e)
 {
-	const char *type = js_str(part, "type", "bind");
-	const char *source = js_str(part, "source", "");
-
-	if (!strcmp(type, "bind")) {
-		if (mountfd_clone(AT_FDCWD, source, 0, ret_fd, e) < 0)
-			return -e->eno;
-	} else {
-		struct mountfd_fs fs = { .type = type, .source = "cgroup" };
-		const char *options[16];
-		const json_t *list = js_at(part, "options"), *word;
-		size_t i;
-		json_array_foreach(list, i, word)
-			if (fs.n_data < ARRAY_LEN(options))
-				options[fs.n_data++] = json_string_value(word);
-		fs.data = options;
-		if (mountfd_fs(&fs, ret_fd, e) < 0) {
-			/* a kernel or namespace that makes no new mount of it: show the host's part */
-			if (!*source || mountfd_clone(AT_FDCWD, source, 0, ret_fd, e) < 0)
-				return -e->eno;
-		}
-	}
+	/* never a new mount of the hierarchy: it would change options of the host's */
+	if (mountfd_clone(AT_FDCWD, js_str(part, "source", ""), 0, ret_fd, e) < 0)
+		return -e->eno;
 	return part_flags(c, o, *ret_fd, e);
 }
 
@@ -61,6 +43,27 @@ static int part_link(int base, const char *target, const char *source, struct er
 	return 0;
 }
 
+/* Nothing of the host's groups may be seen or written in their place (CVE-2023-25809): a bind of
+ * /sys has brought them along. */
+static int nothing_to_show(struct child *ch, const struct bundle_mount *m, struct err *e)
+{
+	static const char *const data[] = { "mode=555" };
+	const struct mountfd_fs tmpfs = { .type = "tmpfs",
+					  .source = "cgroup",
+					  .data = data,
+					  .n_data = 1,
+					  .sb_flags = MS_RDONLY,
+					  .attr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+						  MOUNT_ATTR_NOEXEC };
+	OWN_FD place = -1;
+	OWN_FD mnt = -1;
+
+	(void)sync_warn(ch->c->sync[1], "no cgroup to show at %s", m->destination);
+	if (path_open_in(ch->root, m->destination, O_PATH | O_DIRECTORY, 0, &place, e) < 0)
+		return 0; /* nothing there */
+	return mountfd_fs(&tmpfs, &mnt, e) < 0 ? -e->eno : mountfd_attach(mnt, place, e);
+}
+
 int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e)
 {
 	const struct container *c = ch->c;
@@ -70,11 +73,10 @@ int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e)
 	size_t i;
 
 	if (!json_array_size(c->cgroup_mounts))
-		return sync_warn(c->sync[1], "no cgroup to show at %s", m->destination);
+		return nothing_to_show(ch, m, e);
 	if (mounts_target(ch->root, m->destination, true, &place, e) < 0)
 		return -e->eno;
-	/* the cgroup namespace begins where the process is: it must have been put there first */
-	int r = mounts_cgroup_namespace(ch, e);
+	int r = cgroup_join(ch, e);
 	if (r < 0)
 		return r;
 	if (json_array_size(c->cgroup_mounts) == 1 &&
@@ -106,17 +108,20 @@ int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e)
 	return m->opt.attr_set & MOUNT_ATTR_RDONLY ? mountfd_attr(base, MOUNT_ATTR_RDONLY, 0, 0, e) : 0;
 }
 
-int mounts_cgroup_namespace(struct child *ch, struct err *e)
+int cgroup_join(struct child *ch, struct err *e)
 {
 	const struct container *c = ch->c;
+	int r;
 
-	if (!c->b.ns[NS_CGROUP].present || c->b.ns[NS_CGROUP].path || ch->cgroup_ns)
+	if (ch->joined)
 		return 0;
-	int r = sync_wait(c->sync[1], &ch->level, SYNC_ENTERED);
-	if (r < 0)
-		return err_sys(e, -r, "wait for the cgroup");
-	if (unshare(CLONE_NEWCGROUP) < 0)
+	if ((r = sync_wait(c->sync[1], &ch->level, SYNC_ENTERED)) < 0)
+		return err_new(e, E_CANCELLED, -r, "the runtime is gone");
+	if (c->enters_self && (r = cgroup_enter_self(c->cg)) < 0)
+		return err_sys(e, -r, "enter cgroup");
+	/* the namespace begins where the process is now */
+	if (c->b.ns[NS_CGROUP].present && !c->b.ns[NS_CGROUP].path && unshare(CLONE_NEWCGROUP) < 0)
 		return err_sys(e, errno, "make cgroup namespace");
-	ch->cgroup_ns = true;
+	ch->joined = true;
 	return 0;
 }

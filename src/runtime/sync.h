@@ -30,7 +30,7 @@ struct sync_msg {
 enum sync_level {
 	SYNC_NONE,
 	SYNC_MAPPED,  /* ids are mapped */
-	SYNC_ENTERED, /* in the cgroup */
+	SYNC_ENTERED, /* the cgroup is ready, and the child in it unless it enters by itself */
 	SYNC_GO,      /* network and hooks are done */
 };
 

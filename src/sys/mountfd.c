@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/own.h"
@@ -179,16 +180,26 @@ int mountfd_idmap(int xmnt, int xuserns, unsigned flags, struct err *e)
 	return 0;
 }
 
+/* the kernel says EINVAL for this and a dozen other things */
+static bool kinds_differ(int xmnt, int xtarget)
+{
+	struct stat a, b;
+
+	return !fstat(xmnt, &a) && !fstat(xtarget, &b) && S_ISDIR(a.st_mode) != S_ISDIR(b.st_mode);
+}
+
 int mountfd_attach(int xmnt, int xtarget, struct err *e)
 {
-	if (move_mount(xmnt, "", xtarget, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0) {
-		if (errno == ENOTDIR)
-			return err_new(e, E_INVALID, ENOTDIR,
-				       "attach mount: not a directory: "
-				       "are you trying to mount a directory onto a file (or vice-versa)?");
-		return err_sys(e, errno, "attach mount");
+	if (!move_mount(xmnt, "", xtarget, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH))
+		return 0;
+	int eno = errno;
+	if ((eno == EINVAL || eno == ENOTDIR) && kinds_differ(xmnt, xtarget)) {
+		/* words that docker's clients look for */
+		(void)err_new(e, E_INVALID, ENOTDIR, "attach mount: not a directory");
+		err_hint(e, "are you trying to mount a directory onto a file (or vice-versa)?");
+		return -ENOTDIR;
 	}
-	return 0;
+	return err_sys(e, eno, "attach mount");
 }
 
 int mountfd_reconfigure(int xmnt, const struct mountfd_fs *fs, unsigned long sb_clr, struct err *e)

@@ -17,8 +17,6 @@ teardown() {
 @test "run: exit status of the process, nothing left" {
 	run_sh 'exit 7'
 	[ "$status" -eq 7 ]
-	run_sh 'kill -9 $$'
-	[ "$status" -eq 137 ]
 	run orun list -q
 	[ -z "$output" ]
 }
@@ -50,7 +48,7 @@ teardown() {
 @test "a created container that is deleted" {
 	orun create -b "$B" --pid-file "$T/pid" "$ID"
 	orun delete "$ID"
-	[ ! -e /proc/"$(cat "$T/pid")" ]
+	gone "$(cat "$T/pid")"
 }
 
 @test "init that dies before start" {
@@ -118,17 +116,17 @@ teardown() {
 @test "binds: directory, file, relative source, missing places, dangling links, flags" {
 	mkdir -p "$B/src/d" && echo one >"$B/src/f" && echo two >"$B/src/d/g"
 	ln -s /run/x/resolv "$B/rootfs/etc/resolv.conf"
-	cfg --arg s "$B/src" '.mounts += [
+	cfg '.mounts += [
 		{"destination": "/new/dir", "type": "bind", "source": $s, "options": ["rbind", "ro", "nosuid", "nodev"]},
 		{"destination": "/new/file", "type": "none", "source": "src/f", "options": ["bind"]},
-		{"destination": "/etc/resolv.conf", "source": "src/f", "options": ["bind", "ro"]}]'
+		{"destination": "/etc/resolv.conf", "source": "src/f", "options": ["bind", "ro"]}]' --arg s "$B/src"
 	run_sh 'cat /new/dir/f /new/dir/d/g /new/file /etc/resolv.conf /run/x/resolv; touch /new/dir/x; echo t >/new/file
 		mount | grep new'
 	has "one" "two" "Read-only file system" "on /new/dir type" "ro,nosuid,nodev"
 	[ "$(cat "$B/src/f")" = t ]
 	cfg '.mounts[-1].options = ["bind", "size=5"]'
 	run_sh true
-	fails "a bind mount cannot have the option size=5"
+	fails "size=5" "bind mount"
 	cfg '.mounts[-1] |= (.options = ["bind"] | .source = "missing")'
 	run_sh true
 	fails "missing" "no such file or directory"
@@ -139,9 +137,9 @@ teardown() {
 
 @test "recursive flags reach the mounts below" {
 	mkdir "$T/tree" "$T/tree/sub"
-	cfg --arg s "$T/tree" '.mounts += [
+	cfg '.mounts += [
 		{"destination": "/a", "source": $s, "options": ["rbind", "ro"]},
-		{"destination": "/b", "source": $s, "options": ["rbind", "rro"]}]'
+		{"destination": "/b", "source": $s, "options": ["rbind", "rro"]}]' --arg s "$T/tree"
 	cfg '.process.args = ["sh", "-c", "touch /a/sub/x && echo a-written; touch /b/sub/y || echo b-refused"]'
 	run unshare -m sh -c "mount -t tmpfs none '$T/tree/sub' && '$ONGGI_BIN/orun' --root '$T/state' run -b '$B' $ID"
 	has a-written b-refused
@@ -156,8 +154,8 @@ teardown() {
 		{"destination": "/below", "type": "tmpfs", "source": "tmpfs", "options": ["ro"]},
 		{"destination": "/below/deep", "type": "bind", "source": "rootfs/etc", "options": ["bind"]}]'
 	run_sh 'stat -c "%a" /w; mount | grep " /w "; cat /up/l/f; stat -c %u:%g /up/d/f; touch /up/new && echo up-new
-		touch /below/x; cat /below/deep/passwd | head -1; head -c 100000 /dev/zero >/w/big'
-	has 1777 "size=64k" in 7:8 up-new "/below/x: Read-only file system" "root:x:0" "No space left"
+		touch /below/x; cat /below/deep/passwd | head -1; head -c 100000 /dev/zero >/w/big; stat -c "%s %n" /w/big'
+	has 1777 "size=64k" in 7:8 up-new "/below/x: Read-only file system" "root:x:0" "65536 /w/big"
 	[ ! -e "$B/rootfs/up/new" ]
 }
 
@@ -212,8 +210,8 @@ teardown() {
 	hasnt "s
 "
 	[ -e "$B/rootfs/tmp/x" ]
-	umount_tried=$(run_sh 'umount /secret'; echo "$output")
-	[[ $umount_tried == *"ermitted"* || $umount_tried == *"ermission"* ]]
+	run_sh 'umount /secret 2>&1 || echo refused'
+	has refused
 }
 
 @test "read-only root" {
@@ -290,8 +288,8 @@ CapEff:	0000000000000000" ]
 	cfg '.process.oomScoreAdj = 321 | .process.scheduler = {"policy": "SCHED_BATCH", "nice": 5}
 		| .process.ioPriority = {"class": "IOPRIO_CLASS_BE", "priority": 6}
 		| .linux.personality = {"domain": "LINUX32"}'
-	run_sh 'cat /proc/self/oom_score_adj; chrt -p $$; uname -m; busybox ionice -p $$; busybox nice'
-	has 321 SCHED_BATCH i686 "prio 6"
+	run_sh 'cat /proc/self/oom_score_adj; echo policy $(cut -d " " -f 41 /proc/$$/stat); uname -m; busybox ionice -p $$; echo nice $(cut -d " " -f 19 /proc/$$/stat)'
+	has 321 "policy 3" i686 "prio 6" "nice 5"
 }
 
 @test "time namespace with offsets" {
@@ -304,20 +302,20 @@ CapEff:	0000000000000000" ]
 }
 
 @test "namespaces by path: joined, checked for their type" {
-	unshare -n -i -u sh -c 'hostname other; echo $$ >'"$T"'/p; exec sleep 100' &
+	unshare -n -i -u sh -c 'hostname other; echo $$ >'"$T"'/p; exec sleep 100' 3>&- &
 	while [ ! -s "$T/p" ]; do sleep 0.02; done
 	p=$(cat "$T/p")
-	cfg --arg p "/proc/$p/ns" 'del(.hostname) | .linux.namespaces |= map(
+	cfg 'del(.hostname) | .linux.namespaces |= map(
 		if .type == "network" then .path = $p + "/net" elif .type == "uts" then .path = $p + "/uts"
-		elif .type == "ipc" then .path = $p + "/ipc" else . end)'
-	run_sh 'readlink /proc/self/ns/net /proc/self/ns/uts /proc/self/ns/ipc; hostname'
+		elif .type == "ipc" then .path = $p + "/ipc" else . end)' --arg p "/proc/$p/ns"
+	run_sh 'for n in net uts ipc; do readlink /proc/self/ns/$n; done; hostname'
 	want="$(readlink /proc/"$p"/ns/net /proc/"$p"/ns/uts /proc/"$p"/ns/ipc)
 other"
-	cfg --arg p "/proc/$p/ns/net" '.linux.namespaces |= map(if .type == "uts" then .path = $p else . end)'
+	cfg '.linux.namespaces |= map(if .type == "uts" then .path = $p else . end)' --arg p "/proc/$p/ns/net"
 	got=$output
 	run_sh true
 	kill "$p"
-	[ "$got" = "$want" ]
+	[ "$got" = "$want" ] || { echo "$got, not $want"; false; }
 	fails "is a namespace of another type"
 	cfg '.linux.namespaces |= map(if .type == "uts" then .path = "/etc/passwd" else . end)'
 	run_sh true
@@ -327,8 +325,8 @@ other"
 @test "PID namespace by path: the first one's processes are seen" {
 	cfg '.process.args = ["sleep", "1000"]'
 	orun run -d -b "$B" --pid-file "$T/pid" "$ID"
-	cfg --arg p "/proc/$(cat "$T/pid")/ns/pid" '.linux.namespaces |= map(if .type == "pid" then .path = $p else . end)
-		| .process.args = ["ps"]'
+	cfg '.linux.namespaces |= map(if .type == "pid" then .path = $p else . end) | .process.args = ["ps"]' \
+		--arg p "/proc/$(cat "$T/pid")/ns/pid"
 	run orun run -b "$B" "$ID-2"
 	ok
 	has "1 root     sleep 1000" "ps"
@@ -348,13 +346,13 @@ other"
 }
 
 @test "user namespace made here, network namespace of the host's joined" {
-	unshare -n sh -c 'echo $$ >'"$T"'/p; exec sleep 100' &
+	unshare -n sh -c 'echo $$ >'"$T"'/p; exec sleep 100' 3>&- &
 	while [ ! -s "$T/p" ]; do sleep 0.02; done
 	p=$(cat "$T/p")
-	cfg --arg p "/proc/$p/ns/net" '.linux.namespaces |= map(if .type == "network" then .path = $p else . end)
+	cfg '.linux.namespaces |= map(if .type == "network" then .path = $p else . end)
 		| .linux.namespaces += [{"type": "user"}] | .linux.sysctl = {}
 		| .linux.uidMappings = [{"containerID": 0, "hostID": 200000, "size": 1000}]
-		| .linux.gidMappings = [{"containerID": 0, "hostID": 200000, "size": 1000}]'
+		| .linux.gidMappings = [{"containerID": 0, "hostID": 200000, "size": 1000}]' --arg p "/proc/$p/ns/net"
 	run_sh 'readlink /proc/self/ns/net; ls /sys >/dev/null && echo sys'
 	want=$(readlink /proc/"$p"/ns/net)
 	kill "$p"
@@ -373,7 +371,7 @@ other"
 	[ "$output" = 1005:2006 ]
 	cfg '.mounts[-1] |= (del(.uidMappings) | del(.gidMappings))'
 	run_sh true
-	fails idmap
+	fails "id-mapped mount"
 }
 
 @test "rootfs propagation" {
@@ -440,10 +438,10 @@ other"
 		echo "$1 $(echo "$s" | tr -d ' \n' | sed 's/.*"status":"\([a-z]*\)".*/\1/') $X" >>LOG
 	H
 	sed -i "s,LOG,$T/log," "$T/hook" && chmod 755 "$T/hook"
-	cfg --arg h "$T/hook" 'def h($n): [{"path": $h, "args": ["hook", $n], "env": ["X=y", "PATH=/bin:/usr/bin"]}];
+	cfg 'def h($n): [{"path": $h, "args": ["hook", $n], "env": ["X=y", "PATH=/bin:/usr/bin"]}];
 		.hooks = {prestart: h("prestart"), createRuntime: h("createRuntime"), createContainer: h("createContainer"),
 		poststart: h("poststart"), poststop: h("poststop"),
-		startContainer: [{"path": "/bin/sh", "args": ["sh", "-c", "cat >/started"]}]}'
+		startContainer: [{"path": "/bin/sh", "args": ["sh", "-c", "cat >/started"]}]}' --arg h "$T/hook"
 	cfg '.process.args = ["sh", "-c", "cat /started"]'
 	orun create -b "$B" "$ID"
 	run orun start "$ID"
@@ -498,7 +496,7 @@ poststop stopped y" ]
 		except OSError: pass
 		sys.stdout.write(out.decode())
 	P
-	python3 "$T/recv.py" "$T/sock" >"$T/out" &
+	python3 "$T/recv.py" "$T/sock" >"$T/out" 3>&- &
 	while [ ! -e "$T/sock.ready" ]; do sleep 0.02; done
 	orun create -b "$B" --console-socket "$T/sock" "$ID"
 	orun start "$ID"
@@ -536,7 +534,7 @@ poststop stopped y" ]
 
 @test "create killed at any moment: delete --force clears the rest" {
 	cfg '.hooks = {"createRuntime": [{"path": "/bin/sleep", "args": ["sleep", "100"]}]}'
-	"$ONGGI_BIN/orun" --root "$T/state" create -b "$B" "$ID" &
+	"$ONGGI_BIN/orun" --root "$T/state" create -b "$B" "$ID" 3>&- &
 	p=$!
 	sleep 0.3
 	kill -9 $p

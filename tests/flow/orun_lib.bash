@@ -3,6 +3,7 @@
 # orun_lib.bash - a bundle of busybox and an orun of its own state directory for tests of the
 # runtime alone. Every test leaves nothing behind: orun_teardown checks processes and mounts.
 
+bats_require_minimum_version 1.5.0
 : "${ONGGI_BIN:=$BATS_TEST_DIRNAME/../../build/src/bin}"
 
 orun() {
@@ -19,7 +20,7 @@ orun_setup() {
 	cp "$(command -v busybox)" "$B/rootfs/bin/busybox"
 	local a
 	for a in sh ls cat id true false mount ps stty sleep tty hostname grep touch echo readlink stat \
-		uname head mkdir pwd kill date chmod wc sort tr env umount test find chrt; do
+		uname head mkdir pwd kill date chmod wc sort tr env umount test find cut; do
 		ln -s busybox "$B/rootfs/bin/$a"
 	done
 	printf 'root:x:0:0::/root:/bin/sh\nu:x:1000:1000::/home/u:/bin/sh\n' >"$B/rootfs/etc/passwd"
@@ -43,6 +44,11 @@ orun_teardown() {
 	[ -z "$left" ] || { echo "left over: $left"; return 1; }
 }
 
+# the process is gone, if not yet waited for by whoever is its parent now
+gone() {
+	[ ! -e "/proc/$1/stat" ] || [ "$(cut -d ' ' -f 3 "/proc/$1/stat")" = Z ]
+}
+
 # change the config by a jq program; further arguments go to jq
 cfg() {
 	jq "${@:2}" "$1" "$B/config.json" >"$B/config.new" && mv "$B/config.new" "$B/config.json"
@@ -51,17 +57,17 @@ cfg() {
 # run a shell script as the process of the container
 run_sh() {
 	cfg '.process.args = ["sh", "-c", $s]' --arg s "$1"
-	run orun run -b "$B" "$ID"
+	run --separate-stderr orun run -b "$B" "$ID"
 }
 
 ok() {
-	[ "$status" -eq 0 ] || { echo "status $status: $output"; return 1; }
+	[ "$status" -eq 0 ] || { echo "status $status: $output $stderr"; return 1; }
 }
 
 has() { # every argument is part of $output
 	local s
 	for s in "$@"; do
-		[[ $output == *"$s"* ]] || { echo "no \"$s\" in: $output"; return 1; }
+		[[ $output${stderr:-} == *"$s"* ]] || { echo "no \"$s\" in: $output ${stderr:-}"; return 1; }
 	done
 }
 
@@ -73,6 +79,6 @@ hasnt() {
 }
 
 fails() { # fails TEXT...: not 0, and the error says so
-	[ "$status" -ne 0 ] || { echo "succeeded: $output"; return 1; }
+	[ "$status" -ne 0 ] || { echo "succeeded: $output ${stderr:-}"; return 1; }
 	has "$@"
 }
