@@ -15,6 +15,7 @@
 
 struct oci_req {
 	const struct container *c;
+	const json_t *mounts;     /* of the user, as OCI mounts; NULL: none */
 	const char *dir;          /* ROOT/containers/ID */
 	const char *run_dir;      /* RUN/containers/ID */
 	const char *init;         /* program for --init on the host; NULL: none */

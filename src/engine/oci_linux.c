@@ -263,6 +263,6 @@ int oci_linux(const struct oci_req *q, json_t *config, struct err *e)
 		return -e->eno;
 	if (seccomp && json_object_set_new(part, "seccomp", seccomp) < 0)
 		return err_new(e, E_NOMEM, ENOMEM, "seccomp");
-	propagation(js_at(q->c->record, "Onggi.Mounts"), part);
+	propagation(q->mounts, part);
 	return 0;
 }

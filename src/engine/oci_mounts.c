@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Mounts of the OCI configuration: docker's default ones, minus those that the user covers, then
- * the user's (prepared at creation, record "Onggi.Mounts"), parents before children.
+ * the user's (prepared at creation, see create_mounts.c), parents before children.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -126,7 +126,7 @@ static int by_depth(const json_t *mounts, json_t *list)
 int oci_mounts(const struct oci_req *q, json_t *config, struct err *e)
 {
 	const json_t *hc = json_object_get(q->c->record, "HostConfig");
-	const json_t *mounts = js_at(q->c->record, "Onggi.Mounts");
+	const json_t *mounts = q->mounts;
 	bool privileged = js_bool(hc, "Privileged", false);
 	json_t *list = json_array();
 	int r = 0;

@@ -170,6 +170,19 @@ static json_t *default_profile(uint64_t caps)
 	return seccomp_default_profile(names);
 }
 
+static int profile_load(const char *path, json_t **ret, struct err *e)
+{
+	OWN_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	OWN_STR text = NULL;
+	size_t n;
+
+	if (fd < 0)
+		return err_sys(e, errno, "open %s", path);
+	if (io_read_fd(fd, PROFILE_MAX, &text, &n, e) < 0)
+		return -e->eno;
+	return js_parse(text, n, path, ret, e);
+}
+
 int oci_seccomp(const json_t *hc, uint64_t caps, json_t **ret, struct err *e)
 {
 	struct security_opt sec;
@@ -189,7 +202,7 @@ int oci_seccomp(const json_t *hc, uint64_t caps, json_t **ret, struct err *e)
 	if (sec.seccomp[strspn(sec.seccomp, " \t\r\n")] == '{') {
 		if (js_parse(sec.seccomp, strlen(sec.seccomp), "seccomp profile", &profile, e) < 0)
 			return err_ctx(e, "Decoding seccomp profile failed");
-	} else if (js_load(AT_FDCWD, sec.seccomp, PROFILE_MAX, &profile, e) < 0)
+	} else if (profile_load(sec.seccomp, &profile, e) < 0)
 		return err_ctx(e, "opening seccomp profile (%s) failed", sec.seccomp);
 	return profile_resolve(profile, caps, ret, e);
 }

@@ -104,18 +104,39 @@ static int step_layer(void *ctx, struct err *e)
 	return users(s, e);
 }
 
+/* a place inside a volume: opened now, below the volume's root, so that nobody can put a link in
+ * its way later */
+static int subpath(struct start *s, json_t *m, struct err *e)
+{
+	const char *source = js_str(m, "source", ""), *sub = json_string_value(json_object_get(m, "onggi.subpath"));
+	OWN_FD root = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
+
+	if (root < 0)
+		return err_sys(e, errno, "open volume %s", source);
+	if (s->n_sub == ARRAY_LEN(s->sub_fd))
+		return err_new(e, E_INVALID, E2BIG, "too many subpaths of volumes");
+	if (path_open_in(root, sub, O_PATH, 0, &fd, e) < 0)
+		return err_ctx(e, "cannot access path %s/%s", source, sub);
+	s->sub_fd[s->n_sub++] = fd_take(&fd);
+	return json_object_set_new(m, "source", json_sprintf("/proc/self/fd/%d", s->sub_fd[s->n_sub - 1])) < 0 ?
+		       no_memory(e) : 0;
+}
+
 /* directories of -v that were removed since, and places inside volumes */
 static int sources(struct start *s, struct err *e)
 {
 	size_t i;
 	json_t *m;
 
-	json_array_foreach(own_get(&s->h->c, "Mounts"), i, m) {
+	s->mounts = json_deep_copy(own_get(&s->h->c, "Mounts"));
+	json_array_foreach(s->mounts, i, m) {
 		const char *source = js_str(m, "source", "");
 		struct stat st;
 		if (json_is_true(json_object_get(m, "onggi.make")) && stat(source, &st) < 0 && errno == ENOENT &&
 		    io_mkdir_p(AT_FDCWD, source, 0755, e) < 0)
 			return err_ctx(e, "error while creating mount source path '%s'", source);
+		if (json_object_get(m, "onggi.subpath") && subpath(s, m, e) < 0)
+			return -e->eno;
 	}
 	return 0;
 }
@@ -151,6 +172,7 @@ static int step_config(void *ctx, struct err *e)
 	};
 	if (sources(s, e) < 0)
 		return -e->eno;
+	q.mounts = s->mounts;
 	return oci_config(&q, &s->config, e);
 }
 
@@ -230,6 +252,9 @@ int start_locked(struct engine *eng, struct handle *h, const struct start_opt *o
 	own_fd_done(&s.run_fd);
 	for (int i = 0; i < 3; i++)
 		own_fd_done(&s.peer_fd[i]);
+	for (size_t i = 0; i < s.n_sub; i++)
+		own_fd_done(&s.sub_fd[i]);
+	json_decref(s.mounts);
 	json_decref(s.endpoint);
 	json_decref(s.config);
 	arena_done(&s.arena);

@@ -29,6 +29,9 @@ struct start {
 	const char *hostname;
 	struct mount_plan plan;
 	struct user_info user;
+	json_t *mounts;               /* of the user, sources ready */
+	int sub_fd[16];               /* places inside volumes */
+	size_t n_sub;
 	json_t *config;               /* OCI */
 	struct monitor_stdio stdio;
 	int listen;

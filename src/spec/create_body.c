@@ -167,6 +167,10 @@ static int modes(const json_t *body, const json_t *hc, json_t *warnings, struct 
 	if (container_mode_of(MODE_OF_UTS, js_str(hc, "UTSMode", ""), NULL) == CONTAINER_MODE_HOST &&
 	    has(body, "Hostname"))
 		return bad(e, "conflicting options: hostname and the UTS mode");
+	if (json_object_size(js_at(body, "NetworkingConfig.EndpointsConfig")) > 1) {
+		err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "a container with more than one network is not supported");
+		return -e->eno;
+	}
 	if (net == CONTAINER_MODE_JOIN)
 		return joined_network(body, hc, e);
 	if (net == CONTAINER_MODE_HOST && has(hc, "Links"))
