@@ -22,6 +22,21 @@
 
 enum { LINKS_MAX = 40 };
 
+/* one level, and a descriptor of it; -EEXIST: a link, or somebody was quicker */
+static int place_make(int dir, const char *name, bool is_dir)
+{
+	if (is_dir) {
+		if (mkdirat(dir, name, 0755) < 0)
+			return -errno;
+	} else {
+		OWN_FD made = openat(dir, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_RDONLY, 0644);
+		if (made < 0)
+			return -errno;
+	}
+	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 /* The place is missing: make it where the path leads, also through dangling links, as a link to a
  * file below /run that exists at run time only. Names stay below the root throughout. */
 static int target_make(int xroot, const char *path, bool is_dir, int *ret_fd, struct err *e)
@@ -35,20 +50,18 @@ static int target_make(int xroot, const char *path, bool is_dir, int *ret_fd, st
 		const char *name;
 		if (path_parent_in(xroot, now, true, &dir, &name, e) < 0)
 			return -e->eno;
-		ssize_t n = readlinkat(dir, name, link, sizeof link - 1);
-		if (n < 0) {
-			if (errno == EINVAL)
-				return path_open_in(xroot, now, O_PATH, 0, ret_fd, e);
-			if (errno != ENOENT)
-				return err_sys(e, errno, "look at %s", now);
-			if (is_dir)
-				return path_mkdir_in(xroot, now, 0755, ret_fd, e);
-			OWN_FD made = openat(dir, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_RDONLY, 0644);
-			if (made < 0)
-				return err_sys(e, errno, "make %s", now);
-			*ret_fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-			return *ret_fd < 0 ? err_sys(e, errno, "open %s", now) : 0;
+		int fd = place_make(dir, name, is_dir);
+		if (fd >= 0) {
+			*ret_fd = fd;
+			return 0;
 		}
+		if (fd != -EEXIST)
+			return err_sys(e, -fd, "make %s", now);
+		ssize_t n = readlinkat(dir, name, link, sizeof link - 1);
+		if (n < 0 && errno == EINVAL)
+			return path_open_in(xroot, now, O_PATH, 0, ret_fd, e);
+		if (n < 0)
+			return err_sys(e, errno, "look at %s", now);
 		link[n] = 0;
 		char *slash = strrchr(now, '/');
 		size_t keep = link[0] == '/' || !slash ? 0 : (size_t)(slash - now) + 1;
@@ -66,6 +79,16 @@ int mounts_target(int xroot, const char *path, bool is_dir, int *ret_fd, struct 
 	if (e->eno != ENOENT)
 		return -e->eno;
 	return target_make(xroot, path, is_dir, ret_fd, e);
+}
+
+/* proc and sysfs: a symbolic link in the image must not redirect them (CVE-2023-27561) */
+static int target_strict(int xroot, const char *path, int *ret_fd, struct err *e)
+{
+	if (!path_open_in(xroot, path, O_PATH | O_NOFOLLOW | O_DIRECTORY, 0, ret_fd, e))
+		return 0;
+	if (e->eno == ENOENT)
+		return target_make(xroot, path, true, ret_fd, e);
+	return err_new(e, E_DENIED, ENOTDIR, "%s must be a directory, not a symbolic link", path);
 }
 
 /* Files below /proc that an engine may cover with files of its own (lxcfs); everything else there
@@ -212,20 +235,15 @@ static int mount_fs(struct child *ch, const struct bundle_mount *m, struct err *
 {
 	const struct container *c = ch->c;
 	const bool tmpfs = !strcmp(m->type, "tmpfs");
-	/* a symbolic link in the image must not redirect these two (CVE-2023-27561) */
 	const bool strict = !strcmp(m->type, "proc") || !strcmp(m->type, "sysfs");
 	uint64_t attr = m->opt.attr_set;
 	OWN_FD place = -1;
 	OWN_FD mnt = -1;
 	int r;
 
-	if (mounts_target(ch->root, m->destination, true, &place, e) < 0)
+	if ((strict ? target_strict(ch->root, m->destination, &place, e) :
+		      mounts_target(ch->root, m->destination, true, &place, e)) < 0)
 		return -e->eno;
-	if (strict) {
-		own_fd_done(&place);
-		if (path_open_in(ch->root, m->destination, O_PATH | O_NOFOLLOW | O_DIRECTORY, 0, &place, e) < 0)
-			return err_new(e, E_DENIED, ENOTDIR, "%s must be a directory, not a symbolic link", m->destination);
-	}
 	if (tmpfs)
 		attr &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	r = fs_make(c, m, attr, place, &mnt, e);

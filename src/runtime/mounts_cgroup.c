@@ -36,10 +36,18 @@ static int part_mount(const struct container *c, const struct mount_opt *o, cons
 
 static int part_link(int base, const char *target, const char *source, struct err *e)
 {
-	if (!path_is_clean(target))
-		return err_new(e, E_INTERNAL, EINVAL, "bad link %s", target);
 	if (symlinkat(source, base, target) < 0 && errno != EEXIST)
 		return err_sys(e, errno, "link %s", target);
+	return 0;
+}
+
+/* by name: the tmpfs is a moment old and nobody but us has seen it */
+static int part_attach(int base, const char *target, int mnt, struct err *e)
+{
+	if (mkdirat(base, target, 0755) < 0 && errno != EEXIST)
+		return err_sys(e, errno, "make directory");
+	if (move_mount(mnt, "", base, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return err_sys(e, errno, "attach mount");
 	return 0;
 }
 
@@ -95,13 +103,14 @@ int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e)
 		return -e->eno;
 	json_array_foreach(c->cgroup_mounts, i, part) {
 		const char *target = js_str(part, "target", "");
-		OWN_FD dir = -1;
+		bool link = !strcmp(js_str(part, "type", ""), "symlink");
 		OWN_FD mnt = -1;
-		if (!strcmp(js_str(part, "type", ""), "symlink"))
+		if (!path_is_clean(target) || strchr(target, '/'))
+			r = err_new(e, E_INTERNAL, EINVAL, "bad name");
+		else if (link)
 			r = part_link(base, target, js_str(part, "source", ""), e);
-		else if ((r = path_mkdir_in(base, target, 0755, &dir, e)) >= 0 &&
-			 (r = part_mount(c, &m->opt, part, &mnt, e)) >= 0)
-			r = mountfd_attach(mnt, dir, e);
+		else if ((r = part_mount(c, &m->opt, part, &mnt, e)) >= 0)
+			r = part_attach(base, target, mnt, e);
 		if (r < 0)
 			return err_ctx(e, "%s", target);
 	}

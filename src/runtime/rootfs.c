@@ -99,16 +99,13 @@ static int plan_mount(const struct mount_plan *plan, const char *at, int *ret_fd
 }
 
 /* "/" of the copied mount namespace: nothing of ours may reach the host */
-static int old_root_propagation(const struct container *c, struct err *e)
+static int old_root_propagation(const struct container *c, int root, struct err *e)
 {
 	unsigned long ms = c->b.rootfs_propagation;
 
 	/* unbindable would forbid the very binds that follow: it is set on the root at the end */
 	if (!ms || ms & MS_UNBINDABLE)
 		ms = MS_SLAVE;
-	OWN_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0)
-		return err_sys(e, errno, "open /");
 	if (mountfd_propagation(root, ms | MS_REC, e) < 0)
 		return -e->eno;
 	/* the parent of a root that is to be pivoted to must not be shared: pivot_root(2) */
@@ -143,11 +140,11 @@ int rootfs_attach(struct child *ch, struct err *e)
 	/* in a namespace that others use the root is a plain directory, or the plan mounted on it */
 	const char *at = own_mounts(c) ? "/" : c->rootfs;
 
-	if (own_mounts(c) && old_root_propagation(c, e) < 0)
-		return err_ctx(e, "old root");
 	OWN_FD place = open(at, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (place < 0)
 		return err_sys(e, errno, "root: open %s", at);
+	if (own_mounts(c) && old_root_propagation(c, place, e) < 0)
+		return err_ctx(e, "old root");
 	if (!own_mounts(c) && !c->req->rootfs_plan) {
 		ch->root = fd_take(&place);
 		return 0;

@@ -92,11 +92,13 @@ int sync_receive(int xfd, struct sync_msg *ret, int *ret_fd)
 	ssize_t n;
 
 	*ret_fd = -1;
+	/* ECONNRESET is said once, before what is still in the queue, when the child has ended with
+	 * levels of ours unread */
 	do
 		n = recvmsg(xfd, &h, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n <= 0)
-		return n < 0 && errno != ECONNRESET ? -errno : 0;
+		return n < 0 ? -errno : 0;
 	/* from the program that executes the command: it cannot speak in structs of ours */
 	if (launch_failed_read(ret, (size_t)n, &err) < 0) {
 		*ret = (struct sync_msg){ .type = SYNC_ERROR, .err = err };

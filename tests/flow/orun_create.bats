@@ -317,7 +317,7 @@ other"
 	kill "$p"
 	[ "$got" = "$want" ] || { echo "$got, not $want"; false; }
 	fails "is a namespace of another type"
-	cfg '.linux.namespaces |= map(if .type == "uts" then .path = "/etc/passwd" else . end)'
+	cfg '.linux.namespaces |= map(if .type == "uts" then .path = "/etc/passwd" else del(.path) end)'
 	run_sh true
 	fails "not a namespace"
 }
