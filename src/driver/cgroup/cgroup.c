@@ -237,6 +237,7 @@ int cgroup_open(const json_t *record, struct cgroup **ret, struct err *e)
 	if (!cg)
 		return err_new(e, E_NOMEM, ENOMEM, "out of memory");
 	cg->rootless = js_bool(record, "rootless", false);
+	cg->early = true; /* it is there: a process can be cloned into it */
 	json_object_foreach(json_object_get(record, "paths"), key, dir) {
 		int r = open_tree_of(cg, key, json_is_string(dir) ? json_string_value(dir) : "", e);
 		if (r < 0)

@@ -56,9 +56,11 @@ int cgroup_open_sub(const struct cgroup *cg, const char *spec, struct cgroup **r
 /** cgroup_path - directory on the host that stands for the group (memory's where controllers have
  * their own), below the mount: "/docker/ID". Borrowed. */
 const char *cgroup_path(const struct cgroup *cg);
-/** cgroup_enter - move @pid into the group everywhere. Where the kernel can place a clone3 child
- * itself, cgroup_clone_fd gives the descriptor (borrowed) for CLONE_INTO_CGROUP, else -1. */
+/** cgroup_enter - move @pid into the group everywhere. */
 int cgroup_enter(struct cgroup *cg, pid_t pid, struct err *e);
+/** cgroup_clone_fd - descriptor (borrowed) for CLONE_INTO_CGROUP where the kernel can place a clone3
+ * child itself, else -1. Beside other hierarchies that is only one of them: cgroup_enter_self or
+ * cgroup_enter must follow. */
 int cgroup_clone_fd(const struct cgroup *cg);
 /** cgroup_set - set the members present in OCI linux.resources @resources (also devices, in whose
  * place the given rules and the default devices come). */
