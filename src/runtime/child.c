@@ -183,18 +183,19 @@ static int build(struct child *ch, int *ret_slave, struct err *e)
 	return 0;
 }
 
-/* a created container: the parent may go, the next to speak is start */
+/* Ready. For a run the parent listens on until the exec; else it may go, the next to speak is
+ * start. */
 static int wait_start(struct child *ch, struct err *e)
 {
 	const struct container *c = ch->c;
 	char b;
 	ssize_t n;
 
-	if (c->req->run)
-		return 0;
 	int r = sync_send(c->sync[1], SYNC_CREATED, 0, NULL, -1);
 	if (r < 0)
 		return err_sys(e, -r, "tell the runtime");
+	if (c->req->run)
+		return 0;
 	(void)close(c->sync[1]); /* the parent waits for nothing more */
 	ch->started = true;
 	do

@@ -22,7 +22,8 @@ int create_seccomp(struct container *c, struct err *e);
 int create_describe(struct container *c, struct err *e);
 /** create_hooks - run hooks of the runtime's side. */
 int create_hooks(struct container *c, enum bundle_hook_point p, const char *status, struct err *e);
-/** create_listen - take the child's messages until @last; for a run, SYNC_CREATED is its exec. */
+/** create_listen - take the child's messages until @last; for a run, SYNC_CREATED and then the
+ * end of file, which is its exec. */
 int create_listen(struct container *c, enum sync_type last, struct err *e);
 /** create_broken - the child is gone: its own error if it left one, else @r. */
 int create_broken(struct container *c, int r, struct err *e);

@@ -119,6 +119,7 @@ static int ended(struct container *c, struct err *e)
 int create_listen(struct container *c, enum sync_type last, struct err *e)
 {
 	struct sync_msg m;
+	bool ready = false;
 	int fd;
 
 	for (;;) {
@@ -126,10 +127,11 @@ int create_listen(struct container *c, enum sync_type last, struct err *e)
 		if (r < 0)
 			return err_sys(e, -r, "listen to the child");
 		if (!r) /* closed: by the exec, or by its end */
-			return last == SYNC_CREATED && c->req->run ? 0 : ended(c, e);
+			return ready ? 0 : ended(c, e);
 		if (take(c, &m, fd, e) < 0)
 			return -e->eno;
-		if (m.type == last)
+		ready = m.type == SYNC_CREATED && c->req->run;
+		if (m.type == last && !ready)
 			return 0;
 	}
 }

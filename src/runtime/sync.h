@@ -18,7 +18,7 @@ enum sync_type {
 	SYNC_MOUNTED,  /* everything is mounted, waiting for SYNC_GO before pivot_root */
 	SYNC_CONSOLE,  /* the master of the terminal is attached */
 	SYNC_SECCOMP,  /* value: number of the listener descriptor in the child */
-	SYNC_CREATED,  /* waiting for start */
+	SYNC_CREATED,  /* ready: waiting for start, or for a run about to execute */
 };
 
 struct sync_msg {
