@@ -158,15 +158,23 @@ static int give_up(struct orun *o, const char *id, const struct err *e)
 	return -e->eno;
 }
 
+/* runc's words for everything about the command itself; engines look for them */
+static int command_failed(struct err *e)
+{
+	if (e->kind == E_EXEC_MISSING || e->kind == E_EXEC_DENIED)
+		return err_ctx(e, "unable to start container process");
+	return -e->eno;
+}
+
 static int create_run(struct orun *o, const struct call *c, struct err *e)
 {
 	CLEANUP(prepared_done) struct prepared p = { .console_socket = -1 };
 	struct runtime_proc proc = { .pidfd = -1 };
 	int r = prepare(c, true, &p, e);
-	if (r == 0)
-		r = runtime_create(&o->env, &p.req, &proc, e);
 	if (r < 0)
 		return r;
+	if (runtime_create(&o->env, &p.req, &proc, e) < 0)
+		return command_failed(e);
 	r = pidfd_send(c->opts, proc.pidfd, e);
 	own_fd_done(&proc.pidfd);
 	return r < 0 ? give_up(o, p.req.id, e) : 0;
@@ -187,7 +195,7 @@ static int foreground_run(struct orun *o, const struct call *c, struct prepared 
 	r = runtime_create(&o->env, &p->req, &proc, e);
 	if (r < 0) {
 		foreground_end(f);
-		return r;
+		return command_failed(e);
 	}
 	r = pidfd_send(opts, proc.pidfd, e);
 	if (r == 0)
@@ -212,9 +220,8 @@ static int run_run(struct orun *o, const struct call *c, struct err *e)
 	p.req.run = true;
 	if (!opts->detach)
 		return foreground_run(o, c, &p, e);
-	r = runtime_create(&o->env, &p.req, &proc, e);
-	if (r < 0)
-		return r;
+	if (runtime_create(&o->env, &p.req, &proc, e) < 0)
+		return command_failed(e);
 	r = pidfd_send(opts, proc.pidfd, e);
 	own_fd_done(&proc.pidfd);
 	return r < 0 ? give_up(o, p.req.id, e) : 0;
@@ -222,7 +229,7 @@ static int run_run(struct orun *o, const struct call *c, struct err *e)
 
 static int start_run(struct orun *o, const struct call *c, struct err *e)
 {
-	return runtime_start(&o->env, c->args[0], e);
+	return runtime_start(&o->env, c->args[0], e) < 0 ? command_failed(e) : 0;
 }
 
 const struct command orun_command_create = {

@@ -185,6 +185,9 @@ static int exec_request(struct orun *o, const struct call *c, struct runtime_exe
 			req->ret_console = &console;
 	}
 	r = runtime_exec(&o->env, req, &proc, e);
+	/* runc's words for everything about the command itself; engines look for them */
+	if (r < 0 && (e->kind == E_EXEC_MISSING || e->kind == E_EXEC_DENIED))
+		r = err_ctx(e, "exec failed: unable to start container process");
 	if (r == 0 && opts->pidfd_socket && (r = orun_socket_connect(opts->pidfd_socket, &sock, e)) == 0)
 		r = orun_socket_send_fd(sock, proc.pidfd, "pidfd", e);
 	if (r == 0 && f)

@@ -60,8 +60,9 @@ void orun_log_write(const struct orun_log *l, enum log_level level, const char *
 	/* nothing can be done when a message cannot be written */
 	if (formatted && !buf_failed(&b))
 		(void)io_write_all(l->fd >= 0 ? l->fd : STDERR_FILENO, b.p, b.n);
-	/* the line of a log file is for machines; a person sees errors and warnings as well */
-	if (level > LOG_WARNING_ || (formatted && l->fd < 0))
+	/* The line of a log file is for machines; a person sees the error as well. Warnings must not:
+	 * with a log file standard error may already be the container's. */
+	if (level > (l->fd >= 0 ? LOG_ERROR_ : LOG_WARNING_) || (formatted && l->fd < 0))
 		return;
 	buf_printf(&plain, "orun: %s%s\n", level == LOG_WARNING_ ? "warning: " : "", msg);
 	if (hint && *hint)

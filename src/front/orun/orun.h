@@ -62,7 +62,8 @@ int orun_main(int argc, char **argv);
 
 /** orun_log_open - where messages go. @file NULL: standard error. */
 int orun_log_open(struct orun_log *l, const char *file, const char *format, struct err *e);
-/** orun_log_write - one line, to the file and (errors and warnings) plainly to standard error. */
+/** orun_log_write - one line to the log; errors, and without a log file warnings, plainly on standard
+ * error. */
 void orun_log_write(const struct orun_log *l, enum log_level level, const char *msg, const char *hint);
 
 /** orun_print_json - a value and a newline on standard output. @indent 0: compact. */
