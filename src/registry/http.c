@@ -258,6 +258,12 @@ static int code_to_err(struct http *h, CURLcode code, const char *url, struct er
 		err_hint(e, "check the name and the resolver (/etc/resolv.conf)");
 		return -EHOSTUNREACH;
 	case CURLE_COULDNT_CONNECT:
+		if (*h->error && *host != '[' && !strstr(h->error, host)) { /* it names who was called */
+			(void)err_new(e, E_NETWORK, ECONNREFUSED, "connect to %s through a proxy: %s", host,
+				      h->error);
+			err_hint(e, "check HTTP_PROXY, HTTPS_PROXY and NO_PROXY in the environment");
+			return -ECONNREFUSED;
+		}
 		if (os) {
 			(void)err_sys(e, (int)os, "connect to %s", host);
 			e->kind = E_NETWORK;

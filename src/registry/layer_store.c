@@ -2,7 +2,7 @@
  *
  * One layer from its blob to a committed snapshot: see layer_apply.h.
  *
- *   blob -> inflate -> digest (DiffID) -> layer_apply -> layer_commit
+ *   blob -> inflate -> (other thread) digest (DiffID) -> layer_apply -> layer_commit
  */
 #include <fcntl.h>
 #include <unistd.h>
@@ -10,6 +10,7 @@
 #include "base/own.h"
 #include "driver/storage/storage.h"
 #include "format/inflate.h"
+#include "registry/ahead.h"
 #include "registry/layer_apply.h"
 
 /* What a layer may grow to: more than any honest one, less than fills a large disk by a bomb. */
@@ -18,16 +19,20 @@
 static int unpack(const struct layer_store_req *q, int xdir, struct buf *loose,
 		  struct layer_stats *ret, struct err *e)
 {
-	struct inflate *in;
 	struct source_digest check;
+	struct ahead *ahead = NULL;
+	struct inflate *in;
 
 	if (inflate_open(q->blob, LAYER_TAR_BYTES_MAX, &in, e) < 0)
 		return -e->eno;
-	int r = source_digest_init(&check, inflate_source(in), q->diff_id, -1, e);
+	int r = ahead_open(inflate_source(in), &ahead, e);
+	if (!r)
+		r = source_digest_init(&check, ahead_source(ahead), q->diff_id, -1, e);
 	if (!r) {
 		check.what = "uncompressed layer";
 		r = layer_apply(&check.source, xdir, q->limits, loose, ret, e);
 	}
+	ahead_close(ahead);
 	inflate_close(in);
 	return r;
 }

@@ -150,6 +150,38 @@ works() { # REPOSITORY
 	is_status 0
 }
 
+@test "an identity token is traded for bearer tokens" {
+	printf '{"auths":{"%s":{"auth":"%s","identitytoken":"re/fresh"}}}' "$LYING" "$(printf '<token>:' | base64)" \
+		>"$DOCKER_CONFIG/config.json"
+	works oauth
+	grep -q 'FORM grant_type=refresh_token&.*scope=repository%3Aoauth%2Fx%3Apull' "$LYING_LOG"
+}
+
+@test "a mirror of docker.io is asked first; it sees no credentials of docker.io" {
+	printf '{"auths":{"https://index.docker.io/v1/":{"auth":"%s"}}}' "$(printf user:secret | base64)" \
+		>"$DOCKER_CONFIG/config.json"
+	printf '{"registry-mirrors": ["http://%s/"]}' "$LYING" >"$ONGGI_CONFIG"
+	image pull x
+	is_status 0
+	[ "${lines[-1]}" = docker.io/library/x:latest ]
+	has "Status: Downloaded newer image for x:latest"
+	[ "$(requests 'GET /v2/library/x/.* auth=none')" = 5 ]
+	image pull -q basic/x
+	is_status 1
+	[ "$(requests 'GET /v2/basic/x/.* auth=Basic')" = 0 ]
+}
+
+@test "proxies: from the environment, never for loopback" {
+	http_proxy=http://127.0.0.1:1 HTTPS_PROXY=http://127.0.0.1:1 image pull -q "$LYING/plain/x"
+	is_status 0
+	HTTPS_PROXY=http://127.0.0.1:1 image pull -q registry.example/x
+	is_status 1
+	has "127.0.0.1"
+	echo '{"insecure-registries": ["registry.example"]}' >"$ONGGI_CONFIG"
+	HTTPS_PROXY=http://127.0.0.1:1 HTTP_PROXY=http://$LYING image pull -q registry.example/x
+	grep -q 'GET http://registry.example/v2/x/manifests/latest' "$LYING_LOG"
+}
+
 @test "access denied" {
 	fails_empty denied "pull access denied for $LYING/denied/x, repository does not exist or may require authorization: denied: requested access to the resource is denied"
 	[ "$(requests GET)" = 1 ]

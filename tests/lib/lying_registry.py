@@ -115,6 +115,9 @@ class Handler(BaseHTTPRequestHandler):
     def auth_usertoken(self):
         return self.bearer(f"{self.base}/usertoken")
 
+    def auth_oauth(self):
+        return self.bearer(f"{self.base}/oauth")
+
     def auth_httprealm(self):
         return self.bearer(f"http://127.0.0.1:{other.server_address[1]}/token")
 
@@ -140,6 +143,11 @@ class Handler(BaseHTTPRequestHandler):
         return self.error(500, "UNKNOWN", "always broken")
 
     def do_token(self, kind):
+        if kind == "oauth":
+            form = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            print(self.name, "FORM", form, file=log)
+            if self.command != "POST" or "refresh_token=re%2Ffresh" not in form:
+                return self.error(401, "UNAUTHORIZED", "bad refresh token")
         if kind == "usertoken" and self.headers.get("Authorization") != USER:
             return self.error(401, "UNAUTHORIZED", "bad user")
         token = f"t{count('token')}"
@@ -267,9 +275,9 @@ class Handler(BaseHTTPRequestHandler):
         print(self.name, self.command, self.path, f"range={self.start} auth={auth}", file=log)
         host = self.headers.get("Host", "")
         self.base = f"{scheme}://{host}"
-        for kind in ("token", "oncetoken", "usertoken"):
-            if self.path.startswith(f"/{kind}?"):
-                return self.do_token(kind)
+        m = re.match(r"/(token|oncetoken|usertoken|oauth)(\?|$)", self.path)
+        if m:
+            return self.do_token(m[1])
         m = re.match(r"/file/(sha256:[0-9a-f]{64})$", self.path)
         if m:
             if auth != "none":

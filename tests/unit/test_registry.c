@@ -20,6 +20,7 @@
 #include "base/io.h"
 #include "base/own.h"
 #include "format/challenge.h"
+#include "registry/ahead.h"
 #include "registry/base64.h"
 #include "registry/config.h"
 #include "registry/credential.h"
@@ -329,6 +330,45 @@ static void a_tail_reads_behind_its_writer(void **state)
 	tail_done(&t);
 }
 
+static void reading_ahead_keeps_bytes_and_errors(void **state)
+{
+	OWN_STR content = malloc(3000001);
+	const unsigned char *p;
+	struct source_digest check;
+	struct source_mem mem;
+	struct ahead *a;
+	struct err e = { 0 };
+	size_t n, at = 0;
+	int r;
+	(void)state;
+	for (size_t i = 0; i < 3000001; i++)
+		content[i] = (char)(i * 11 >> 4);
+	source_mem_init(&mem, content, 3000001);
+	assert_int_equal(ahead_open(&mem.source, &a, &e), 0);
+	while ((r = source_next(ahead_source(a), &p, &n, &e)) > 0) {
+		assert_memory_equal(p, content + at, n);
+		at += n;
+	}
+	assert_int_equal(r, 0);
+	assert_int_equal(at, 3000001);
+	assert_int_equal(source_next(ahead_source(a), &p, &n, &e), 0);
+	ahead_close(a);
+
+	source_mem_init(&mem, content, 3000001);
+	assert_int_equal(source_digest_init(&check, &mem.source, NULL, 7, &e), 0);
+	assert_int_equal(ahead_open(&check.source, &a, &e), 0);
+	while ((r = source_next(ahead_source(a), &p, &n, &e)) > 0)
+		;
+	assert_true(r < 0);
+	assert_int_equal(e.kind, E_CORRUPT);
+	ahead_close(a);
+
+	source_mem_init(&mem, content, 3000001); /* a reader that leaves early */
+	assert_int_equal(ahead_open(&mem.source, &a, &e), 0);
+	assert_int_equal(source_next(ahead_source(a), &p, &n, &e), 1);
+	ahead_close(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -340,6 +380,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(credentials_are_found, dir_make, dir_remove),
 		cmocka_unit_test(origins_are_compared),
 		cmocka_unit_test(a_tail_reads_behind_its_writer),
+		cmocka_unit_test(reading_ahead_keeps_bytes_and_errors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
