@@ -48,7 +48,7 @@ gone() {
 }
 
 teardown_file() {
-	local pid ids
+	local pid ids g
 	podman_setup "$E/podman"
 	p rm -f -a -t 0 >/dev/null 2>&1
 	export DOCKER_HOST=unix://$E/docker/docker.sock
@@ -62,7 +62,9 @@ teardown_file() {
 	fi
 	p rmi -f -a >/dev/null 2>&1
 	grep -o " $E[^ ]*" /proc/self/mountinfo | sort -r | xargs -r -n 1 umount -l
-	find /sys/fs/cgroup -maxdepth 2 -type d -name "$ECG" -exec find {} -depth -type d -exec rmdir {} \; \; 2>/dev/null || true
+	for g in $(find /sys/fs/cgroup -maxdepth 2 -type d -name "$ECG"); do
+		find "$g" -depth -type d -exec rmdir {} \;
+	done
 	rm -rf "$E"
 }
 
