@@ -90,8 +90,7 @@ static void release(struct engine *eng, struct handle *h)
 		engine_warn(eng, "container %.12s: release network: %s", h->c.id, e.chain);
 	if (runtime_delete(&eng->runtime, h->c.id, RUNTIME_DELETE_FORCE, &e) < 0 && e.kind != E_NOT_FOUND)
 		engine_warn(eng, "container %.12s: remove run-time state: %s", h->c.id, e.chain);
-	if (!strcmp(js_str(h->c.record, "HostConfig.IpcMode", ""), "shareable"))
-		shm_release(eng, h->c.id);
+	run_mounts_release(eng, h->c.id);
 }
 
 static int restart_note(int run_fd, int64_t delay_ms, struct err *e)

@@ -14,6 +14,7 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "engine/look.h"
+#include "engine/start_int.h"
 #include "format/js.h"
 #include "store/image.h"
 #include "store/volume.h"
@@ -205,6 +206,7 @@ static int sweep_run(struct engine *eng, struct err *e)
 			continue;
 		(void)network_release(&eng->network, en->d_name, &(struct err){ 0 });
 		(void)runtime_delete(&eng->runtime, en->d_name, RUNTIME_DELETE_FORCE, &(struct err){ 0 });
+		run_mounts_release(eng, en->d_name);
 		if (io_remove_tree(fd, en->d_name, e) < 0)
 			return -e->eno;
 	}

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/own.h"
-#include "engine/engine_int.h"
+#include "engine/start_int.h"
 #include "format/js.h"
 #include "spec/container_mode.h"
 #include "store/volume.h"
@@ -18,6 +18,7 @@ static void leftovers(struct engine *eng, const struct handle *h)
 	const char *net;
 
 	runtime_leftover(eng, h->c.id);
+	run_mounts_release(eng, h->c.id);
 	if (!h->st.run && container_mode_of(MODE_OF_NETWORK, js_str(h->c.record, "HostConfig.NetworkMode", ""),
 					    &net) == CONTAINER_MODE_NETWORK)
 		(void)network_release(&eng->network, h->c.id, &(struct err){ 0 });

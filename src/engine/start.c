@@ -48,6 +48,7 @@ static int step_folder(void *ctx, struct err *e)
 {
 	struct start *s = ctx;
 	runtime_leftover(s->eng, s->h->c.id); /* of a start that was killed */
+	run_mounts_release(s->eng, s->h->c.id);
 	return container_run_dir(&s->eng->store, s->h->c.id, true, &s->run_fd, e);
 }
 
@@ -104,24 +105,6 @@ static int step_layer(void *ctx, struct err *e)
 	return users(s, e);
 }
 
-/* a place inside a volume: opened now, below the volume's root, so that nobody can put a link in
- * its way later */
-static int subpath(struct start *s, json_t *m, struct err *e)
-{
-	const char *source = js_str(m, "source", ""), *sub = json_string_value(json_object_get(m, "onggi.subpath"));
-	OWN_FD root = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
-
-	if (root < 0)
-		return err_sys(e, errno, "open volume %s", source);
-	if (s->n_sub == ARRAY_LEN(s->sub_fd))
-		return err_new(e, E_INVALID, E2BIG, "too many subpaths of volumes");
-	if (path_open_in(root, sub, O_PATH, 0, &fd, e) < 0)
-		return err_ctx(e, "cannot access path %s/%s", source, sub);
-	s->sub_fd[s->n_sub++] = fd_take(&fd);
-	return json_object_set_new(m, "source", json_sprintf("/proc/self/fd/%d", s->sub_fd[s->n_sub - 1])) < 0 ?
-		       no_memory(e) : 0;
-}
-
 /* directories of -v that were removed since, and places inside volumes */
 static int sources(struct start *s, struct err *e)
 {
@@ -135,7 +118,7 @@ static int sources(struct start *s, struct err *e)
 		if (json_is_true(json_object_get(m, "onggi.make")) && stat(source, &st) < 0 && errno == ENOENT &&
 		    io_mkdir_p(AT_FDCWD, source, 0755, e) < 0)
 			return err_ctx(e, "error while creating mount source path '%s'", source);
-		if (json_object_get(m, "onggi.subpath") && subpath(s, m, e) < 0)
+		if (json_object_get(m, "onggi.subpath") && start_subpath(s, m, e) < 0)
 			return -e->eno;
 	}
 	return 0;
@@ -188,9 +171,11 @@ static int step_stdio(void *ctx, struct err *e)
 	return start_shm(s, e);
 }
 
-static void undo_stdio(void *ctx)
+/* of "config" and "stdio" */
+static void undo_mounts(void *ctx)
 {
-	start_shm_undo(ctx);
+	const struct start *s = ctx;
+	run_mounts_release(s->eng, s->h->c.id);
 }
 
 static int step_process(void *ctx, struct err *e)
@@ -209,8 +194,8 @@ static void undo_process(void *ctx)
 static const struct step start_steps[] = {
 	{ "prepare", step_prepare, NULL },        { "folder", step_folder, undo_folder },
 	{ "network", step_network, undo_network }, { "files", step_files, NULL },
-	{ "layer", step_layer, NULL },            { "config", step_config, NULL },
-	{ "stdio", step_stdio, undo_stdio },      { "process", step_process, undo_process },
+	{ "layer", step_layer, NULL },            { "config", step_config, undo_mounts },
+	{ "stdio", step_stdio, undo_mounts },      { "process", step_process, undo_process },
 };
 static const struct way start_way = WAY("start", start_steps);
 
@@ -252,8 +237,6 @@ int start_locked(struct engine *eng, struct handle *h, const struct start_opt *o
 	own_fd_done(&s.run_fd);
 	for (int i = 0; i < 3; i++)
 		own_fd_done(&s.peer_fd[i]);
-	for (size_t i = 0; i < s.n_sub; i++)
-		own_fd_done(&s.sub_fd[i]);
 	json_decref(s.mounts);
 	json_decref(s.endpoint);
 	json_decref(s.config);

@@ -30,12 +30,10 @@ struct start {
 	struct mount_plan plan;
 	struct user_info user;
 	json_t *mounts;               /* of the user, sources ready */
-	int sub_fd[16];               /* places inside volumes */
-	size_t n_sub;
+	unsigned n_sub;               /* places inside volumes, mounted at RUN/containers/ID/sub-N */
 	json_t *config;               /* OCI */
 	struct monitor_stdio stdio;
 	int listen;
-	bool shm_mounted;
 	enum container_status before; /* this start */
 	int64_t restart_delay_ms;     /* of the run before; kept for the next back-off */
 };
@@ -45,10 +43,13 @@ int start_network(struct start *s, struct err *e);
 void start_network_undo(struct start *s);
 int start_files(struct start *s, struct err *e);
 int start_shm(struct start *s, struct err *e);
-void start_shm_undo(struct start *s);
+/** start_subpath - mount @m's "onggi.subpath" below its volume at a place of ours and make that its
+ * source: nobody can put a link in its way later. */
+int start_subpath(struct start *s, json_t *m, struct err *e);
 /** start_process - fork M, which makes the container and becomes its monitor. */
 int start_process(struct start *s, struct err *e);
-/** shm_release - take away the /dev/shm that a shareable container leaves. */
-void shm_release(const struct engine *eng, const char *id);
+/** run_mounts_release - take away what a start mounted below RUN/containers/ID: /dev/shm of a
+ * shareable container, subpaths of volumes. Nothing when there is nothing. */
+void run_mounts_release(const struct engine *eng, const char *id);
 
 #endif

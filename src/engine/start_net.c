@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Start flow: joined namespaces, network, /etc files, shared /dev/shm.
+ * Start flow: joined namespaces, network, /etc files, and what is mounted outside the container.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,10 +10,12 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "base/path.h"
 #include "engine/hosts.h"
 #include "engine/start_int.h"
 #include "format/js.h"
 #include "spec/port.h"
+#include "sys/mountfd.h"
 
 static int no_memory(struct err *e)
 {
@@ -198,28 +200,54 @@ int start_shm(struct start *s, struct err *e)
 
 	if (container_mode_of(MODE_OF_IPC, js_str(s->hc, "IpcMode", ""), NULL) != CONTAINER_MODE_SHAREABLE)
 		return 0;
-	shm_release(s->eng, s->h->c.id);
 	if (mkdirat(s->run_fd, "shm", 0700) < 0 && errno != EEXIST)
 		return err_sys(e, errno, "mkdir shm");
 	(void)snprintf(path, sizeof path, "%s/shm", s->run_dir);
 	(void)snprintf(options, sizeof options, "mode=1777,size=%lld", (long long)size);
 	if (mount("shm", path, "tmpfs", MS_NOEXEC | MS_NOSUID | MS_NODEV, options) < 0)
 		return err_sys(e, errno, "mount shared memory");
-	s->shm_mounted = true;
 	return 0;
 }
 
-void shm_release(const struct engine *eng, const char *id)
+int start_subpath(struct start *s, json_t *m, struct err *e)
+{
+	const char *source = js_str(m, "source", "");
+	const char *sub = json_string_value(json_object_get(m, "onggi.subpath"));
+	OWN_FD root = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1, mnt = -1, at = -1;
+	struct stat st;
+	char name[16];
+
+	if (root < 0)
+		return err_sys(e, errno, "open volume %s", source);
+	if (path_open_in(root, sub, O_PATH, 0, &fd, e) < 0)
+		return err_ctx(e, "cannot access path %s/%s", source, sub);
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, errno, "stat %s/%s", source, sub);
+	(void)snprintf(name, sizeof name, "sub-%u", s->n_sub++);
+	if ((S_ISDIR(st.st_mode) ? mkdirat(s->run_fd, name, 0700) : mknodat(s->run_fd, name, S_IFREG | 0600, 0)) < 0 &&
+	    errno != EEXIST)
+		return err_sys(e, errno, "make %s", name);
+	at = openat(s->run_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (at < 0)
+		return err_sys(e, errno, "open %s", name);
+	if (mountfd_clone(fd, "", MOUNTFD_REC, &mnt, e) < 0 || mountfd_attach(mnt, at, e) < 0)
+		return err_ctx(e, "mount %s/%s", source, sub);
+	return json_object_set_new(m, "source", json_sprintf("%s/%s", s->run_dir, name)) < 0 ? no_memory(e) : 0;
+}
+
+void run_mounts_release(const struct engine *eng, const char *id)
 {
 	char path[4400];
+	struct stat st;
 
 	(void)snprintf(path, sizeof path, "%s/containers/%s/shm", eng->store.run, id);
 	while (!umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW))
 		;
-}
-
-void start_shm_undo(struct start *s)
-{
-	if (s->shm_mounted)
-		shm_release(s->eng, s->h->c.id);
+	for (unsigned i = 0;; i++) {
+		(void)snprintf(path, sizeof path, "%s/containers/%s/sub-%u", eng->store.run, id, i);
+		if (lstat(path, &st) < 0)
+			return;
+		while (!umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW))
+			;
+	}
 }
