@@ -10,6 +10,8 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/own.h"
 
@@ -175,6 +177,27 @@ int nl_open_in(int netns_fd, int protocol, int *ret_fd, struct err *e)
 		return r;
 	*ret_fd = fd;
 	return 0;
+}
+
+void nl_close_later(int fd)
+{
+	enum { LINGER_US = 50000 };
+	pid_t pid = fork();
+
+	if (!pid) {
+		/* the one in between is reaped below, so its child belongs to init; it keeps the socket
+		 * alone: a pipe of ours must not stay open */
+		if (fork())
+			_exit(0);
+		if (fd > 0)
+			(void)close_range(0, (unsigned)fd - 1, 0);
+		(void)close_range((unsigned)fd + 1, ~0u, 0);
+		(void)usleep(LINGER_US); /* whoever closes last is the one that waits */
+		_exit(0);
+	}
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	close(fd);
 }
 
 static int send_all(int xfd, struct nl_msgs *m, struct err *e)

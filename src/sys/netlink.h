@@ -56,6 +56,11 @@ int nl_open(int protocol, int *ret_fd, struct err *e);
  * a process that cannot come back (never seen) gets E_INTERNAL and must not go on. */
 int nl_open_in(int netns_fd, int protocol, int *ret_fd, struct err *e);
 
+/** nl_close_later - close @fd without waiting: releasing a netfilter socket waits for an RCU grace
+ * period (8 ms and more) when something was deleted from nftables. An orphan process holds the socket
+ * and ends; nothing is left to reap. Falls back to closing. */
+void nl_close_later(int fd);
+
 /* What the kernel said about a list of messages. */
 struct nl_result {
 	int eno;              /* first error, 0 = none */

@@ -6,6 +6,7 @@
 
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <netinet/in.h>
@@ -270,26 +271,51 @@ int rtnl_link_each(int xfd, int (*each)(const struct rtnl_link *l, void *data, s
 	return nl_query(xfd, &m, link_answer, &w, e) < 0 ? err_ctx(e, "list links") : 0;
 }
 
-static int ignore_answer(const struct nlmsghdr *h, void *data, struct err *e)
+static void nsid_request(struct nl_msgs *m, uint16_t attr, uint32_t value)
 {
-	(void)h, (void)data, (void)e;
+	struct rtgenmsg h = { .rtgen_family = AF_UNSPEC };
+
+	nl_begin(m, RTM_GETNSID, 0, &h, sizeof h);
+	nl_put_u32(m, attr, value);
+	nl_end(m);
+}
+
+static int nsid_answer(const struct nlmsghdr *h, void *data, struct err *e)
+{
+	const struct nlattr *tb[NETNSA_MAX + 1];
+
+	(void)e;
+	if (h->nlmsg_type == RTM_NEWNSID && nl_body(h, sizeof(struct rtgenmsg), tb, NETNSA_MAX) &&
+	    tb[NETNSA_NSID])
+		*(int *)data = (int)nl_get_u32(tb[NETNSA_NSID]);
+	return 0;
+}
+
+int rtnl_nsid_of(int xfd, int netns_fd, int *ret, struct err *e)
+{
+	OWN_NL_MSGS m = { 0 };
+	int id = -1;
+
+	nsid_request(&m, NETNSA_FD, (uint32_t)netns_fd);
+	if (nl_query(xfd, &m, nsid_answer, &id, e) < 0)
+		return err_ctx(e, "number of a network namespace");
+	if (id < 0)
+		return err_new(e, E_NOT_FOUND, ENOENT, "the network namespace has no number");
+	*ret = id;
 	return 0;
 }
 
 bool rtnl_nsid_alive(int xfd, int nsid)
 {
-	struct ifinfomsg h = { .ifi_family = AF_UNSPEC, .ifi_index = 1 };
 	OWN_NL_MSGS m = { 0 };
 	struct err e;
+	int id = -1;
 
 	if (nsid < 0)
 		return false;
-	nl_begin(&m, RTM_GETLINK, 0, &h, sizeof h);
-	nl_put_u32(&m, IFLA_TARGET_NETNSID, (uint32_t)nsid);
-	nl_put_u32(&m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	nl_end(&m);
-	/* the kernel takes a reference by id only when the count is not zero yet */
-	return nl_query(xfd, &m, ignore_answer, NULL, &e) >= 0;
+	/* the kernel takes a reference by number only when the count is not zero yet */
+	nsid_request(&m, NETNSA_NSID, (uint32_t)nsid);
+	return nl_query(xfd, &m, nsid_answer, &id, &e) >= 0;
 }
 
 struct route_walk {

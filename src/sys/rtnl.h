@@ -68,8 +68,10 @@ int rtnl_link_get(int xfd, const char *name, struct rtnl_link *ret, struct err *
 /** rtnl_link_each - all links, call @each; negative from it stops. */
 int rtnl_link_each(int xfd, int (*each)(const struct rtnl_link *l, void *data, struct err *e),
 		   void *data, struct err *e);
-/** rtnl_nsid_alive - whether the namespace behind a peer_nsid is still there, not just waiting to
- * be torn down. */
+/** rtnl_nsid_of - the number that stands for @netns_fd in the namespace of @xfd; -ENOENT without. */
+int rtnl_nsid_of(int xfd, int netns_fd, int *ret, struct err *e);
+/** rtnl_nsid_alive - whether the namespace behind the number is still there, not just waiting to be
+ * torn down. Does not wait for the lock that a tear-down holds for long. */
 bool rtnl_nsid_alive(int xfd, int nsid);
 
 struct rtnl_route {

@@ -23,6 +23,8 @@ host_run() {
 host_make() {
 	mkdir -p /run/netns
 	mount -t tmpfs netns /run/netns
+	mkdir -p "$ONGGI_RUN"
+	mount -t tmpfs run "$ONGGI_RUN"
 	ip link set lo up
 	ip netns add client
 	ip link add up0 type veth peer name eth0 netns client

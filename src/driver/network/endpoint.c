@@ -4,11 +4,16 @@
  * container's namespace, then addresses and routes by a socket inside.
  */
 #include <arpa/inet.h>
-#include <linux/rtnetlink.h>
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "base/io.h"
 #include "driver/network/network_int.h"
 
 int endpoint_name_new(struct net_endpoint *ep, struct err *e)
@@ -86,25 +91,68 @@ int endpoint_link(const struct net_endpoint *ep, const struct rtnl_link *bridge,
 	return 0;
 }
 
-int endpoint_unlink(int rtfd, const struct net_endpoint *ep, struct err *e)
+static int delete_link(int rtfd, const char *name, struct err *e)
 {
 	OWN_NL_MSGS m = { 0 };
 	struct nl_result res;
 	struct rtnl_link l;
 
-	if (!*ep->host_link)
-		return 0;
-	if (rtnl_link_get(rtfd, ep->host_link, &l, e) < 0)
+	if (rtnl_link_get(rtfd, name, &l, e) < 0)
 		return e->kind == E_NOT_FOUND ? 0 : -e->eno;
-	/* a dying namespace takes the pair with it, for free and without our waiting */
-	if (!rtnl_nsid_alive(rtfd, l.peer_nsid))
-		return 0;
 	rtnl_link_del(&m, l.index);
 	if (nl_send(rtfd, &m, &res, e) < 0)
 		return -e->eno;
 	if (res.eno && res.eno != ENODEV)
-		return err_sys(e, res.eno, "remove link %s", ep->host_link);
+		return err_sys(e, res.eno, "remove link %s", name);
 	return 0;
+}
+
+/* A dying namespace takes the pair with it, for free. Until it has, the kernel's lock for links is
+ * held for many milliseconds, so the questions here are those that do not wait for it. A namespace
+ * that still lives may do so for long (someone else uses it) or just until the kernel has freed a
+ * socket that was open in it; a release does not wait to find out. */
+int endpoint_unlink(const struct network_ctx *c, int rtfd, const struct net_endpoint *ep, int nsid,
+		    struct err *e)
+{
+	char path[32];
+
+	if (!*ep->host_link || !if_nametoindex(ep->host_link) ||
+	    (nsid >= 0 && !rtnl_nsid_alive(rtfd, nsid)))
+		return 0;
+	if (nsid < 0)
+		return delete_link(rtfd, ep->host_link, e);
+	(void)snprintf(path, sizeof path, "orphans/%s", ep->host_link);
+	if (symlinkat("-", c->run, path) < 0 && errno == ENOENT) {
+		if (io_mkdir_p(c->run, "orphans", 0700, e) < 0)
+			return -e->eno;
+		(void)symlinkat("-", c->run, path); /* else repair finds it */
+	}
+	return 0;
+}
+
+void endpoint_sweep(const struct network_ctx *c, int rtfd)
+{
+	enum { OLD_S = 2 };
+	int fd = openat(c->run, "orphans", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	OWN_DIR d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *en;
+
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return; /* there never was one */
+	}
+	while ((en = readdir(d))) {
+		struct stat st;
+		struct err none;
+		if (*en->d_name == '.' || strlen(en->d_name) >= IFNAMSIZ)
+			continue;
+		if (if_nametoindex(en->d_name) &&
+		    (fstatat(fd, en->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		     time(NULL) - st.st_mtime < OLD_S || delete_link(rtfd, en->d_name, &none) < 0))
+			continue; /* the next start looks again */
+		(void)unlinkat(fd, en->d_name, 0);
+	}
 }
 
 int network_loopback_up(int netns_fd, struct err *e)

@@ -136,7 +136,7 @@ int firewall_rebuild(const struct network_ctx *c, struct err *e)
 	bool mark = false;
 
 	if (nl_open(NETLINK_NETFILTER, &nl, e) < 0 ||
-	    firewall_lock(c, LOCK_EXCLUSIVE, &lock, e) < 0 || foreign_check(c, nl, &mark, e) < 0 ||
+	    firewall_lock(c, LOCK_EXCLUSIVE, &lock, e) < 0 || foreign_check(c, nl, firewall_flags(c), &mark, e) < 0 ||
 	    (mark && firewall_flags_add(c, FIREWALL_MARKED, e) < 0))
 		return err_ctx(e, "firewall");
 	return rebuild_locked(c, nl, e);
@@ -152,7 +152,7 @@ int firewall_ensure(const struct network_ctx *c, int nlfd, struct err *e)
 	int there = nft_chain_exists(nlfd, NFPROTO_INET, c->table, layout, e);
 	if (there < 0)
 		return err_ctx(e, "firewall");
-	if (foreign_check(c, nlfd, &mark, e) < 0)
+	if (foreign_check(c, nlfd, flags, &mark, e) < 0)
 		return -e->eno;
 	if (there && (!mark || (flags & FIREWALL_MARKED)))
 		return 0;

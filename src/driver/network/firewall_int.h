@@ -55,7 +55,8 @@ void firewall_port(struct nft_batch *b, const struct net_endpoint *ep, const str
 
 /** foreign_check - look for firewalls of others that drop forwarded packets and make them let ours
  * pass. @ret_mark: our connections have to be marked. */
-int foreign_check(const struct network_ctx *c, int nlfd, bool *ret_mark, struct err *e);
+int foreign_check(const struct network_ctx *c, int nlfd, unsigned flags, bool *ret_mark,
+		  struct err *e);
 enum foreign_legacy {
 	FOREIGN_PASSES,    /* no table, or its policy lets packets pass */
 	FOREIGN_KNOWS_US,  /* policy DROP, with a rule for our mark */

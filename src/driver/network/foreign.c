@@ -95,11 +95,12 @@ static void let_pass_legacy(const struct network_ctx *c, int family)
 			     "FORWARD -m connmark --mark 0x6f670000/0xffff0000 -j ACCEPT", name);
 }
 
-int foreign_check(const struct network_ctx *c, int nlfd, bool *ret_mark, struct err *e)
+int foreign_check(const struct network_ctx *c, int nlfd, unsigned flags, bool *ret_mark,
+		  struct err *e)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	struct foreign f = { .own = c->table };
-	bool marked = firewall_flags(c) & FIREWALL_MARKED;
+	bool marked = flags & FIREWALL_MARKED;
 	int r;
 
 	do {

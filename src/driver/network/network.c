@@ -192,6 +192,16 @@ static int open_plan(const struct network_ctx *c, const struct network_req *req,
 	return 0;
 }
 
+static void sweep(const struct network_ctx *c)
+{
+	OWN_FD rt = -1;
+	struct err none;
+
+	/* usually there is no folder at all */
+	if (faccessat(c->run, "orphans", F_OK, 0) == 0 && nl_open(NETLINK_ROUTE, &rt, &none) >= 0)
+		endpoint_sweep(c, rt);
+}
+
 int network_prepare(const struct network_env *env, const struct network_req *req,
 		    json_t **ret_endpoint, struct err *e)
 {
@@ -203,6 +213,7 @@ int network_prepare(const struct network_env *env, const struct network_req *req
 	if (network_id_check(req->container_id, e) < 0 || network_open(env, &c, e) < 0 ||
 	    network_def_load(&c, req->network, &d, e) < 0)
 		return -e->eno;
+	sweep(&c);
 	if (strcmp(d.driver, "bridge"))
 		return err_new(e, E_INVALID, EINVAL, "network %s has no addresses to give", d.name);
 	if (open_plan(&c, req, d.name, &p, e) < 0 || plan_save(&c, &p, e) < 0)
@@ -258,6 +269,7 @@ int network_apply(const struct network_env *env, const char *container_id, int n
 	OWN_NET_PLAN p = { 0 };
 	OWN_FD rt = -1, nl = -1, lock = -1;
 	size_t ports = 0;
+	int nsid;
 
 	if (network_id_check(container_id, e) < 0 || network_open(env, &c, e) < 0 ||
 	    plan_load(&c, container_id, &p, e) < 0 || nl_open(NETLINK_ROUTE, &rt, e) < 0 ||
@@ -268,6 +280,8 @@ int network_apply(const struct network_env *env, const char *container_id, int n
 			return err_ctx(e, "connect to network %s", p.v[i].network);
 		ports += p.v[i].n_ports;
 	}
+	if (p.n && rtnl_nsid_of(rt, netns_fd, &nsid, e) >= 0)
+		plan_nsid_save(&c, container_id, nsid);
 	if (firewall_ensure(&c, nl, e) < 0)
 		return -e->eno;
 	if (!ports)
@@ -285,6 +299,7 @@ static int release_plan(const struct network_ctx *c, struct net_plan *p, struct 
 {
 	OWN_FD lock = -1, rt = -1, nl = -1;
 	size_t ports = 0;
+	int nsid = plan_nsid(c, p->id);
 
 	for (size_t i = 0; i < p->n; i++)
 		ports += p->v[i].n_ports;
@@ -297,7 +312,7 @@ static int release_plan(const struct network_ctx *c, struct net_plan *p, struct 
 		conntrack_forget_ports(nl, p);
 	}
 	for (size_t i = 0; i < p->n; i++)
-		if (endpoint_unlink(rt, &p->v[i], e) < 0)
+		if (endpoint_unlink(c, rt, &p->v[i], nsid, e) < 0)
 			return -e->eno;
 	for (size_t i = 0; i < p->n; i++)
 		drop_claims(c, &p->v[i], p->id);
@@ -307,6 +322,9 @@ static int release_plan(const struct network_ctx *c, struct net_plan *p, struct 
 	}
 	/* while the rules cannot be rebuilt, or they would be rebuilt with what was just removed */
 	plan_remove(c, p->id);
+	own_fd_done(&lock);
+	if (nl >= 0)
+		nl_close_later(fd_take(&nl));
 	return 0;
 }
 
@@ -328,7 +346,7 @@ int network_release(const struct network_env *env, const char *container_id, str
 
 int network_reset(const struct network_env *env, struct err *e)
 {
-	static const char *const folders[] = { "plans", "ports", "nets", "firewall" };
+	static const char *const folders[] = { "plans", "ports", "nets", "orphans", "firewall" };
 	OWN_NETWORK_CTX c = { .root = -1, .run = -1 };
 	OWN_JSON names = NULL;
 	json_t *name;

@@ -3,9 +3,11 @@
  * What the files of the network driver share. Files below RUN/network:
  *
  *   plans/ID.json            the plan of one container: intent first, then the whole
+ *   plans/ID.ns              symbolic link to the number of its namespace
  *   nets/NAME/leases/IP      symbolic link to the container's ID: made atomically or not at all
  *   nets/NAME/{next4,next6}  where the search for a free address goes on
  *   nets/NAME/lock           held while the bridge is made
+ *   orphans/LINK             host ends whose namespace outlived its container
  *   ports/PROTO-IP-PORT      claim of a host port, symbolic link to the ID
  *   ports/single/...         claims for one address only
  *   ports/lock               one byte per port number is locked during a claim
@@ -120,6 +122,10 @@ int plan_save(const struct network_ctx *c, const struct net_plan *p, struct err 
 /** plan_lock - lock the plan of @id against another release; -ENOENT when there is none. */
 int plan_lock(const struct network_ctx *c, const char *id, int *ret_fd, struct err *e);
 void plan_remove(const struct network_ctx *c, const char *id);
+/** plan_nsid_save, plan_nsid - the number of the container's namespace, beside the plan: tells a
+ * release whether the namespace lives on. -1 when unknown. */
+void plan_nsid_save(const struct network_ctx *c, const char *id, int nsid);
+int plan_nsid(const struct network_ctx *c, const char *id);
 /** plan_each - every plan; unreadable ones are warned about and skipped. */
 int plan_each(const struct network_ctx *c,
 	      int (*each)(const struct net_plan *p, void *data, struct err *e), void *data,
@@ -155,8 +161,12 @@ int endpoint_link(const struct net_endpoint *ep, const struct rtnl_link *bridge,
 		  int netns_fd, struct err *e);
 /** endpoint_name_new - a fresh random name for the host end. */
 int endpoint_name_new(struct net_endpoint *ep, struct err *e);
-/** endpoint_unlink - delete the host end when its peer's namespace lives on. */
-int endpoint_unlink(int rtfd, const struct net_endpoint *ep, struct err *e);
+/** endpoint_unlink - give the link up: it goes with its namespace (@nsid, -1 unknown), or is noted
+ * as an orphan when that lives on. Does not wait. */
+int endpoint_unlink(const struct network_ctx *c, int rtfd, const struct net_endpoint *ep, int nsid,
+		    struct err *e);
+/** endpoint_sweep - delete orphans that have had their time. */
+void endpoint_sweep(const struct network_ctx *c, int rtfd);
 
 /* firewall */
 /** firewall_lock_shared - keep the rules from being rebuilt while elements change. */

@@ -16,6 +16,7 @@
 
 #include "base/io.h"
 #include "base/lock.h"
+#include "base/text.h"
 #include "driver/network/network_int.h"
 #include "format/js.h"
 
@@ -222,10 +223,40 @@ int plan_lock(const struct network_ctx *c, const char *id, int *ret_fd, struct e
 	}
 }
 
+static void nsid_path(const char *id, char out[NETWORK_NAME_MAX + 32])
+{
+	(void)snprintf(out, NETWORK_NAME_MAX + 32, "plans/%s.ns", id);
+}
+
+void plan_nsid_save(const struct network_ctx *c, const char *id, int nsid)
+{
+	char path[NETWORK_NAME_MAX + 32], text[16];
+
+	nsid_path(id, path);
+	(void)snprintf(text, sizeof text, "%d", nsid);
+	(void)unlinkat(c->run, path, 0);       /* of an earlier start */
+	(void)symlinkat(text, c->run, path);   /* without it a release only looks harder */
+}
+
+int plan_nsid(const struct network_ctx *c, const char *id)
+{
+	char path[NETWORK_NAME_MAX + 32], text[16];
+	uint32_t v;
+
+	nsid_path(id, path);
+	ssize_t n = readlinkat(c->run, path, text, sizeof text - 1);
+	if (n <= 0)
+		return -1;
+	text[n] = 0;
+	return text_uint32(text, &v) < 0 ? -1 : (int)v;
+}
+
 void plan_remove(const struct network_ctx *c, const char *id)
 {
 	char path[NETWORK_NAME_MAX + 32];
 
+	nsid_path(id, path);
+	(void)unlinkat(c->run, path, 0);
 	plan_path(id, path);
 	(void)unlinkat(c->run, path, 0); /* gone is what we want */
 }
