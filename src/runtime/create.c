@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@
 #include "runtime/create_int.h"
 #include "runtime/filter.h"
 #include "runtime/hooks.h"
+#include "runtime/netdev.h"
 #include "spec/limits.h"
 #include "sys/process.h"
 
@@ -63,8 +65,8 @@ static int config_check(const struct container *c, struct err *e)
 		return err_new(e, E_INVALID, EINVAL, "process.terminal: nobody takes the terminal");
 	if (b->process && !b->process->terminal && c->req->console_socket >= 0)
 		return err_new(e, E_INVALID, EINVAL, "a console socket without process.terminal");
-	if (b->intel_rdt.set && access("/sys/fs/resctrl/schemata", F_OK) < 0)
-		return err_new(e, E_UNSUPPORTED, ENODEV, "linux.intelRdt: no resctrl file system on this host");
+	if (b->intel_rdt.set)
+		return err_new(e, E_UNSUPPORTED, ENOSYS, "linux.intelRdt is not supported");
 	return 0;
 }
 
@@ -236,6 +238,29 @@ static void undo_process(void *ctx)
 	own_fd_done(&c->sync[0]);
 }
 
+static uint32_t host_id(const struct bundle_id_maps *maps, uint32_t id)
+{
+	for (size_t i = 0; i < maps->n; i++)
+		if (id >= maps->v[i].container && id - maps->v[i].container < maps->v[i].size)
+			return maps->v[i].host + (id - maps->v[i].container);
+	return maps->n ? UINT32_MAX : id;
+}
+
+/* a container that sees only its own groups, and may write there, is to manage them */
+static int delegate(struct container *c, struct err *e)
+{
+	if (!c->b.ns[NS_CGROUP].present || c->b.ns[NS_CGROUP].path)
+		return 0;
+	for (size_t i = 0; i < c->b.n_mounts; i++) {
+		const struct bundle_mount *m = &c->b.mounts[i];
+		if (!m->type || strncmp(m->type, "cgroup", 6) ||
+		    (m->opt.attr_set | m->opt.rec_set) & MOUNT_ATTR_RDONLY)
+			continue;
+		return cgroup_delegate(c->cg, host_id(&c->b.uid_maps, 0), host_id(&c->b.gid_maps, 0), e);
+	}
+	return 0;
+}
+
 static int step_enter(void *ctx, struct err *e)
 {
 	struct container *c = ctx;
@@ -249,6 +274,8 @@ static int step_enter(void *ctx, struct err *e)
 		return create_broken(c, r, e);
 	if (cgroup_finish(c->cg, c->b.resources, e) < 0)
 		return -e->eno;
+	if (delegate(c, e) < 0)
+		return err_ctx(e, "delegate cgroup");
 	if (!c->enters_self && cgroup_enter(c->cg, c->pid, e) < 0)
 		return err_ctx(e, "enter cgroup");
 	if ((r = sync_raise(c->sync[0], SYNC_ENTERED)) < 0)
@@ -289,18 +316,28 @@ static int step_hooks(void *ctx, struct err *e)
 static int step_network(void *ctx, struct err *e)
 {
 	struct container *c = ctx;
+	const struct bundle_namespace *ns = &c->b.ns[NS_NETWORK];
 	char path[64];
 	OWN_FD netns = -1;
+	int r;
 
-	if (!c->req->ns_ready)
+	if (!c->req->ns_ready && !c->b.n_netdevs)
 		return 0;
-	if (c->b.ns[NS_NETWORK].present && !c->b.ns[NS_NETWORK].path) {
+	if (ns->present) {
 		(void)snprintf(path, sizeof path, "/proc/%d/ns/net", (int)c->pid);
-		netns = open(path, O_RDONLY | O_CLOEXEC);
+		netns = open(ns->path ? ns->path : path, O_RDONLY | O_CLOEXEC);
 		if (netns < 0)
 			return create_broken(c, -errno, e);
 	}
-	return c->req->ns_ready(c->req->ns_ready_data, c->pid, netns, e);
+	if (c->req->ns_ready &&
+	    (r = c->req->ns_ready(c->req->ns_ready_data, c->pid, ns->path ? -1 : netns, e)) < 0)
+		return r;
+	if (c->b.n_netdevs && netns < 0)
+		return err_new(e, E_INVALID, EINVAL, "linux.netDevices without a network namespace");
+	for (size_t i = 0; i < c->b.n_netdevs; i++)
+		if (netdev_move(&c->b.netdevs[i], netns, e) < 0)
+			return -e->eno;
+	return 0;
 }
 
 static int step_go(void *ctx, struct err *e)

@@ -157,6 +157,27 @@ static int bind_flags(const struct container *c, const struct mount_opt *o, int 
 	return 0;
 }
 
+/* crun's copy-symlink: a source that is a link becomes such a link, not a mount. 1: done */
+static int link_copy(struct child *ch, const char *source, const char *destination, struct err *e)
+{
+	char to[4096], old[4096];
+	OWN_FD dir = -1;
+	const char *name;
+	ssize_t n = readlink(source, to, sizeof to - 1);
+
+	if (n < 0)
+		return errno == EINVAL ? 0 : err_sys(e, errno, "look at %s", source);
+	to[n] = 0;
+	if (path_parent_in(ch->root, destination, true, &dir, &name, e) < 0)
+		return -e->eno;
+	if (!symlinkat(to, dir, name))
+		return 1;
+	ssize_t have = errno == EEXIST ? readlinkat(dir, name, old, sizeof old) : -1;
+	if (have == n && !memcmp(old, to, (size_t)n))
+		return 1;
+	return err_new(e, E_CONFLICT, EEXIST, "something else than the link to %s is there", to);
+}
+
 static int mount_bind(struct child *ch, size_t i, const struct bundle_mount *m, struct err *e)
 {
 	const struct container *c = ch->c;
@@ -166,6 +187,11 @@ static int mount_bind(struct child *ch, size_t i, const struct bundle_mount *m, 
 
 	if (m->opt.n_data)
 		return err_new(e, E_INVALID, EINVAL, "a bind mount cannot have the option %s", m->opt.data[0]);
+	if (m->opt.copy_symlink) {
+		int r = link_copy(ch, c->sources[i], m->destination, e);
+		if (r)
+			return r < 0 ? r : 0;
+	}
 	if (c->trees[i] >= 0)
 		tree = c->trees[i];
 	else {
@@ -175,8 +201,11 @@ static int mount_bind(struct child *ch, size_t i, const struct bundle_mount *m, 
 	}
 	if (fstat(tree, &st) < 0)
 		return err_sys(e, errno, "look at the source");
-	if (bind_flags(c, &m->opt, tree, e) < 0 ||
-	    mounts_target(ch->root, m->destination, S_ISDIR(st.st_mode), &place, e) < 0)
+	if (bind_flags(c, &m->opt, tree, e) < 0)
+		return -e->eno;
+	if (m->opt.dest_nofollow && !path_open_in(ch->root, m->destination, O_PATH | O_NOFOLLOW, 0, &place, e))
+		return attach(ch, m, tree, place, e);
+	if (mounts_target(ch->root, m->destination, S_ISDIR(st.st_mode), &place, e) < 0)
 		return -e->eno;
 	return attach(ch, m, tree, place, e);
 }

@@ -521,6 +521,25 @@ poststop stopped y" ]
 	fails "not supported"
 }
 
+@test "network devices of the host" {
+	cat >"$T/net.sh" <<-'N'
+		ip link add nd0 type veth peer name nd1 && ip addr add 10.9.8.7/24 dev nd0 && ip addr add fd00:9::7/64 dev nd0
+		ip link set nd0 up
+		"$@"
+	N
+	cfg '.linux.netDevices = {"nd0": {"name": "inside%d"}}
+		| .process.args = ["sh", "-c", "busybox ip addr show inside0"]'
+	run unshare -n sh "$T/net.sh" "$ONGGI_BIN/orun" --root "$T/state" run -b "$B" "$ID"
+	ok
+	has 10.9.8.7/24 fd00:9::7/64 UP
+	cfg '.linux.netDevices = {"nd0": {"name": "lo"}}'
+	run unshare -n sh "$T/net.sh" "$ONGGI_BIN/orun" --root "$T/state" run -b "$B" "$ID"
+	fails "has a device lo already"
+	cfg '.linux.netDevices = {"missing0": {}}'
+	run unshare -n sh "$T/net.sh" "$ONGGI_BIN/orun" --root "$T/state" run -b "$B" "$ID"
+	fails missing0
+}
+
 @test "mount namespace missing, missing root, bad ids" {
 	cfg 'del(.linux.namespaces[] | select(.type == "mount"))'
 	run_sh true
