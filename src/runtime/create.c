@@ -423,7 +423,7 @@ int runtime_create(const struct runtime_env *env, const struct runtime_create_re
 
 	for (int k = 0; k < NS_N; k++)
 		c.ns_fd[k] = -1;
-	int r = way_run(&way, &c, NULL, e);
+	int r = way_run(&way, &c, env->trace, e);
 	if (r >= 0) {
 		ret->id = c.init;
 		ret->pidfd = fd_take(&c.pidfd);

@@ -18,6 +18,7 @@
 
 #include "base/err.h"
 #include "base/proc.h"
+#include "base/step.h"
 #include "spec/mount_plan.h"
 
 /* Where and how; one per process, read only. */
@@ -27,6 +28,7 @@ struct runtime_env {
 	int rootless;           /* -1 auto, 0 no, 1 yes */
 	void (*warn)(const char *msg, void *data); /* degraded but going on; may be NULL */
 	void *warn_data;
+	const struct way_observer *trace; /* told after each step of a create; NULL: nobody */
 };
 
 struct runtime_create_req {

@@ -76,29 +76,42 @@ static int begin(const struct runtime_env *env, const char *id, bool make, struc
 	return root_open(env, make, &s->root_fd, e);
 }
 
-/* Remove everything of the folder, the lock last: a folder without state.json and with a free lock
- * is recognised as left over should we die on the way. */
-static int folder_remove(struct state *s, struct err *e)
+/* what only a hook or a later version can have put there */
+static int others_remove(const struct state *s, struct err *e)
 {
 	OWN_FD copy = openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	OWN_DIR d = copy < 0 ? NULL : fdopendir(copy);
 	struct dirent *de;
+	int r = 0;
 
 	if (!d)
-		return err_sys(e, errno, "remove state of %s", s->id);
+		return err_sys(e, errno, "read folder");
 	(void)fd_take(&copy); /* belongs to d */
-	if (unlinkat(s->dir_fd, STATE_FILE, 0) < 0 && errno != ENOENT)
-		return err_sys(e, errno, "remove state of %s", s->id);
-	while ((de = readdir(d))) {
-		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, "..") || !strcmp(de->d_name, STATE_LOCK))
-			continue;
-		int r = io_remove_tree(s->dir_fd, de->d_name, e);
-		if (r < 0)
-			return err_ctx(e, "remove state of %s", s->id);
-	}
+	while (r == 0 && (de = readdir(d)))
+		if (strcmp(de->d_name, ".") && strcmp(de->d_name, "..") && strcmp(de->d_name, STATE_LOCK))
+			r = io_remove_tree(s->dir_fd, de->d_name, e);
+	return r;
+}
+
+/* Remove the folder, state.json first and the lock after all else that we know: should we die on the
+ * way, what is left is recognised by state_sweep. */
+static int folder_remove(const struct state *s, struct err *e)
+{
+	static const char *const known[] = { STATE_FILE, STATE_EXEC_FIFO, STATE_SECCOMP };
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (unlinkat(s->dir_fd, known[i], 0) < 0 && errno != ENOENT && errno != EISDIR)
+			return err_sys(e, errno, "remove state of %s", s->id);
 	if (unlinkat(s->dir_fd, STATE_LOCK, 0) < 0 && errno != ENOENT)
 		return err_sys(e, errno, "remove state of %s", s->id);
-	if (unlinkat(s->root_fd, s->id, AT_REMOVEDIR) < 0 && errno != ENOENT)
+	if (unlinkat(s->root_fd, s->id, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != ENOTEMPTY && errno != EEXIST)
+		return err_sys(e, errno, "remove state of %s", s->id);
+	if (others_remove(s, e) < 0)
+		return err_ctx(e, "remove state of %s", s->id);
+	/* not empty again: a sweeper has put its lock there and removes the rest */
+	if (unlinkat(s->root_fd, s->id, AT_REMOVEDIR) < 0 && errno != ENOENT && errno != ENOTEMPTY)
 		return err_sys(e, errno, "remove state of %s", s->id);
 	return 0;
 }

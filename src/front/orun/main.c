@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -103,6 +104,16 @@ static void warn_log(const char *msg, void *data)
 	orun_log_write(&o->log, LOG_WARNING_, msg, NULL);
 }
 
+static void step_log(void *data, const struct way *w, size_t index, uint64_t ns, int result)
+{
+	const struct orun *o = data;
+	char text[256];
+
+	(void)snprintf(text, sizeof text, "%s: step %zu of %zu, %s: %s after %llu us", w->name, index + 1, w->n,
+		       w->steps[index].name, result < 0 ? "failed" : "done", (unsigned long long)ns / 1000);
+	orun_log_write(&o->log, LOG_DEBUG_, text, NULL);
+}
+
 static int log_begin(struct orun *o, const struct global_opts *g, struct err *e)
 {
 	static const struct {
@@ -164,6 +175,9 @@ static int env_begin(struct orun *o, const struct global_opts *g, struct err *e)
 
 	o->env.warn = warn_log;
 	o->env.warn_data = o;
+	o->trace = (struct way_observer){ step_log, o };
+	if (o->log.level >= LOG_DEBUG_)
+		o->env.trace = &o->trace;
 	o->env.systemd_cgroup = g->systemd_cgroup;
 	if (g->cgroup_manager && !strcmp(g->cgroup_manager, "systemd"))
 		o->env.systemd_cgroup = true;
@@ -267,11 +281,24 @@ static int main_run(struct orun *o, char *const *argv, int *ret_status, int *ret
 	return command_call(o, cmd, (char *const *)args.v + 1, ret_status, e);
 }
 
+/* jansson seeds its hash tables from /dev/urandom, the kernel has given us random bytes already */
+static void hash_seed(void)
+{
+	const void *random = (const void *)getauxval(AT_RANDOM);
+	size_t seed = 1;
+
+	if (random)
+		memcpy(&seed, random, sizeof seed);
+	json_object_seed(seed ? seed : 1);
+}
+
 int orun_main(int argc, char **argv)
 {
 	struct orun o = { .env = { .rootless = -1 }, .log = { .fd = -1, .level = LOG_WARNING_ } };
 	struct err e = { 0 };
 	int status = 0, failed = 1;
+
+	hash_seed();
 	int r = main_run(&o, argc > 0 ? argv + 1 : argv, &status, &failed, &e);
 
 	if (r < 0)

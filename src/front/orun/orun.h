@@ -28,6 +28,7 @@ struct orun {
 	struct arena arena;
 	struct runtime_env env;
 	struct orun_log log;
+	struct way_observer trace; /* of --debug */
 };
 
 struct command;
