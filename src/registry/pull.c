@@ -155,16 +155,21 @@ static int step_config(void *ctx, struct err *e)
 
 	if (lease_add_blob(&p->lease, d->digest, e) < 0)
 		return -e->eno;
-	if (blob_size(p->req->store, d->digest) == d->size &&
+	if (blob_exists(p->req->store, d->digest) &&
 	    blob_read(p->req->store, d->digest, MANIFEST_CONFIG_BYTES_MAX, &p->config_bytes, &p->config_n,
 		      e) < 0) {
 		/* damaged on disk: the registry has a good one */
+		if (e->kind != E_CORRUPT)
+			return -e->eno;
 		err_clear(e);
 		if (blob_remove(p->req->store, d->digest, e) < 0)
 			return -e->eno;
 	}
 	if (!p->config_bytes && config_fetch(p, e) < 0)
 		return -e->eno;
+	if ((int64_t)p->config_n != d->size)
+		return err_new(e, E_CORRUPT, EBADMSG, "image config has %zu bytes, not %lld", p->config_n,
+			       (long long)d->size);
 	if (image_config_parse(p->config_bytes, p->config_n, &p->image, e) < 0)
 		return -e->eno;
 	if (p->image.n_diff_ids != p->manifest.n_entries)

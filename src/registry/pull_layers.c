@@ -228,6 +228,69 @@ static int fetch(struct job *j, bool have_layer, bool *ret_resumed, struct err *
 	return unpacker_join(j, r, e);
 }
 
+/* 1: the blob is what its name says | 0: damaged */
+static int blob_is_sound(const struct store *s, const char *digest, struct err *e)
+{
+	struct source_digest check;
+	struct source_fd file;
+	OWN_FD fd = -1;
+
+	if (blob_open(s, digest, &fd, NULL, e) < 0 || source_fd_init(&file, fd, UINT64_MAX, e) < 0)
+		return -e->eno;
+	int r = source_digest_init(&check, &file.source, digest, -1, e);
+	if (r == 0)
+		r = source_drain(&check.source, NULL, e);
+	source_fd_done(&file);
+	return r == 0 ? 1 : e->kind == E_CORRUPT ? 0 : r;
+}
+
+/* drop what is damaged, which is never decided by what a manifest claims: a sound blob may be
+ * needed by other images. 1: dropped | 0: there is nothing to drop */
+static int damaged_remove(const struct store *s, const char *digest, bool present, struct err *e)
+{
+	struct blob_writer w;
+	int r;
+
+	if (present) {
+		r = blob_is_sound(s, digest, e);
+		if (r)
+			return r < 0 ? r : 0;
+		return blob_remove(s, digest, e) < 0 ? -e->eno : 1;
+	}
+	r = blob_writer_resume(s, digest, &w, e);
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		w.keep = false;
+		blob_writer_abort(&w);
+	}
+	return 1;
+}
+
+/* once: with what is there, or by a download. @ret_left: something left by an earlier run had part
+ * in it. */
+static int layer_try(struct job *j, bool have_layer, bool *ret_present, bool *ret_left, struct err *e)
+{
+	const struct store *s = j->p->req->store;
+	const struct descriptor *d = j->layer->blob;
+	int64_t size = blob_size(s, d->digest);
+	int r = size >= 0 ? 1 : blob_writer_resume(s, d->digest, &j->writer, e);
+
+	*ret_present = *ret_left = r == 1;
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return fetch(j, have_layer, ret_left, e);
+	size = blob_size(s, d->digest);
+	if (size != d->size)
+		return err_new(e, E_CORRUPT, EBADMSG, "blob %s has %lld bytes, not %lld", d->digest,
+			       (long long)size, (long long)d->size);
+	if (!have_layer)
+		return unpack_present(j, e);
+	emit(j, PULL_LAYER_EXISTS, d->size);
+	return 1;
+}
+
 static int layer_make(struct job *j, struct err *e)
 {
 	const struct store *s = j->p->req->store;
@@ -235,38 +298,23 @@ static int layer_make(struct job *j, struct err *e)
 	bool have_layer = storage_layer_exists(s, j->layer->chain_id);
 
 	for (int tries = 0;; tries++) {
-		bool resumed = false;
-		int64_t size = blob_size(s, d->digest);
-		if (size >= 0 && size != d->size) {
-			/* left by a power failure, or the descriptor lies: a new download tells */
-			if (blob_remove(s, d->digest, e) < 0)
-				return -e->eno;
-			size = -1;
-		}
-		int r = size >= 0 ? 1 : blob_writer_resume(s, d->digest, &j->writer, e);
-		if (r < 0)
-			return r;
-		if (r == 1 && have_layer) {
-			emit(j, PULL_LAYER_EXISTS, d->size);
-			return 0;
-		}
-		if (r == 1) {
-			r = unpack_present(j, e);
-		} else {
-			r = fetch(j, have_layer, &resumed, e);
-		}
-		if (r == 0) {
+		struct err why;
+		bool present, left;
+		int r = layer_try(j, have_layer, &present, &left, e);
+		if (r == 0)
 			emit(j, PULL_LAYER_DONE, d->size);
+		if (r >= 0)
 			return 0;
-		}
 		/* what an earlier run left may be damaged: once more from the first byte */
-		if (!resumed || e->kind != E_CORRUPT || tries)
+		if (!left || e->kind != E_CORRUPT || tries)
 			return r;
-		struct blob_writer w;
-		if (blob_writer_resume(s, d->digest, &w, e) == 0) {
-			w.keep = false;
-			blob_writer_abort(&w);
-		}
+		why = *e;
+		err_clear(e);
+		r = damaged_remove(s, d->digest, present, e);
+		if (r == 0)
+			*e = why;
+		if (r <= 0)
+			return -e->eno;
 		err_clear(e);
 	}
 }

@@ -110,6 +110,26 @@ works() { # REPOSITORY
 	works plain
 }
 
+@test "a blob damaged on disk is fetched anew, a sound one survives a manifest that lies" {
+	works plain
+	layer=$(jq -r '.layers[0].digest' "$ONGGI_ROOT"/images/*)
+	blob=$ONGGI_ROOT/blobs/sha256/${layer#sha256:}
+	inode=$(stat -c %i "$blob")
+	image pull "$LYING/wrongsize/x"
+	is_status 0 # the image is there: no layer is looked at
+	mv "$ONGGI_ROOT/images" "$T/images"
+	rm -rf "$ONGGI_ROOT/references" "$ONGGI_ROOT/snapshots"
+	fails_empty wrongsize "bytes, not"
+	[ "$(stat -c %i "$blob")" = "$inode" ]
+	fails_empty wrongdiff "wrong digest"
+	[ "$(stat -c %i "$blob")" = "$inode" ]
+	rm -rf "$T/images"
+	chmod u+w "$blob"
+	printf 'damaged!' | dd of="$blob" bs=1 seek=5000 conv=notrunc status=none
+	works plain
+	[ "$(sha256sum <"$blob" | cut -d' ' -f1)" = "${layer#sha256:}" ]
+}
+
 @test "a connection on which nothing moves is given up and taken up again" {
 	works stall
 	has "Retrying in 1 seconds"

@@ -195,6 +195,11 @@ class Handler(BaseHTTPRequestHandler):
         m["layers"][0], m["layers"][1] = m["layers"][1], m["layers"][0]
         self.reply(200, json.dumps(m).encode(), Content_Type=media)
 
+    def manifest_wrongsize(self, data, media):
+        m = json.loads(data)
+        m["layers"][0]["size"] += 1
+        self.reply(200, json.dumps(m).encode(), Content_Type=media)
+
     def manifest_control(self, data, media):
         self.error(404, "MANIFEST_UNKNOWN", "\x1b[31mred\x07")
 

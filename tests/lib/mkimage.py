@@ -3,8 +3,9 @@
 """Make a small image as an OCI layout, for flow tests of pulls.
 
 mkimage.py DIR [--tag T] [--compress gzip,zstd,none] [--kb N] [--arch amd64,arm64] [--seed S]
+               [--layers N]
 
-Three layers, packed as --compress says (used in turn): busybox with its links, files and a
+Three layers (or N: the last one repeated, or fewer), packed as --compress says (used in turn): busybox with its links, files and a
 whiteout, N KiB that do not compress. With several --arch the tag names an index, with an
 attestation entry "unknown/unknown" as BuildKit makes them.
 """
@@ -99,6 +100,7 @@ def layers_of(arch, kb, seed):
 def image(layout, arch, a):
     how = a.compress.split(",")
     tars = layers_of(arch, a.kb, a.seed)
+    tars = tars[:a.layers] + tars[-1:] * (a.layers - len(tars))
     layers = [layout.blob(pack(t, how[i % len(how)]), LAYER + SUFFIX[how[i % len(how)]])
               for i, t in enumerate(tars)]
     config = {"created": "2023-11-14T22:13:20Z", "architecture": arch, "os": "linux",
@@ -117,6 +119,7 @@ def main():
     p.add_argument("--kb", type=int, default=512)
     p.add_argument("--arch", default="amd64")
     p.add_argument("--seed", default="onggi")
+    p.add_argument("--layers", type=int, default=3)
     a = p.parse_args()
     layout = Layout(a.dir)
     made = [{**image(layout, arch, a), "platform": {"os": "linux", "architecture": arch}}
