@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -108,23 +107,22 @@ static void signals_set(struct monitor *m)
 static void oom_score_lower(struct monitor *m)
 {
 	static const char *const wanted[] = { "-999", "0" };
-	const char *file = "/proc/self/oom_score_adj";
-	char *old = NULL;
+	OWN_FD fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+	char old[16];
+	ssize_t n = fd < 0 ? -1 : io_read_full(fd, old, sizeof(old) - 1);
 	int64_t v;
-	struct err e = { 0 };
 
-	if (io_read_file(AT_FDCWD, file, 64, &old, NULL, &e) < 0)
+	if (n <= 0)
 		return;
+	old[n] = 0;
 	old[strcspn(old, "\n")] = 0;
-	if (!text_int64(old, &v)) {
-		m->oom_score_adj = (int)v;
-		for (size_t i = 0; i < ARRAY_LEN(wanted) && !m->oom_score_set; i++) {
-			if (v > (i ? 0 : OOM_SCORE_WANTED))
-				m->oom_score_set = !io_write_file(AT_FDCWD, file, wanted[i],
-								  strlen(wanted[i]), &e);
-		}
+	if (text_int64(old, &v) < 0)
+		return;
+	m->oom_score_adj = (int)v;
+	for (size_t i = 0; i < ARRAY_LEN(wanted) && !m->oom_score_set; i++) {
+		if (v > (i ? 0 : OOM_SCORE_WANTED))
+			m->oom_score_set = pwrite(fd, wanted[i], strlen(wanted[i]), 0) > 0;
 	}
-	free(old);
 }
 
 static void stdio_drop(void)
