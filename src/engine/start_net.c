@@ -169,21 +169,23 @@ int start_files(struct start *s, struct err *e)
 	static const enum hosts_mode modes[CONTAINER_MODE_N] = {
 		[CONTAINER_MODE_HOST] = HOSTS_HOST,
 		[CONTAINER_MODE_NONE] = HOSTS_NONE,
-		[CONTAINER_MODE_NETWORK] = HOSTS_USER,
+		/* HOSTS_USER would name a resolver that does not run yet */
+		[CONTAINER_MODE_NETWORK] = HOSTS_BRIDGE,
 	};
 	struct hosts_req q = { .mode = modes[s->net], .hostname = s->hostname };
+	/* the flat members describe the default bridge only */
+	const json_t *mine = json_object_get(json_object_get(s->endpoint, "Networks"),
+					     s->network ? s->network : "");
 
 	if (s->net == CONTAINER_MODE_JOIN)
 		return 0; /* the files of the other container */
-	if (s->net == CONTAINER_MODE_NETWORK && !strcmp(s->network, "bridge"))
-		q.mode = HOSTS_BRIDGE;
 	if (js_bool(s->cfg, "NetworkDisabled", false))
 		q.mode = HOSTS_NONE;
 	q.domainname = js_str(s->cfg, "Domainname", NULL);
-	q.ip4 = word(s->endpoint, "IPAddress");
-	q.ip6 = word(s->endpoint, "GlobalIPv6Address");
-	q.gateway4 = word(s->endpoint, "Gateway");
-	q.gateway6 = word(s->endpoint, "IPv6Gateway");
+	q.ip4 = word(mine, "IPAddress");
+	q.ip6 = word(mine, "GlobalIPv6Address");
+	q.gateway4 = word(mine, "Gateway");
+	q.gateway6 = word(mine, "IPv6Gateway");
 	q.no_ipv6 = s->endpoint && !q.ip6;
 	q.extra_hosts = strv(&s->arena, json_object_get(s->hc, "ExtraHosts"), &q.n_extra_hosts);
 	q.dns = strv(&s->arena, json_object_get(s->hc, "Dns"), &q.n_dns);

@@ -67,7 +67,7 @@ serve() {
 	"${run[@]}" socat -T5 "$listen" "SYSTEM:read x; echo $text \$SOCAT_PEERADDR" >/dev/null 2>>"$WORK/serve.log" &
 	local i
 	for i in $(seq 50); do
-		"${run[@]}" ss -Hlntu | grep -q ":$(sed 's/^[^:]*:\([0-9]*\).*/\1/' <<<"$listen")\b" && return 0
+		"${run[@]}" ss -Hlntu | grep ":$(sed 's/^[^:]*:\([0-9]*\).*/\1/' <<<"$listen")\b" >/dev/null && return 0
 		sleep 0.05
 	done
 	return 1
@@ -79,6 +79,14 @@ ask() {
 	local run=(inside "$ns")
 	[ "$ns" = host ] && run=()
 	echo hello | "${run[@]}" timeout 3 socat -T2 -t2 - "$to" 2>/dev/null
+}
+
+# says WORD NETNS SOCAT-ADDRESS - whether the answer begins with WORD
+says() {
+	local word=$1 got
+	shift
+	got=$(ask "$@") || true
+	same "${got%% *}" "$word"
 }
 
 fails() {
