@@ -55,8 +55,20 @@ static int become_root(struct child *ch, struct err *e)
 static int namespaces(struct child *ch, struct err *e)
 {
 	const struct container *c = ch->c;
+	const uint64_t flags = container_new_flags(c, true);
 	int r = 0;
 
+	if (flags && unshare((int)flags) < 0) {
+		r = err_sys(e, errno, "make namespaces");
+		if (e->eno == EPERM)
+			err_hint(e, "an ordinary user needs a user namespace: `spec --rootless`");
+		else if (e->eno == ENOSPC || e->eno == EUSERS)
+			err_hint(e, "see /proc/sys/user/max_*_namespaces");
+		return r;
+	}
+	if (flags && container_tells_namespaces(c) &&
+	    (r = sync_send(c->sync[1], SYNC_NAMESPACES, 0, NULL, -1)) < 0)
+		return err_sys(e, -r, "tell the runtime");
 	for (int k = 0; c->late_join && k < NS_N; k++)
 		if (c->ns_fd[k] >= 0 && k != NS_PID && k != NS_MOUNT && k != NS_USER)
 			if (nsfd_join(c->ns_fd[k], ns_table[k].clone_flag, ns_table[k].name, e) < 0)

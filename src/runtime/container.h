@@ -49,6 +49,8 @@ struct container {
 				     * CONTAINER_PID_TEXT, in whose place the child puts its own */
 	struct seccomp_filter filter_room;
 	const struct seccomp_filter *filter; /* NULL: none */
+	bool unshares;              /* the child makes its namespaces, all but the PID namespace: that
+				     * goes on while the parent makes the cgroup */
 	bool between;               /* a process in between joins and makes the child */
 	bool creating;              /* the record says so: hooks read it early */
 	struct proc_id init;
@@ -62,6 +64,16 @@ static inline bool container_hooks_wait(const struct container *c)
 	return c->b.hooks[BUNDLE_HOOK_PRESTART].n || c->b.hooks[BUNDLE_HOOK_CREATE_RUNTIME].n ||
 	       c->b.hooks[BUNDLE_HOOK_CREATE_CONTAINER].n;
 }
+
+/** container_tells_namespaces - whether the parent waits for SYNC_NAMESPACES. */
+static inline bool container_tells_namespaces(const struct container *c)
+{
+	return c->unshares && (c->req->ns_ready || c->b.n_netdevs);
+}
+
+/** container_new_flags - the namespaces to be made, but not cgroup (it begins where the process is)
+ * and time (see nsfd_time_new), and of the two parts, by clone and by unshare, the one asked for. */
+uint64_t container_new_flags(const struct container *c, bool by_unshare);
 
 /* What only the child has. */
 struct child {

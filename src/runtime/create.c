@@ -323,6 +323,8 @@ static int step_network(void *ctx, struct err *e)
 
 	if (!c->req->ns_ready && !c->b.n_netdevs)
 		return 0;
+	if (container_tells_namespaces(c) && create_listen(c, SYNC_NAMESPACES, e) < 0)
+		return -e->eno;
 	if (ns->present) {
 		(void)snprintf(path, sizeof path, "/proc/%d/ns/net", (int)c->pid);
 		netns = open(ns->path ? ns->path : path, O_RDONLY | O_CLOEXEC);
@@ -385,8 +387,8 @@ static const struct step steps[] = {
 	{ "process", step_process, undo_process },
 	{ "enter", step_enter, NULL },
 	{ "record", step_record, NULL },
-	{ "hooks", step_hooks, NULL },
 	{ "network", step_network, NULL },
+	{ "hooks", step_hooks, NULL },
 	{ "go", step_go, NULL },
 	{ "finish", step_finish, NULL },
 };

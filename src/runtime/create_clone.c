@@ -48,18 +48,20 @@ int create_namespaces_open(struct container *c, struct err *e)
 	}
 	c->between = c->ns_fd[NS_PID] >= 0 || (any && c->in_user);
 	c->late_join = any && !c->between;
+	/* a new user namespace comes first and owns the others: one call for all of them */
+	c->unshares = !c->in_user && !c->between;
 	return 0;
 }
 
-static uint64_t new_flags(const struct container *c)
+uint64_t container_new_flags(const struct container *c, bool by_unshare)
 {
 	uint64_t flags = 0;
 
-	/* cgroup: only once the process is in its group; time: see nsfd_time_new */
 	for (int k = 0; k < NS_N; k++)
 		if (c->b.ns[k].present && !c->b.ns[k].path && k != NS_CGROUP && k != NS_TIME)
 			flags |= (uint64_t)ns_table[k].clone_flag;
-	return flags;
+	const uint64_t later = c->unshares ? flags & ~(uint64_t)CLONE_NEWPID : 0;
+	return by_unshare ? later : flags & ~later;
 }
 
 /* first what our own rights allow, then the user namespace, then what it has rights to */
@@ -90,7 +92,7 @@ static int join_all(const struct container *c, struct err *e)
 __attribute__((noreturn)) static void between_main(const struct container *c, int out)
 {
 	struct between b = { .pid = -1 };
-	struct process_clone pc = { .flags = new_flags(c) | CLONE_PARENT,
+	struct process_clone pc = { .flags = container_new_flags(c, false) | CLONE_PARENT,
 				    .cgroup_fd = cgroup_clone_fd(c->cg) };
 
 	if (!join_all(c, &b.err)) {
@@ -136,7 +138,7 @@ int create_clone(struct container *c, struct err *e)
 {
 	if (c->between)
 		return clone_between(c, e);
-	struct process_clone pc = { .flags = new_flags(c),
+	struct process_clone pc = { .flags = container_new_flags(c, false),
 				    .cgroup_fd = cgroup_clone_fd(c->cg),
 				    .ret_pidfd = &c->pidfd };
 	pid_t pid = process_clone(&pc);

@@ -92,6 +92,7 @@ static int take(struct container *c, const struct sync_msg *m, int fd, struct er
 						    js_str(c->b.seccomp, "listenerMetadata", "") };
 		return filter_listener_send(&to, &c->state, c->pid, c->pidfd, m->value, e);
 	}
+	case SYNC_NAMESPACES:
 	case SYNC_MOUNTED:
 	case SYNC_CREATED:
 		return 0;

@@ -315,6 +315,7 @@ static int take(struct exec *x, const struct sync_msg *m, int fd, struct err *e)
 		return 0;
 	case SYNC_SECCOMP:
 		return filter_listener_send(&x->listener, &x->state, x->pid, x->pidfd, m->value, e);
+	case SYNC_NAMESPACES:
 	case SYNC_MOUNTED:
 	case SYNC_CREATED:
 		break;

@@ -15,6 +15,7 @@
 enum sync_type {
 	SYNC_WARN,     /* err.chain is the text; going on */
 	SYNC_ERROR,    /* the child is about to exit */
+	SYNC_NAMESPACES, /* the namespaces are there: the network can be set up */
 	SYNC_MOUNTED,  /* everything is mounted, waiting for SYNC_GO before pivot_root */
 	SYNC_CONSOLE,  /* the master of the terminal is attached */
 	SYNC_SECCOMP,  /* value: number of the listener descriptor in the child */
