@@ -111,6 +111,8 @@ int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e)
 			r = part_link(base, target, js_str(part, "source", ""), e);
 		else if ((r = part_mount(c, &m->opt, part, &mnt, e)) >= 0)
 			r = part_attach(base, target, mnt, e);
+		else if (r == -ENOENT && c->rootless)
+			r = 0; /* the group could not be made, the driver has warned */
 		if (r < 0)
 			return err_ctx(e, "%s", target);
 	}

@@ -149,6 +149,9 @@ int state_decode(struct state *s, struct err *e)
 	s->process = json_object_get(own, "process");
 	s->hooks = json_object_get(own, "hooks");
 	s->cgroup = json_object_get(own, "cgroup");
+	/* rootless without any group: a record of nothing */
+	if (!json_object_size(json_object_get(s->cgroup, "paths")) && !json_object_get(s->cgroup, "unit"))
+		s->cgroup = NULL;
 	s->creating = js_bool(own, "creating", false);
 	s->own_pids = false;
 	json_array_foreach((json_t *)list, i, ns)

@@ -516,6 +516,37 @@ console_receive() { # socket output
 	jq -e '.status == "stopped" and .id == "c" and (.pid == null)' "$T/stopped"
 }
 
+as_user() {
+	setpriv --reuid 12345 --regid 12345 --clear-groups env XDG_RUNTIME_DIR="$T/xdg" "$T/orun" "$@"
+}
+
+@test "an ordinary user" {
+	setpriv --reuid 12345 --regid 12345 --clear-groups unshare -Ur true 2>/dev/null ||
+		skip "no user namespaces for ordinary users here"
+	cp "$ONGGI_BIN/orun" "$T/orun"
+	mkdir "$T/xdg" "$T/u"
+	chown -R 12345:12345 "$T"
+	as_user spec --rootless -b "$T/u"
+	jq ".root.path = \"$T/rootfs\" | .process.terminal = false | .process.args = [\"sh\", \"-c\", \"id -u; cat /proc/self/uid_map; ls -A /sys/fs/cgroup | wc -l; exit 4\"]" \
+		"$T/u/config.json" >"$T/u/run.json"
+	run -4 --separate-stderr as_user run -b "$T/u" -f "$T/u/run.json" c
+	[ "${lines[0]}" = 0 ]
+	[[ ${lines[1]} =~ ^\ +0\ +12345\ +1$ ]]
+	[ "$(stat -c %a "$T/xdg/orun")" = 1700 ]
+	jq '.process.args = ["sleep", "1000"]' "$T/u/run.json" >"$T/u/config.json"
+	as_user run -d -b "$T/u" c </dev/null >/dev/null 2>&1
+	as_user list -f json | jq -e '.[0].status == "running" and .[0].id == "c"'
+	[ "$(as_user exec c id -u 2>/dev/null)" = 0 ]
+	as_user ps -f json c
+	run -1 as_user pause c
+	[[ $output == *cgroup* ]]
+	run -0 as_user kill c KILL
+	stopped() { as_user state c | jq -e '.status == "stopped"'; }
+	eventually 10 stopped
+	run -0 --separate-stderr as_user delete c
+	[ -z "$stderr" ]
+}
+
 @test "checkpoint and restore answer clearly" {
 	run -1 o checkpoint --image-path "$T/i" --leave-running c
 	[[ $output == *"not supported"* ]]

@@ -85,6 +85,7 @@ struct cgroup {
 	char *unit;  /* systemd driver: "PREFIX-ID.scope" */
 	char *slice;
 	bool rootless;
+	bool denied; /* a group could not be made; said once */
 	bool fresh;  /* made by cgroup_create, still without processes */
 	bool cloned; /* cgroup_clone_fd has been given: the process starts in the v2 group */
 	bool early;  /* made by cgroup_prepare: the process is cloned into the v2 group */

@@ -301,6 +301,6 @@ int cg_devices_set(struct cgroup *cg, const json_t *list, struct err *e)
 	if (rc < 0)
 		return rc;
 	if (!t) /* no rules to keep is worse than an error, unless nothing can be kept from anyone */
-		return cg_missing(cg, CG_DEVICES, AT, e);
+		return cg->denied ? 0 : cg_missing(cg, CG_DEVICES, AT, e);
 	return t->unified ? cg_device_bpf_set(cg, t, r, n, e) : cg_devices_legacy(cg, t, r, n, e);
 }

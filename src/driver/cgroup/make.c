@@ -136,7 +136,11 @@ static int tree_make(struct cgroup *cg, struct cg_tree *t, struct err *e)
 		return 0;
 	bool denied = r == -EACCES || r == -EPERM || r == -EROFS;
 	if (denied && cg->rootless) {
-		cg_warn(cg, "no permission to make control group %s: its limits are not in force", t->dir);
+		/* the rule for ordinary users: one word for all hierarchies is enough */
+		if (!cg->denied)
+			cg_warn(cg, "no permission to make control groups (%s): limits are not in force",
+				t->dir);
+		cg->denied = true;
 		return 1;
 	}
 	err_sys(e, -r, "make control group %s", t->dir);
