@@ -63,6 +63,7 @@ static bool walk(struct diff *d, int fd, size_t n, int depth)
 		if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0)) {
 			if (was)
 				add(d, DELETED);
+			others++;
 			continue;
 		}
 		bool mine = is_ours(d->path), shown = was || !mine;

@@ -72,8 +72,13 @@ static int serve(struct engine *eng, int sock, const struct attach_req *q, const
 {
 	struct attach_result r = { 0 };
 
-	if (attach_run(sock, q, &r, e) < 0)
-		return -e->eno;
+	if (attach_run(sock, q, &r, e) < 0) {
+		if (e->eno != EPIPE)
+			return -e->eno;
+		/* who read our output is gone (`| head`): the container goes on, as with docker */
+		*ret = (struct engine_result){ ENGINE_DETACHED, 0 };
+		return 0;
+	}
 	if (r.lost_bytes)
 		engine_warn(eng, "%llu bytes of output were skipped: the reader was too slow",
 			    (unsigned long long)r.lost_bytes);

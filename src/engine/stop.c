@@ -101,7 +101,7 @@ static int mark_stopped(struct handle *h, struct err *e)
 	return container_save(&h->c, 0, e);
 }
 
-static int send(struct engine *eng, const struct handle *h, int sig, struct err *e)
+static int send(struct engine *eng, struct handle *h, int sig, struct err *e)
 {
 	OWN_FD fd = -1;
 
@@ -117,6 +117,7 @@ static int send(struct engine *eng, const struct handle *h, int sig, struct err 
 			return -e->eno;
 		if (container_run_dir(&eng->store, h->c.id, false, &run, e) >= 0)
 			(void)unlinkat(run, "paused", 0);
+		h->st.paused = false;
 	}
 	return 0;
 }
