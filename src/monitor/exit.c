@@ -3,16 +3,20 @@
  * The end of a container: its status, the durable record, the last frames, the command after.
  *
  *   child:  SIGCHLD -> waitid
- *   adopt:  pidfd readable -> PIDFD_GET_INFO (Linux 6.15, once it is reaped), else unknown
+ *   adopt:  pidfd readable -> PIDFD_GET_INFO (Linux 6.15, once it is reaped)
+ *                          -> /proc/PID/stat (while it is a zombie, to who may trace it)
+ *                          -> unknown
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,7 +33,10 @@ struct pidfd_info_v0 {
 };
 #define PIDFD_GET_INFO_V0 _IOWR(0xFF, 11, struct pidfd_info_v0)
 enum {
-	PIDFD_INFO_EXIT_BIT = 1 << 3
+	PIDFD_INFO_EXIT_BIT = 1 << 3,
+	CAP_SYS_PTRACE_BIT = 19,
+	STAT_START = 22, /* fields of /proc/PID/stat */
+	STAT_EXIT_CODE = 52,
 };
 
 static void note_end(struct monitor *m)
@@ -77,16 +84,63 @@ void exit_signal(struct monitor *m)
 	}
 }
 
-/* The process is dead; its status is to be had once its parent has reaped it. */
+/* Whether the kernel shows us the exit code of others in /proc: to all else it shows 0. */
+static bool may_trace(void)
+{
+	struct {
+		uint32_t version;
+		int pid;
+	} head = { 0x20080522, 0 }; /* version 3 */
+	struct {
+		uint32_t effective, permitted, inheritable;
+	} caps[2] = { { 0 } };
+
+	return !syscall(SYS_capget, &head, caps) && caps[0].effective & 1u << CAP_SYS_PTRACE_BIT;
+}
+
+/* Wait status of a zombie, -1 when it cannot be told. */
+static int zombie_status(const struct monitor *m)
+{
+	char path[32], line[1024];
+	unsigned long long start = 0;
+	char *p;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", m->cfg.pid);
+	OWN_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 || !may_trace() ? -1 : io_read_full(fd, line, sizeof(line) - 1);
+	if (n <= 0)
+		return -1;
+	line[n] = 0;
+	p = strrchr(line, ')'); /* the name may hold anything */
+	if (!p || strncmp(p, ") Z ", 4) != 0)
+		return -1;
+	p += 2;
+	for (int field = 3; field < STAT_EXIT_CODE && p; field++) {
+		if (field == STAT_START)
+			start = strtoull(p, NULL, 10);
+		p = strchr(p, ' ');
+		p = p ? p + 1 : NULL;
+	}
+	return p && start == m->cfg.start_ticks ? (int)strtol(p, NULL, 10) : -1;
+}
+
+static void note_wait_status(struct monitor *m, int status)
+{
+	int sig = status & 0x7f;
+
+	note_status(m, sig ? CLD_KILLED : CLD_EXITED, sig ? sig : status >> 8 & 0xff);
+}
+
+/* The process is dead; its status is to be had once its parent has reaped it, or before that. */
 void exit_pidfd(struct monitor *m)
 {
 	struct pidfd_info_v0 info = { .mask = PIDFD_INFO_EXIT_BIT };
 	bool able = !ioctl(m->cfg.pidfd, PIDFD_GET_INFO_V0, &info);
-	int sig = info.exit_code & 0x7f;
+	int status = able && info.mask & PIDFD_INFO_EXIT_BIT ? info.exit_code : zombie_status(m);
 
-	if (able && info.mask & PIDFD_INFO_EXIT_BIT)
-		note_status(m, sig ? CLD_KILLED : CLD_EXITED,
-			    sig ? sig : info.exit_code >> 8 & 0xff);
+	if (status >= 0)
+		note_wait_status(m, status);
 	else if (!able && errno != ESRCH)
 		m->status_known = true; /* this kernel cannot tell: it stays -1 */
 	if (m->status_known)
