@@ -81,7 +81,8 @@ static struct progress_row *row_of(struct progress *p, const char *name)
 /* " [=====>    ]  1.2MB/3.4MB  5.6MB/s  7s" */
 static void bar_put(struct buf *b, const struct progress_row *r, unsigned columns)
 {
-	unsigned width = columns >= 100 ? 50 : columns >= 60 ? columns - 50 : 0;
+	/* beside name, state, amounts, rate and time, which take at most 70 columns */
+	unsigned width = columns >= 120 ? 50 : columns >= 80 ? columns - 70 : 0;
 	int64_t total = r->total > 0 ? r->total : 1, done = r->done < total ? r->done : total;
 	char have[32], all[32], rate_text[32];
 	double s = (double)(clock_mono_ns() - r->since_ns) / 1e9;
