@@ -3,6 +3,7 @@
  * The terminal of a container's process: a pair of the container's own devpts, the slave bound to
  * /dev/console by its descriptor, the master sent to whoever shows it.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
@@ -41,12 +42,14 @@ static int console_bind(struct child *ch, int slave, struct err *e)
 		return 0;
 	if (mountfd_clone(slave, "", 0, &tree, e) < 0)
 		return -e->eno;
-	OWN_FD made = openat(ch->dev, "console", O_CREAT | O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-			     0620);
+	/* EEXIST, and what else there may be, is looked at below */
+	OWN_FD made = openat(ch->dev, "console", O_CREAT | O_EXCL | O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0620);
+	if (made < 0 && errno != EEXIST)
+		return err_sys(e, errno, "make /dev/console");
 	OWN_FD place = openat(ch->dev, "console", O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 	if (place < 0 || fstat(place, &st) < 0)
-		return err_sys(e, errno, "make /dev/console");
+		return err_sys(e, errno, "open /dev/console");
 	if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))
 		return err_new(e, E_DENIED, EPERM, "/dev/console is neither a file nor a device");
 	return mountfd_attach(tree, place, e);
