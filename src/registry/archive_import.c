@@ -213,14 +213,14 @@ int archive_import(const struct archive_import_req *q, char ret_id[DIGEST_TEXT_M
 {
 	struct imported in = { 0 };
 	struct err ignored = { 0 }; /* what cannot be dropped goes with the next prune */
-	const char *blob = in.blob;
 	struct lease lease;
 
 	if (lease_open(q->store, &lease, e) < 0)
 		return -e->eno;
 	int r = import(q, &lease, &in, ret_id, e);
-	lease_close(&lease);
-	if (r < 0 && in.blob[0])
-		(void)image_drop_blobs(q->store, &blob, 1, &ignored);
+	if (r < 0)
+		(void)image_drop_leased(&lease, &ignored);
+	else
+		lease_close(&lease);
 	return r;
 }

@@ -336,33 +336,22 @@ static int load(struct load *l, struct err *e)
 	return l->ar.has_manifest_json ? load_docker(l, e) : no_archive(e);
 }
 
-/* documents and layers that no image took: other platforms, an image that was there already by
- * another manifest, everything of a load that failed */
-static void drop_rest(struct load *l)
-{
-	OWN_PTR const char **digests = calloc(l->ar.n + 1, sizeof *digests);
-	struct err ignored = { 0 }; /* then the next prune takes them */
-	size_t n = 0;
-
-	for (size_t i = 0; digests && i < l->ar.n; i++)
-		if (*l->ar.files[i].digest)
-			digests[n++] = l->ar.files[i].digest;
-	if (n)
-		(void)image_drop_blobs(l->q->store, digests, n, &ignored);
-}
-
 int archive_load(const struct archive_load_req *q, struct err *e)
 {
 	struct load l = { .q = q };
+	struct err ignored = { 0 };
 
 	if (lease_open(q->store, &l.lease, e) < 0)
 		return -e->eno;
 	l.ar.store = q->store;
 	l.ar.lease = &l.lease;
 	int r = load(&l, e);
-	lease_close(&l.lease);
-	if (!q->hasty)
-		drop_rest(&l);
 	archive_done(&l.ar);
+	/* other platforms, an image that was there already by another manifest, everything of a load
+	 * that failed; what cannot be dropped goes with the next prune */
+	if (r < 0 || !q->hasty)
+		(void)image_drop_leased(&l.lease, &ignored);
+	else
+		lease_close(&l.lease);
 	return r;
 }

@@ -114,12 +114,24 @@ static int mark_reference(void *data, const struct reference_entry *r)
 	return need_document(m->s, m->set, r->manifest, 0, m->e);
 }
 
+static int mark_lease_text(char *text, json_t *set, struct err *e)
+{
+	char *save = NULL;
+
+	for (char *p = strtok_r(text, "\n", &save); p; p = strtok_r(NULL, "\n", &save)) {
+		if (text_starts(p, "blob ") && need(set, 'b', p + 5, e) < 0)
+			return -e->eno;
+		if (text_starts(p, "layer ") && need(set, 'l', p + 6, e) < 0)
+			return -e->eno;
+	}
+	return 0;
+}
+
 static int mark_lease(const struct store *s, const char *name, json_t *set, struct err *e)
 {
 	char path[300];
 	OWN_STR text = NULL;
 	struct err busy = { 0 };
-	char *save = NULL;
 
 	(void)snprintf(path, sizeof path, "leases/%.255s", name);
 	OWN_FD fd = openat(s->root_fd, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
@@ -131,13 +143,7 @@ static int mark_lease(const struct store *s, const char *name, json_t *set, stru
 	}
 	if (io_read_fd(fd, LEASE_MAX, &text, NULL, e) < 0)
 		return err_ctx(e, "lease");
-	for (char *p = strtok_r(text, "\n", &save); p; p = strtok_r(NULL, "\n", &save)) {
-		if (text_starts(p, "blob ") && need(set, 'b', p + 5, e) < 0)
-			return -e->eno;
-		if (text_starts(p, "layer ") && need(set, 'l', p + 6, e) < 0)
-			return -e->eno;
-	}
-	return 0;
+	return mark_lease_text(text, set, e);
 }
 
 /* call @each for every name in a folder of the store that is none of ours in the making */
@@ -326,17 +332,31 @@ int image_gc_lock(const struct store *s, int *ret_fd, struct err *e)
 	return lock_take(s->root_fd, "locks/gc", LOCK_EXCLUSIVE, ret_fd, e);
 }
 
-int image_drop_blobs(const struct store *s, const char *const *digests, size_t n, struct err *e)
+int image_drop_leased(struct lease *l, struct err *e)
 {
+	const struct store *s = l->store;
+	OWN_JSON leased = json_object();
 	OWN_JSON set = NULL;
+	OWN_STR text = NULL;
 	OWN_FD lock = -1;
+	const char *key;
+	json_t *v;
 
-	if (image_gc_lock(s, &lock, e) < 0 || image_mark(s, &set, e) < 0)
+	int r = leased ? io_read_file(s->root_fd, l->name, LEASE_MAX, &text, NULL, e) :
+			 err_new(e, E_NOMEM, ENOMEM, "lease");
+	if (!r)
+		r = mark_lease_text(text, leased, e);
+	lease_close(l);
+	if (r < 0 || image_gc_lock(s, &lock, e) < 0 || image_mark(s, &set, e) < 0)
 		return -e->eno;
-	for (size_t i = 0; i < n; i++)
-		if (!need_has(set, 'b', digests[i]) && blob_remove(s, digests[i], e) < 0)
+	json_object_foreach(leased, key, v) {
+		if (json_object_get(set, key))
+			continue;
+		if (*key == 'b' ? blob_remove(s, key + 1, e) < 0 : snapshot_hide(s, key + 1, e) < 0)
 			return -e->eno;
-	return 0;
+	}
+	own_fd_done(&lock);
+	return image_sweep_tmp(s, e);
 }
 
 int image_collect(const struct store *s, uint64_t *ret_bytes, struct err *e)

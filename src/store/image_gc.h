@@ -21,9 +21,9 @@ bool need_has(const json_t *set, char kind, const char *digest);
 /** image_users - containers whose record names the image; @ret_first (may be NULL) gets one ID. */
 int image_users(const struct store *s, const char *image_id, char ret_first[65], size_t *ret_n,
 		struct err *e);
-/** image_drop_blobs - remove those of @digests that nothing needs: what a load stored and no image
- * took. Its lease must be closed. */
-int image_drop_blobs(const struct store *s, const char *const *digests, size_t n, struct err *e);
+/** image_drop_leased - close the lease, then remove what it protected and nothing else needs: the
+ * rest of a load, or all of one that failed. */
+int image_drop_leased(struct lease *l, struct err *e);
 /** image_sweep_tmp - remove temporary files and folders whose makers are gone, and snapshots that
  * were hidden. Cheap when there are none; every image command does it at its end. */
 int image_sweep_tmp(const struct store *s, struct err *e);
