@@ -182,8 +182,9 @@ static int step_cgroup(void *ctx, struct err *e)
 
 	if (cgroup_prepare(&q, &c->cg, e) < 0)
 		return -e->eno;
-	/* elsewhere the child has not got the rights, or not the mounts of the host */
-	c->enters_self = !c->in_user && !c->b.ns[NS_MOUNT].path;
+	/* elsewhere the child has not got the rights, or not the mounts of the host; a scope of systemd
+	 * is started around it by us */
+	c->enters_self = !c->in_user && !c->b.ns[NS_MOUNT].path && !c->env->systemd_cgroup;
 	for (size_t i = 0; i < c->b.n_mounts; i++)
 		if (c->b.mounts[i].type && !strncmp(c->b.mounts[i].type, "cgroup", 6))
 			shown = true;

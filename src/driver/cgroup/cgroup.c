@@ -38,6 +38,7 @@ void cgroup_free(struct cgroup *cg)
 	free(cg->path);
 	free(cg->unit);
 	free(cg->slice);
+	json_decref(cg->resources);
 	free(cg);
 }
 
@@ -104,7 +105,7 @@ int cgroup_prepare(const struct cgroup_req *req, struct cgroup **ret, struct err
 	cg->warn = req->warn;
 	cg->warn_data = req->warn_data;
 	int r = req->systemd ? cg_systemd_create(cg, req, e) : plan_cgroupfs(cg, req, e);
-	if (r >= 0)
+	if (r >= 0 && !cg->unit)
 		r = cg_make(cg, true, e);
 	if (r < 0) {
 		cg_unmake(cg);
@@ -114,7 +115,7 @@ int cgroup_prepare(const struct cgroup_req *req, struct cgroup **ret, struct err
 	return 0;
 }
 
-int cgroup_finish(struct cgroup *cg, const json_t *resources, struct err *e)
+static int finish(struct cgroup *cg, const json_t *resources, struct err *e)
 {
 	int r = cg_make(cg, false, e);
 	if (r >= 0)
@@ -127,6 +128,16 @@ int cgroup_finish(struct cgroup *cg, const json_t *resources, struct err *e)
 	if (r >= 0 && !json_object_get(resources, "devices"))
 		r = cg_devices_set(cg, NULL, e);
 	return r;
+}
+
+int cgroup_finish(struct cgroup *cg, const json_t *resources, struct err *e)
+{
+	if (!cg->unit)
+		return finish(cg, resources, e);
+	/* a scope begins with its first process: cgroup_enter */
+	json_decref(cg->resources);
+	cg->resources = json_incref((json_t *)resources);
+	return 0;
 }
 
 int cgroup_create(const struct cgroup_req *req, struct cgroup **ret, struct err *e)
@@ -161,6 +172,8 @@ int cgroup_set(struct cgroup *cg, const json_t *resources, struct err *e)
 		r = js_get_arr(resources, "linux.resources", "devices", &devices, e);
 	if (r > 0)
 		r = cg_devices_set(cg, devices, e);
+	if (r >= 0 && cg->unit && !cg->fresh)
+		r = cg_systemd_update(cg, resources, e);
 	return r < 0 ? r : 0;
 }
 
@@ -296,8 +309,10 @@ int cgroup_enter(struct cgroup *cg, pid_t pid, struct err *e)
 {
 	char text[24];
 
-	if (cg->unit) {
+	if (cg->unit && cg->fresh) {
 		int r = cg_systemd_enter(cg, pid, e);
+		if (r >= 0)
+			r = finish(cg, cg->resources, e);
 		if (r < 0)
 			return r;
 	}
@@ -332,7 +347,7 @@ static int self_write(const struct cg_tree *t, const char *file)
  * that another one moves (Linux 6.0): that lock waits for a grace period of RCU, about 1 ms. */
 int cgroup_enter_self(const struct cgroup *cg)
 {
-	int r = 0;
+	int r = cg->unit && cg->fresh ? -EOPNOTSUPP : 0;
 
 	for (size_t i = 0; r >= 0 && i < cg->n; i++)
 		if (!cg->t[i].unified)

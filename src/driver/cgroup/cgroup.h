@@ -20,7 +20,8 @@ struct cgroup_req {
 	const char *path;        /* linux.cgroupsPath; NULL: default of the driver from @id */
 	const char *id;
 	const json_t *resources; /* linux.resources; NULL: none */
-	bool systemd;            /* systemd driver instead of cgroupfs */
+	bool systemd;            /* systemd driver instead of cgroupfs: cgroup_enter by the parent
+	                          * starts the scope and sets the limits */
 	bool rootless;           /* missing permission is a warning, not an error */
 	void (*warn)(const char *msg, void *data);
 	void *warn_data;

@@ -84,6 +84,7 @@ struct cgroup {
 	char *path;  /* below the mount: "/docker/ID" */
 	char *unit;  /* systemd driver: "PREFIX-ID.scope" */
 	char *slice;
+	json_t *resources; /* systemd driver: limits to set when the unit is there, owned */
 	bool rootless;
 	bool denied; /* a group could not be made; said once */
 	bool fresh;  /* made by cgroup_create, still without processes */
@@ -164,8 +165,12 @@ int cg_device_bpf_set(struct cgroup *cg, struct cg_tree *t, const struct cg_devi
 int cg_pids_of(const struct cgroup *cg, pid_t **ret, size_t *ret_n, struct err *e);
 
 /* systemd (systemd.c): scope units */
+/** cg_systemd_create - names and paths; nothing is made before there is a process. */
 int cg_systemd_create(struct cgroup *cg, const struct cgroup_req *req, struct err *e);
+/** cg_systemd_enter - start the scope around @pid. */
 int cg_systemd_enter(struct cgroup *cg, pid_t pid, struct err *e);
+/** cg_systemd_update - tell systemd of new limits. */
+int cg_systemd_update(struct cgroup *cg, const json_t *resources, struct err *e);
 int cg_systemd_remove(struct cgroup *cg, struct err *e);
 /** cg_systemd_running - whether systemd manages this host. */
 bool cg_systemd_running(void);

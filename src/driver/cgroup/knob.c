@@ -142,53 +142,53 @@ static int as_swap_alone(const struct cg_values *v, enum cg_knob_id id, struct c
 
 const struct cg_knob cg_knobs[KNOB_N] = {
 	[KNOB_MEMORY_LIMIT] = { "memory.limit", CG_MEMORY,
-		{ "memory.limit_in_bytes", NULL, as_number, NULL },
-		{ "memory.max", NULL, as_max, NULL }, -1, INT64_MAX, true, false },
+		{ "memory.limit_in_bytes", NULL, as_number, NULL, "MemoryLimit" },
+		{ "memory.max", NULL, as_max, NULL, "MemoryMax" }, -1, INT64_MAX, true, false },
 	[KNOB_MEMORY_SWAP] = { "memory.swap", CG_MEMORY,
-		{ "memory.memsw.limit_in_bytes", NULL, as_number, NULL },
-		{ "memory.swap.max", NULL, as_swap_alone, NULL }, -1, INT64_MAX, true, false },
+		{ "memory.memsw.limit_in_bytes", NULL, as_number, NULL, NULL },
+		{ "memory.swap.max", NULL, as_swap_alone, NULL, "MemorySwapMax" }, -1, INT64_MAX, true, false },
 	[KNOB_MEMORY_RESERVATION] = { "memory.reservation", CG_MEMORY,
-		{ "memory.soft_limit_in_bytes", NULL, as_number, NULL },
-		{ "memory.low", NULL, as_max, NULL }, -1, INT64_MAX, true, false },
+		{ "memory.soft_limit_in_bytes", NULL, as_number, NULL, NULL },
+		{ "memory.low", NULL, as_max, NULL, "MemoryLow" }, -1, INT64_MAX, true, false },
 	[KNOB_MEMORY_SWAPPINESS] = { "memory.swappiness", CG_MEMORY,
-		{ "memory.swappiness", NULL, as_number, NULL },
-		{ NULL, NULL, NULL, NULL }, 0, 100, false, false },
+		{ "memory.swappiness", NULL, as_number, NULL, NULL },
+		{ NULL, NULL, NULL, NULL, NULL }, 0, 100, false, false },
 	[KNOB_MEMORY_OOM_DISABLE] = { "memory.disableOOMKiller", CG_MEMORY,
-		{ "memory.oom_control", NULL, as_flag, NULL },
-		{ NULL, NULL, as_nothing_unless_true, NULL }, 0, 1, false, true },
+		{ "memory.oom_control", NULL, as_flag, NULL, NULL },
+		{ NULL, NULL, as_nothing_unless_true, NULL, NULL }, 0, 1, false, true },
 	[KNOB_CPU_SHARES] = { "cpu.shares", CG_CPU,
-		{ "cpu.shares", NULL, as_number, NULL },
-		{ "cpu.weight", NULL, as_weight, NULL }, 0, INT64_MAX, true, false },
+		{ "cpu.shares", NULL, as_number, NULL, "CPUShares" },
+		{ "cpu.weight", NULL, as_weight, NULL, "CPUWeight" }, 0, INT64_MAX, true, false },
 	[KNOB_CPU_PERIOD] = { "cpu.period", CG_CPU,
-		{ "cpu.cfs_period_us", NULL, as_number, NULL },
-		{ "cpu.max", NULL, as_cpu_max, NULL }, 0, INT64_MAX, true, false },
+		{ "cpu.cfs_period_us", NULL, as_number, NULL, NULL },
+		{ "cpu.max", NULL, as_cpu_max, NULL, NULL }, 0, INT64_MAX, true, false },
 	[KNOB_CPU_QUOTA] = { "cpu.quota", CG_CPU,
-		{ "cpu.cfs_quota_us", NULL, as_number, NULL },
-		{ "cpu.max", NULL, as_cpu_max, NULL }, ANY, true, false },
+		{ "cpu.cfs_quota_us", NULL, as_number, NULL, "CPUQuotaPerSecUSec" },
+		{ "cpu.max", NULL, as_cpu_max, NULL, "CPUQuotaPerSecUSec" }, ANY, true, false },
 	[KNOB_CPU_BURST] = { "cpu.burst", CG_CPU,
-		{ "cpu.cfs_burst_us", NULL, as_number, NULL },
-		{ "cpu.max.burst", NULL, as_number, NULL }, 0, INT64_MAX, false, false },
+		{ "cpu.cfs_burst_us", NULL, as_number, NULL, NULL },
+		{ "cpu.max.burst", NULL, as_number, NULL, NULL }, 0, INT64_MAX, false, false },
 	[KNOB_CPU_IDLE] = { "cpu.idle", CG_CPU,
-		{ "cpu.idle", NULL, as_number, NULL },
-		{ "cpu.idle", NULL, as_number, NULL }, 0, 1, false, false },
+		{ "cpu.idle", NULL, as_number, NULL, NULL },
+		{ "cpu.idle", NULL, as_number, NULL, NULL }, 0, 1, false, false },
 	[KNOB_CPU_RT_PERIOD] = { "cpu.realtimePeriod", CG_CPU,
-		{ "cpu.rt_period_us", NULL, as_number, NULL },
-		{ NULL, NULL, as_nothing_unless_true, NULL }, 0, INT64_MAX, true, false },
+		{ "cpu.rt_period_us", NULL, as_number, NULL, NULL },
+		{ NULL, NULL, as_nothing_unless_true, NULL, NULL }, 0, INT64_MAX, true, false },
 	[KNOB_CPU_RT_RUNTIME] = { "cpu.realtimeRuntime", CG_CPU,
-		{ "cpu.rt_runtime_us", NULL, as_number, NULL },
-		{ NULL, NULL, as_nothing_unless_true, NULL }, -1, INT64_MAX, true, false },
+		{ "cpu.rt_runtime_us", NULL, as_number, NULL, NULL },
+		{ NULL, NULL, as_nothing_unless_true, NULL, NULL }, -1, INT64_MAX, true, false },
 	[KNOB_PIDS_LIMIT] = { "pids.limit", CG_PIDS,
-		{ "pids.max", NULL, as_max, NULL },
-		{ "pids.max", NULL, as_max, NULL }, ANY, false, false },
+		{ "pids.max", NULL, as_max, NULL, "TasksMax" },
+		{ "pids.max", NULL, as_max, NULL, "TasksMax" }, ANY, false, false },
 	[KNOB_BLKIO_WEIGHT] = { "blockIO.weight", CG_BLKIO,
-		{ "blkio.weight", "blkio.bfq.weight", as_number, as_number },
-		{ "io.bfq.weight", "io.weight", as_number, as_io_weight }, 0, 1000, true, false },
+		{ "blkio.weight", "blkio.bfq.weight", as_number, as_number, "BlockIOWeight" },
+		{ "io.bfq.weight", "io.weight", as_number, as_io_weight, "IOWeight" }, 0, 1000, true, false },
 	[KNOB_BLKIO_LEAF_WEIGHT] = { "blockIO.leafWeight", CG_BLKIO,
-		{ "blkio.leaf_weight", NULL, as_number, NULL },
-		{ NULL, NULL, as_nothing_unless_true, NULL }, 0, 1000, true, false },
+		{ "blkio.leaf_weight", NULL, as_number, NULL, NULL },
+		{ NULL, NULL, as_nothing_unless_true, NULL, NULL }, 0, 1000, true, false },
 	[KNOB_NET_CLASS] = { "network.classID", CG_NET_CLS,
-		{ "net_cls.classid", NULL, as_number, NULL },
-		{ NULL, NULL, as_nothing_unless_true, NULL }, 0, UINT32_MAX, true, false },
+		{ "net_cls.classid", NULL, as_number, NULL, NULL },
+		{ NULL, NULL, as_nothing_unless_true, NULL, NULL }, 0, UINT32_MAX, true, false },
 };
 
 /* --- reading ------------------------------------------------------------------------------- */
@@ -215,7 +215,7 @@ static int value_read(const json_t *o, const struct cg_knob *k, const char *key,
 	return !(k->zero_is_unset && *ret == 0);
 }
 
-static int values_read(const json_t *resources, struct cg_values *v, struct err *e)
+static int values_parse(const json_t *resources, struct cg_values *v, struct err *e)
 {
 	for (int id = 0; id < KNOB_N; id++) {
 		const struct cg_knob *k = &cg_knobs[id];
@@ -254,6 +254,13 @@ static int values_check(struct cg_values *v, struct err *e)
 	if (v->set[KNOB_PIDS_LIMIT] && v->v[KNOB_PIDS_LIMIT] < 0)
 		v->v[KNOB_PIDS_LIMIT] = -1;
 	return 0;
+}
+
+int cg_values_read(const json_t *resources, struct cg_values *ret, struct err *e)
+{
+	*ret = (struct cg_values){ 0 };
+	int r = values_parse(resources, ret, e);
+	return r < 0 ? r : values_check(ret, e);
 }
 
 /* --- writing ------------------------------------------------------------------------------- */
@@ -335,12 +342,10 @@ static int check_usage(struct cgroup *cg, const json_t *resources, const struct 
 
 int cg_set_scalars(struct cgroup *cg, const json_t *resources, struct err *e)
 {
-	struct cg_values v = { 0 };
+	struct cg_values v;
 	bool again[KNOB_N] = { false };
-	int r = values_read(resources, &v, e);
+	int r = cg_values_read(resources, &v, e);
 
-	if (r >= 0)
-		r = values_check(&v, e);
 	if (r >= 0)
 		r = check_usage(cg, resources, &v, e);
 	if (r < 0)

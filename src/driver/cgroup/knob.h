@@ -49,6 +49,7 @@ struct cg_knob {
 		const char *file; /* NULL: there is none */
 		const char *or_file; /* where @file is missing */
 		cg_convert *convert, *or_convert;
+		const char *property; /* of a systemd unit; NULL: systemd has none */
 	} legacy, unified;
 	int64_t min, max;  /* allowed values */
 	bool zero_is_unset;
@@ -56,6 +57,9 @@ struct cg_knob {
 };
 
 extern const struct cg_knob cg_knobs[KNOB_N];
+
+/** cg_values_read - the numbers of @resources, checked for range and contradictions. */
+int cg_values_read(const json_t *resources, struct cg_values *ret, struct err *e);
 
 /** cg_weight_of_shares - v1 cpu.shares (2..262144) as v2 cpu.weight (1..10000): the curve through
  * both ends and 1024 -> 100. */
