@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Control groups on this host: create, limit, enter, freeze, kill, count, remove. Skipped where no
- * group can be made. Everything is made below /onggi-test-PID.
+ * group can be made. Everything is made below /onggi-test-PID. The same again where only v1 is
+ * mounted and where only v2 is, in mount namespaces made for that.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,6 +93,20 @@ static bool can_make(void)
 	return true;
 }
 
+static bool host_has(const char *controller)
+{
+	struct err e = { 0 };
+	OWN_JSON info = NULL;
+	json_t *name;
+	size_t i;
+	if (cgroup_host_info(&info, &e) < 0)
+		return false;
+	json_array_foreach(json_object_get(info, "controllers"), i, name)
+		if (!strcmp(json_string_value(name), controller))
+			return true;
+	return false;
+}
+
 static int read_file(const struct cgroup *cg, enum cg_ctrl c, const char *file, char out[256])
 {
 	struct cg_tree *t = cg_tree_of(cg, c);
@@ -102,7 +119,7 @@ static void limits_reach_the_kernel(void **state)
 	char text[256];
 	struct err e = { 0 };
 	(void)state;
-	if (!can_make())
+	if (!can_make() || !host_has("memory") || !host_has("pids") || !host_has("cpuset"))
 		skip();
 	struct cgroup *cg = make("limits", "{\"memory\":{\"limit\":67108864,\"swap\":134217728},"
 					   "\"cpu\":{\"quota\":50000,\"period\":100000,\"shares\":512,"
@@ -401,7 +418,7 @@ static void failures_leave_nothing(void **state)
 	free(text);
 }
 
-int main(void)
+static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(limits_reach_the_kernel),
@@ -413,4 +430,32 @@ int main(void)
 		cmocka_unit_test(failures_leave_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, parents_remove);
+}
+
+/* The tests where other hierarchies are mounted; 0 where that cannot be. */
+static int run_with(bool unified)
+{
+	int status = 0;
+	pid_t pid = fork();
+	if (!pid) {
+		if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+			_exit(0);
+		if (umount2(unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/unified", MNT_DETACH) < 0)
+			_exit(0);
+		if (unified && mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL) < 0)
+			_exit(0);
+		_exit(run());
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+int main(void)
+{
+	int failed = run();
+	if (geteuid() == 0) {
+		failed += run_with(false);
+		failed += run_with(true);
+	}
+	return failed ? 1 : 0;
 }
