@@ -196,7 +196,9 @@ static unsigned signal_flags(const struct attach_req *q)
 	return q->signal_proxy ? SIGPROXY_ALL : 0;
 }
 
-/* SIGPIPE is an error of a write here, not the end of us with the terminal still raw. */
+/* SIGPIPE must not end us with the terminal still raw. It stays pending, and does what the caller
+ * wants of it once the mask is back: `run | head` ends quietly, a server that ignores it gets
+ * the error. */
 static void block_sigpipe(sigset_t *ret_old)
 {
 	sigset_t s;
@@ -204,18 +206,6 @@ static void block_sigpipe(sigset_t *ret_old)
 	sigemptyset(&s);
 	sigaddset(&s, SIGPIPE);
 	(void)sigprocmask(SIG_BLOCK, &s, ret_old);
-}
-
-static void unblock_sigpipe(const sigset_t *old)
-{
-	static const struct timespec now = { 0, 0 };
-	sigset_t s;
-
-	sigemptyset(&s);
-	sigaddset(&s, SIGPIPE);
-	while (sigismember(old, SIGPIPE) == 0 && sigtimedwait(&s, NULL, &now) > 0)
-		; /* ours, reported as EPIPE */
-	(void)sigprocmask(SIG_SETMASK, old, NULL);
 }
 
 static int run(struct attach *a, struct err *e)
@@ -243,7 +233,7 @@ static int run(struct attach *a, struct err *e)
 	sink_close(&a->out);
 	sink_close(&a->err);
 	sigproxy_close(&a->sig);
-	unblock_sigpipe(&old);
+	(void)sigprocmask(SIG_SETMASK, &old, NULL); /* the mask was valid before */
 	return r;
 }
 

@@ -46,7 +46,8 @@ struct attach_req {
  * @flags enum monitor_attach_flags. E_STATE when no monitor listens. */
 int attach_connect(int xrun_dir, uint32_t flags, int *ret_fd, struct err *e);
 /** attach_run - serve an attached client to its end over @xsock. Restores the terminal on every
- * path, fatal signals as well. When the reader of our output is gone: -EPIPE (E_IO). */
+ * path, fatal signals as well. When the reader of our output is gone, SIGPIPE is raised at the end;
+ * who ignores it gets -EPIPE. The container goes on. */
 int attach_run(int xsock, const struct attach_req *q, struct attach_result *ret, struct err *e);
 /** attach_pty_run - the same over the pty master of our own child process (`exec -t`): until
  * @xpidfd is readable and the output is drained. @ret->exit stays unset: the caller waits. */

@@ -153,6 +153,14 @@ log_text() { jq -rj .log "$D"/rec/container-json.log; }
 	[ "$(log_text)" = still ]
 }
 
+@test "a reader of the foreground client that goes away ends it quietly, as any filter" {
+	run bash -c "'$drv' run --foreground --no-stdin '$D' sh -c 'echo a; while echo b; do sleep 0.05; done' 2>'$T/err' | head -1; echo \${PIPESTATUS[0]}"
+	[ "$output" = $'a\n141' ]
+	[ ! -s "$T/err" ]
+	started="$started $(jq .pid "$D/run/run.json")"
+	kill -0 "$(jq .pid "$D/run/run.json")"
+}
+
 @test "stdin reaches the container and ends there" {
 	run "$drv" run --foreground --stdin --stdin-once "$D" sh -c 'cat; echo end' <<<"typed"
 	[ "$status" = 0 ]
