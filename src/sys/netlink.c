@@ -265,8 +265,8 @@ int nl_send(int xfd, struct nl_msgs *m, struct nl_result *ret, struct err *e)
 		ssize_t got = receive(xfd, block, sizeof block, e);
 		if (got < 0)
 			return (int)got;
-		int left = (int)got;
-		for (const struct nlmsghdr *h = (void *)block; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+		size_t left = (size_t)got;
+		for (const struct nlmsghdr *h = nl_first(block, left); h; h = nl_after(h, &left)) {
 			if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_len < NLMSG_LENGTH(sizeof(struct nlmsgerr)))
 				continue;
 			const struct nlmsgerr *er = NLMSG_DATA(h);
@@ -303,8 +303,8 @@ int nl_query(int xfd, struct nl_msgs *m,
 		ssize_t got = receive(xfd, block, sizeof block, e);
 		if (got < 0)
 			return (int)got;
-		int left = (int)got;
-		for (const struct nlmsghdr *h = (void *)block; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+		size_t left = (size_t)got;
+		for (const struct nlmsghdr *h = nl_first(block, left); h; h = nl_after(h, &left)) {
 			if (h->nlmsg_seq != m->seq)
 				continue;
 			if (h->nlmsg_flags & NLM_F_DUMP_INTR)

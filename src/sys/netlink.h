@@ -79,6 +79,23 @@ int nl_query(int xfd, struct nl_msgs *m,
 	     int (*each)(const struct nlmsghdr *h, void *data, struct err *e), void *data,
 	     struct err *e);
 
+/** nl_first - the message at @p, NULL when @left bytes hold none. */
+static inline const struct nlmsghdr *nl_first(const void *p, size_t left)
+{
+	const struct nlmsghdr *h = p;
+
+	return left >= sizeof *h && h->nlmsg_len >= sizeof *h && h->nlmsg_len <= left ? h : NULL;
+}
+/** nl_after - the message behind @h; @left is updated. */
+static inline const struct nlmsghdr *nl_after(const struct nlmsghdr *h, size_t *left)
+{
+	size_t step = NLMSG_ALIGN(h->nlmsg_len);
+
+	if (step >= *left)
+		return NULL;
+	*left -= step;
+	return nl_first((const char *)h + step, *left);
+}
 /** nl_parse - index the attributes at @p by type into @tb[0..max]; later ones win, types above
  * @max are skipped. False for a malformed stream. */
 bool nl_parse(const void *p, size_t n, const struct nlattr **tb, unsigned max);

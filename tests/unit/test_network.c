@@ -143,13 +143,13 @@ static void nesting_too_deep_fails(void **state)
 /* types of the messages of a batch */
 static size_t types_of(const struct nft_batch *b, uint16_t *out, size_t max)
 {
-	int left = (int)b->m.b.n;
-	size_t n = 0;
+	size_t n = 0, left = b->m.b.n, sum = 0;
 
-	for (const struct nlmsghdr *h = (const void *)b->m.b.p; NLMSG_OK(h, left) && n < max;
-	     h = NLMSG_NEXT(h, left))
+	for (const struct nlmsghdr *h = nl_first(b->m.b.p, left); h && n < max; h = nl_after(h, &left)) {
 		out[n++] = h->nlmsg_type;
-	assert_int_equal(left, 0);
+		sum += NLMSG_ALIGN(h->nlmsg_len);
+	}
+	assert_int_equal(sum, b->m.b.n);
 	return n;
 }
 
