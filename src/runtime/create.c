@@ -180,6 +180,8 @@ static int step_cgroup(void *ctx, struct err *e)
 				      .warn_data = c->env->warn_data };
 	bool shown = false;
 
+	if (c->env->no_cgroup)
+		return 0;
 	if (cgroup_prepare(&q, &c->cg, e) < 0)
 		return -e->eno;
 	/* elsewhere the child has not got the rights, or not the mounts of the host; a scope of systemd
@@ -250,7 +252,7 @@ static uint32_t host_id(const struct bundle_id_maps *maps, uint32_t id)
 /* a container that sees only its own groups, and may write there, is to manage them */
 static int delegate(struct container *c, struct err *e)
 {
-	if (!c->b.ns[NS_CGROUP].present || c->b.ns[NS_CGROUP].path)
+	if (!c->cg || !c->b.ns[NS_CGROUP].present || c->b.ns[NS_CGROUP].path)
 		return 0;
 	for (size_t i = 0; i < c->b.n_mounts; i++) {
 		const struct bundle_mount *m = &c->b.mounts[i];
@@ -273,11 +275,11 @@ static int step_enter(void *ctx, struct err *e)
 		return -e->eno;
 	if (c->new_user && (r = sync_raise(c->sync[0], SYNC_MAPPED)) < 0)
 		return create_broken(c, r, e);
-	if (cgroup_finish(c->cg, c->b.resources, e) < 0)
+	if (c->cg && cgroup_finish(c->cg, c->b.resources, e) < 0)
 		return -e->eno;
 	if (delegate(c, e) < 0)
 		return err_ctx(e, "delegate cgroup");
-	if (!c->enters_self && cgroup_enter(c->cg, c->pid, e) < 0)
+	if (c->cg && !c->enters_self && cgroup_enter(c->cg, c->pid, e) < 0)
 		return err_ctx(e, "enter cgroup");
 	if ((r = sync_raise(c->sync[0], SYNC_ENTERED)) < 0)
 		return create_broken(c, r, e);

@@ -93,7 +93,7 @@ __attribute__((noreturn)) static void between_main(const struct container *c, in
 {
 	struct between b = { .pid = -1 };
 	struct process_clone pc = { .flags = container_new_flags(c, false) | CLONE_PARENT,
-				    .cgroup_fd = cgroup_clone_fd(c->cg) };
+				    .cgroup_fd = c->cg ? cgroup_clone_fd(c->cg) : -1 };
 
 	if (!join_all(c, &b.err)) {
 		b.pid = process_clone(&pc);
@@ -139,7 +139,7 @@ int create_clone(struct container *c, struct err *e)
 	if (c->between)
 		return clone_between(c, e);
 	struct process_clone pc = { .flags = container_new_flags(c, false),
-				    .cgroup_fd = cgroup_clone_fd(c->cg),
+				    .cgroup_fd = c->cg ? cgroup_clone_fd(c->cg) : -1,
 				    .ret_pidfd = &c->pidfd };
 	pid_t pid = process_clone(&pc);
 	if (!pid)

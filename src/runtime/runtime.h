@@ -25,6 +25,7 @@
 struct runtime_env {
 	const char *root;       /* directory of run-time state; made when missing */
 	bool systemd_cgroup;
+	bool no_cgroup;         /* make none: the container stays in the caller's groups */
 	int rootless;           /* -1 auto, 0 no, 1 yes */
 	void (*warn)(const char *msg, void *data); /* degraded but going on; may be NULL */
 	void *warn_data;

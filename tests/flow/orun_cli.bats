@@ -402,6 +402,20 @@ limit_of() { # container, legacy file, unified file
 		exit \$d
 	EXP
 	run -0 expect -f "$T/term.exp"
+	# and at once in an exec
+	bundle_make b2 '.process.args = ["sleep", "1000"]'
+	o run -d -b "$T/b2" e </dev/null >/dev/null 2>&1
+	cat >"$T/term.exp" <<-EXP
+		set timeout 20
+		set stty_init "rows 22 columns 62"
+		spawn -noecho $ONGGI_BIN/orun --root $T/root exec -t e sh -c "stty size; exit 6"
+		expect "22 62"
+		expect eof
+		lassign [wait] a b c d
+		exit \$d
+	EXP
+	run -6 expect -f "$T/term.exp"
+	run -0 o delete --force e
 	o run -d -b "$T/b" c </dev/null >"$T/out" 2>&1 && false
 	grep -q "cannot allocate tty" "$T/out"
 	run -1 o create -b "$T/b" c
@@ -554,6 +568,20 @@ as_user() {
 	[[ $output == *"not supported"* ]]
 	run -1 o --cgroup-manager nope list
 	run -1 o --rootless maybe list
+}
+
+@test "without control groups" {
+	bundle_make b '.process.args = ["cat", "/proc/self/cgroup"] | del(.linux.namespaces[] | select(.type == "cgroup"))'
+	run -0 --separate-stderr o --cgroup-manager disabled run -b "$T/b" c </dev/null
+	[ "$output" = "$(cat /proc/self/cgroup)" ]
+	bundle_make b2 '.process.args = ["sleep", "1000"]'
+	o --cgroup-manager=disabled run -d -b "$T/b2" c </dev/null >/dev/null 2>&1
+	[ -z "$(find /sys/fs/cgroup -maxdepth 3 -path "*$CG/*" -type d)" ]
+	run -0 o exec c true
+	[ "$(o ps -f json c)" = "[$(o state c | jq .pid)]" ]
+	run -1 o pause c
+	[[ $output == *"has no cgroup"* ]]
+	run -0 o delete -f c
 }
 
 @test "fifty containers at once" {

@@ -191,6 +191,10 @@ static int foreground_run(struct orun *o, const struct call *c, struct prepared 
 	if (r < 0)
 		return r;
 	p->req.own_child = true;
+	if ((r = foreground_size(json_object_get(p->config, "process"), e)) < 0) {
+		foreground_end(f);
+		return r;
+	}
 	p->req.ret_console = p->terminal ? &console : NULL;
 	r = runtime_create(&o->env, &p->req, &proc, e);
 	if (r < 0) {

@@ -203,7 +203,7 @@ static int exec_run(struct orun *o, const struct call *c, struct err *e)
 	OWN_JSON process = NULL;
 	OWN_FD sock = -1;
 	int r = process_make(o, c, &process, e);
-	if (r < 0 || (r = terminal_check(js_bool(process, "terminal", false), opts, e)) < 0)
+	if (r < 0 || (!opts->detach && (r = foreground_size(process, e)) < 0) || (r = terminal_check(js_bool(process, "terminal", false), opts, e)) < 0)
 		return r;
 	if (opts->console_socket && (r = orun_socket_connect(opts->console_socket, &sock, e)) < 0)
 		return r;

@@ -84,6 +84,19 @@ static void resize(const struct foreground *f)
 		(void)ioctl(f->console, TIOCSWINSZ, &w);
 }
 
+int foreground_size(json_t *process, struct err *e)
+{
+	struct winsize w;
+
+	if (!json_is_true(json_object_get(process, "terminal")) || ioctl(STDIN_FILENO, TIOCGWINSZ, &w) < 0 ||
+	    !w.ws_row || !w.ws_col)
+		return 0;
+	if (json_object_set_new(process, "consoleSize",
+				json_pack("{s:i, s:i}", "height", w.ws_row, "width", w.ws_col)) < 0)
+		return err_new(e, E_NOMEM, ENOMEM, "terminal size: out of memory");
+	return 0;
+}
+
 static void reap(struct foreground *f)
 {
 	int status;

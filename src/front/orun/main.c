@@ -37,7 +37,7 @@ static const struct opt_row global_rows[] = {
 	{ "log-level", 0, OPT_STR, AT(log_level), "LEVEL", "error, warning (default), info or debug" },
 	{ "root", 0, OPT_STR, AT(root), "DIR", "directory of run-time state (default: /run/orun or $XDG_RUNTIME_DIR/orun)" },
 	{ "systemd-cgroup", 0, OPT_BOOL, AT(systemd_cgroup), NULL, "let systemd make the cgroups; cgroupsPath is slice:prefix:name" },
-	{ "cgroup-manager", 0, OPT_STR, AT(cgroup_manager), "NAME", "cgroupfs (default) or systemd" },
+	{ "cgroup-manager", 0, OPT_STR, AT(cgroup_manager), "NAME", "cgroupfs (default), systemd or disabled" },
 	{ "rootless", 0, OPT_STR, AT(rootless), "BOOL", "ignore missing permission for cgroups: true, false or auto (default)" },
 	{ "criu", 0, OPT_STR, AT(criu), "PATH", NULL },
 	{ "help", 'h', OPT_BOOL, AT(help), NULL, "print help" },
@@ -182,7 +182,7 @@ static int env_begin(struct orun *o, const struct global_opts *g, struct err *e)
 	if (g->cgroup_manager && !strcmp(g->cgroup_manager, "systemd"))
 		o->env.systemd_cgroup = true;
 	else if (g->cgroup_manager && !strcmp(g->cgroup_manager, "disabled"))
-		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "cgroup manager \"disabled\" is not supported");
+		o->env.no_cgroup = true;
 	else if (g->cgroup_manager && strcmp(g->cgroup_manager, "cgroupfs"))
 		return err_new(e, E_USAGE, EINVAL, "unknown cgroup manager \"%s\"", g->cgroup_manager);
 	while (g->rootless && i < ARRAY_LEN(rootless) && strcmp(rootless[i], g->rootless))
