@@ -109,22 +109,31 @@ int layer_clear(struct layer_apply *a, int xdir, const char *name, struct err *e
 	return io_remove_tree(xdir, name, e) < 0 ? err_ctx(e, "entry %s", a->shown) : 1;
 }
 
-int layer_put_whiteout(struct layer_apply *a, int xdir, const char *name, struct err *e)
+int layer_put_whiteout(struct layer_apply *a, const char *path, const char *name, struct err *e)
 {
+	const char *slash = strrchr(path, '/'), *ignored;
 	struct stat st;
+	int dir;
 
+	if (layer_parent(a, path, true, &dir, &ignored, e) < 0)
+		return -e->eno;
 	a->stats.whiteouts++;
 	/* Linux lets anybody make this device (5.8), in a user namespace too */
-	if (!mknodat(xdir, name, S_IFCHR, makedev(0, 0)))
+	if (!mknodat(dir, name, S_IFCHR, makedev(0, 0))) {
+		/* if it hides nothing it has to go: where no directories are merged, overlay shows it */
+		buf_putc(a->loose, 'W');
+		buf_add(a->loose, path, slash ? (size_t)(slash + 1 - path) : 0);
+		buf_add(a->loose, name, strlen(name) + 1);
 		return 0;
+	}
 	if (errno != EEXIST)
 		return layer_sys(a, e, "make whiteout");
-	if (fstatat(xdir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return layer_sys(a, e, "stat");
 	/* added by this layer: it stays, only what parents have below it goes */
 	if (!S_ISDIR(st.st_mode))
 		return 0;
-	OWN_FD fd = openat(xdir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	OWN_FD fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return layer_sys(a, e, "open directory");
 	return layer_set_opaque(a, fd, e);
@@ -155,10 +164,7 @@ static int whiteout(struct layer_apply *a, const char *path, const char *base, s
 		return 1;
 	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
 		return layer_bad(a, e, "whiteout without a name");
-	r = layer_parent(a, path, true, &dir, &ignored, e);
-	if (r < 0)
-		return r;
-	return layer_put_whiteout(a, dir, name, e) < 0 ? -e->eno : 1;
+	return layer_put_whiteout(a, path, name, e) < 0 ? -e->eno : 1;
 }
 
 static bool has_reserved_part(const char *path)
@@ -268,7 +274,7 @@ static int prepare(struct layer_apply *a, const struct layer_limits *lim, struct
 	return 0;
 }
 
-static int apply_all(struct layer_apply *a, struct source *tar, struct buf *loose, struct err *e)
+static int apply_all(struct layer_apply *a, struct source *tar, struct err *e)
 {
 	OWN_BUF name = { 0 };
 	const struct tar_entry *en;
@@ -279,14 +285,14 @@ static int apply_all(struct layer_apply *a, struct source *tar, struct buf *loos
 			return -e->eno;
 	if (r < 0)
 		return r;
-	if (layer_finish_links(a, loose, e) < 0)
+	if (layer_finish_links(a, e) < 0)
 		return -e->eno;
 	if (a->saw_plnk) {
 		layer_forget(a);
 		if (io_remove_tree(a->root, ".wh..wh.plnk", e) < 0)
 			return -e->eno;
 	}
-	if (layer_finish_dirs(a, loose, e) < 0)
+	if (layer_finish_dirs(a, e) < 0)
 		return -e->eno;
 	/* padding and whatever else the digest covers */
 	return source_drain(tar, NULL, e);
@@ -295,13 +301,13 @@ static int apply_all(struct layer_apply *a, struct source *tar, struct buf *loos
 int layer_apply(struct source *tar, int xdir, const struct layer_limits *limits,
 		struct buf *loose, struct layer_stats *ret, struct err *e)
 {
-	struct layer_apply a = { .root = xdir, .parent_fd = -1 };
+	struct layer_apply a = { .root = xdir, .parent_fd = -1, .loose = loose };
 	int r = prepare(&a, limits, e);
 
 	if (!r)
 		r = tar_open(tar, NULL, &a.tar, e);
 	if (!r)
-		r = apply_all(&a, tar, loose, e);
+		r = apply_all(&a, tar, e);
 	if (!r && buf_failed(loose))
 		r = err_new(e, E_NOMEM, ENOMEM, "layer");
 	if (!r)

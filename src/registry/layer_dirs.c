@@ -352,8 +352,7 @@ static int path_compare(const void *x, const void *y)
 	return strcmp(a->path, b->path);
 }
 
-static int finish_dir(struct layer_apply *a, const struct layer_dir *d, struct buf *loose,
-		      struct err *e)
+static int finish_dir(struct layer_apply *a, const struct layer_dir *d, struct err *e)
 {
 	OWN_FD fd = -1;
 	const char *name;
@@ -373,8 +372,8 @@ static int finish_dir(struct layer_apply *a, const struct layer_dir *d, struct b
 	if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != d->ino)
 		return 0;
 	if (d->implied) {
-		buf_putc(loose, 'D');
-		buf_add(loose, d->path, strlen(d->path) + 1);
+		buf_putc(a->loose, 'D');
+		buf_add(a->loose, d->path, strlen(d->path) + 1);
 	}
 	if (layer_chown(a, fd, NULL, d->uid, d->gid, e) < 0 ||
 	    layer_set_xattrs(a, fd, d->xattrs, d->n_xattrs, e) < 0)
@@ -386,7 +385,7 @@ static int finish_dir(struct layer_apply *a, const struct layer_dir *d, struct b
 	return 0;
 }
 
-int layer_finish_dirs(struct layer_apply *a, struct buf *loose, struct err *e)
+int layer_finish_dirs(struct layer_apply *a, struct err *e)
 {
 	size_t n = 0;
 	bool root = false;
@@ -404,12 +403,12 @@ int layer_finish_dirs(struct layer_apply *a, struct buf *loose, struct err *e)
 		/* children first would not do either: a parent without permission to search stops
 		 * nobody who has CAP_DAC_OVERRIDE, and others own what they unpack */
 		root = root || !*a->dirs[n - 1 - i].path;
-		if (finish_dir(a, &a->dirs[n - 1 - i], loose, e) < 0)
+		if (finish_dir(a, &a->dirs[n - 1 - i], e) < 0)
 			return -e->eno;
 	}
 	if (!root) {
-		buf_putc(loose, 'D');
-		buf_putc(loose, 0);
+		buf_putc(a->loose, 'D');
+		buf_putc(a->loose, 0);
 		const struct timespec zero[2] = { { 0 } };
 		if (futimens(a->root, zero) < 0)
 			return layer_sys(a, e, "set times");

@@ -159,8 +159,7 @@ int layer_put_special(struct layer_apply *a, const char *path, const struct tar_
 		return -e->eno;
 	/* overlay would take this device for a whiteout in any case */
 	if (en->type == TAR_CHAR && !en->dev_major && !en->dev_minor)
-		return layer_parent(a, path, true, &dir, &name, e) < 0 ?
-			       -e->eno : layer_put_whiteout(a, dir, name, e);
+		return layer_put_whiteout(a, path, strrchr(path, '/') ? strrchr(path, '/') + 1 : path, e);
 	if (place(a, path, true, &dir, &name, e) < 0 || make_node(a, dir, name, en, e) < 0 ||
 	    layer_chown(a, dir, name, uid, gid, e) < 0 ||
 	    layer_set_xattrs_at(a, dir, name, en->xattrs, en->n_xattrs, e) < 0)
@@ -253,7 +252,7 @@ int layer_put_link(struct layer_apply *a, const char *path, const char *target, 
 	return r == -ENOENT && !e->kind ? remember_link(a, path, target, e) : r;
 }
 
-int layer_finish_links(struct layer_apply *a, struct buf *loose, struct err *e)
+int layer_finish_links(struct layer_apply *a, struct err *e)
 {
 	const char *name;
 	int dir;
@@ -271,9 +270,9 @@ int layer_finish_links(struct layer_apply *a, struct buf *loose, struct err *e)
 		if (place(a, l->target, false, &dir, &name, e) < 0 ||
 		    place(a, l->path, true, &dir, &name, e) < 0)
 			return -e->eno;
-		buf_putc(loose, 'L');
-		buf_add(loose, l->target, strlen(l->target) + 1);
-		buf_add(loose, l->path, strlen(l->path) + 1);
+		buf_putc(a->loose, 'L');
+		buf_add(a->loose, l->target, strlen(l->target) + 1);
+		buf_add(a->loose, l->path, strlen(l->path) + 1);
 	}
 	return 0;
 }

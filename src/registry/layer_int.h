@@ -62,6 +62,7 @@ struct layer_apply {
 	size_t n_links, cap_links;
 	struct buf parent;        /* name of the parent at hand */
 	int parent_fd;            /* -1: none */
+	struct buf *loose;        /* list of store/snapshot.h */
 	bool saw_plnk;            /* AUFS kept the targets of hard links there */
 	char shown[200];          /* printable form of the current name, for errors */
 };
@@ -81,16 +82,17 @@ int layer_parent(struct layer_apply *a, const char *path, bool make, int *ret_fd
 void layer_forget(struct layer_apply *a);
 /** layer_put_dir - make or take over directory @path (clean; "" is the root). */
 int layer_put_dir(struct layer_apply *a, const char *path, const struct tar_entry *en, struct err *e);
-/** layer_finish_dirs - set attributes of all directories; those without an entry go to @loose. */
-int layer_finish_dirs(struct layer_apply *a, struct buf *loose, struct err *e);
+/** layer_finish_dirs - set attributes of all directories; those without an entry go to loose. */
+int layer_finish_dirs(struct layer_apply *a, struct err *e);
 /** layer_set_opaque - hide what parents have in this directory. */
 int layer_set_opaque(struct layer_apply *a, int xdir, struct err *e);
 
 bool layer_is_whiteout(const struct stat *st);
 /** layer_clear - make room for @name: remove what is there. 1 when something was. */
 int layer_clear(struct layer_apply *a, int xdir, const char *name, struct err *e);
-/** layer_put_whiteout - hide @name of the parents, unless this layer has it. */
-int layer_put_whiteout(struct layer_apply *a, int xdir, const char *name, struct err *e);
+/** layer_put_whiteout - hide @name of the parents, in the directory of @path (whose last component
+ * may be another), unless this layer has it. */
+int layer_put_whiteout(struct layer_apply *a, const char *path, const char *name, struct err *e);
 
 int layer_put_file(struct layer_apply *a, const char *path, const struct tar_entry *en, struct err *e);
 int layer_put_symlink(struct layer_apply *a, const char *path, const struct tar_entry *en,
@@ -99,8 +101,8 @@ int layer_put_special(struct layer_apply *a, const char *path, const struct tar_
 		      struct err *e);
 /** layer_put_link - hard link to clean path @target; a missing target is remembered. */
 int layer_put_link(struct layer_apply *a, const char *path, const char *target, struct err *e);
-/** layer_finish_links - make the remembered links; those still without target go to @loose. */
-int layer_finish_links(struct layer_apply *a, struct buf *loose, struct err *e);
+/** layer_finish_links - make the remembered links; those still without target go to loose. */
+int layer_finish_links(struct layer_apply *a, struct err *e);
 
 /** layer_owner - @en's owner in kernel types; refuses numbers that are no IDs. */
 int layer_owner(struct layer_apply *a, const struct tar_entry *en, uid_t *ret_uid, gid_t *ret_gid,

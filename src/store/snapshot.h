@@ -7,6 +7,7 @@
  *   loose         (only until settled) what the archive left to its parents, NUL-terminated pairs
  *                   "D" PATH           directory without an entry: takes the parents' attributes
  *                   "L" TARGET "\0" NAME  hard link to a file of a parent layer
+ *                   "W" PATH           whiteout, to be taken away if it hides nothing
  *   synced        its content has reached the disk
  *
  * Layers are unpacked in any order, so an archive's gaps are closed when the whole chain is there

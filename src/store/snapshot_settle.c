@@ -32,21 +32,15 @@ static bool is_opaque(int xdir)
 	       (fgetxattr(xdir, "user.overlay.opaque", v, sizeof v) == 1 && v[0] == 'y');
 }
 
-static bool is_whiteout(int xdir, const char *name, const struct stat *st)
+static bool is_whiteout(const struct stat *st)
 {
-	if (S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0))
-		return true;
-	if (!S_ISREG(st->st_mode) || st->st_size)
-		return false;
-	char v[2];
-	OWN_FD fd = openat(xdir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	return fd >= 0 && (fgetxattr(fd, "trusted.overlay.whiteout", v, sizeof v) >= 0 ||
-			   fgetxattr(fd, "user.overlay.whiteout", v, sizeof v) >= 0);
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
 }
 
-/* Walk @path below one layer without following anything. @ret_dir, @ret_name: its place. */
-static enum found look(int xlayer, const char *path, int *ret_dir, char ret_name[256],
-		       struct stat *ret_st)
+/* Walk @path below one layer without following anything. @ret_dir, @ret_name: its place; also of a
+ * whiteout. @ret_opaque: whether a directory on the way hides the parents. */
+static enum found look_opaque(int xlayer, const char *path, int *ret_dir, char ret_name[256],
+			      struct stat *ret_st, bool *ret_opaque)
 {
 	OWN_FD dir = fcntl(xlayer, F_DUPFD_CLOEXEC, 3);
 	bool opaque = false;
@@ -59,11 +53,11 @@ static enum found look(int xlayer, const char *path, int *ret_dir, char ret_name
 		ret_name[n] = 0;
 		if (fstatat(dir, ret_name, ret_st, AT_SYMLINK_NOFOLLOW) < 0)
 			return opaque ? FOUND_HIDDEN : FOUND_ABSENT;
-		if (is_whiteout(dir, ret_name, ret_st))
-			return FOUND_HIDDEN;
+		bool whiteout = is_whiteout(ret_st);
+		*ret_opaque = opaque;
 		if (!path[n]) {
 			*ret_dir = fd_take(&dir);
-			return FOUND_HERE;
+			return whiteout ? FOUND_HIDDEN : FOUND_HERE;
 		}
 		if (!S_ISDIR(ret_st->st_mode))
 			return FOUND_HIDDEN;
@@ -76,11 +70,26 @@ static enum found look(int xlayer, const char *path, int *ret_dir, char ret_name
 	return FOUND_HIDDEN;
 }
 
+static enum found look(int xlayer, const char *path, int *ret_dir, char ret_name[256],
+		       struct stat *ret_st)
+{
+	bool ignored;
+	enum found f = look_opaque(xlayer, path, ret_dir, ret_name, ret_st, &ignored);
+
+	if (f != FOUND_HERE)
+		own_fd_done(ret_dir);
+	return f;
+}
+
 struct settle {
 	const struct store *s;
 	const char *const *chain;
 	size_t n; /* the layer to settle is chain[n - 1] */
 	int top;
+	struct parent {
+		int fd;    /* -1: not opened yet */
+		bool last; /* hides what is below it */
+	} *parents;
 };
 
 static int open_layer(const struct store *s, const char *chain_id, int *ret_fd, bool *ret_last,
@@ -97,17 +106,23 @@ static int open_layer(const struct store *s, const char *chain_id, int *ret_fd, 
 	return *ret_fd < 0 ? err_sys(e, errno, "open %s", name) : 0;
 }
 
+static int parent_of(const struct settle *q, size_t i, const struct parent **ret, struct err *e)
+{
+	struct parent *p = &q->parents[i];
+
+	*ret = p;
+	return p->fd >= 0 ? 0 : open_layer(q->s, q->chain[i], &p->fd, &p->last, e);
+}
+
 /* the place of @path in the parents; 1 found, 0 not */
 static int look_parents(const struct settle *q, const char *path, int *ret_dir, char ret_name[256],
 			struct stat *ret_st, struct err *e)
 {
-	bool last = false;
-
-	for (size_t i = q->n - 1; i-- && !last;) {
-		OWN_FD fd = -1;
-		if (open_layer(q->s, q->chain[i], &fd, &last, e) < 0)
+	for (size_t i = q->n - 1; i--;) {
+		const struct parent *p;
+		if (parent_of(q, i, &p, e) < 0)
 			return -e->eno;
-		switch (look(fd, path, ret_dir, ret_name, ret_st)) {
+		switch (look(p->fd, path, ret_dir, ret_name, ret_st)) {
 		case FOUND_HERE:
 			return 1;
 		case FOUND_HIDDEN:
@@ -115,20 +130,19 @@ static int look_parents(const struct settle *q, const char *path, int *ret_dir, 
 		case FOUND_ABSENT:
 			break;
 		}
+		if (p->last)
+			return 0;
 	}
 	return 0;
 }
 
 static int settle_root(const struct settle *q, struct err *e)
 {
-	OWN_FD fd = -1;
-	bool last;
+	const struct parent *p;
 
 	if (q->n < 2)
 		return 0;
-	if (open_layer(q->s, q->chain[q->n - 2], &fd, &last, e) < 0)
-		return -e->eno;
-	return attr_copy(fd, q->top, e);
+	return parent_of(q, q->n - 2, &p, e) < 0 ? -e->eno : attr_copy(p->fd, q->top, e);
 }
 
 static int settle_dir(const struct settle *q, const char *path, struct err *e)
@@ -252,12 +266,34 @@ static int settle_link(const struct settle *q, const char *target, const char *p
 	return 0;
 }
 
+/* Overlay leaves whiteouts out of the listing of merged directories only. One in a directory that
+ * no parent has, or in an opaque one, would be seen as a name without a file. */
+static int settle_whiteout(const struct settle *q, const char *path, struct err *e)
+{
+	OWN_FD dir = -1, from_dir = -1;
+	char name[256], from[256];
+	struct stat st, before;
+	bool opaque;
+
+	/* replaced by a later entry, or below a link: nothing to do */
+	if (look_opaque(q->top, path, &dir, name, &st, &opaque) != FOUND_HIDDEN || dir < 0)
+		return 0;
+	int r = opaque ? 0 : look_parents(q, path, &from_dir, from, &st, e);
+	if (r)
+		return r < 0 ? r : 0;
+	if (fstat(dir, &before) < 0 || unlinkat(dir, name, 0) < 0 || keep_times(dir, &before) < 0)
+		return err_sys(e, errno, "remove whiteout of %s", path);
+	return 0;
+}
+
 static int settle_all(const struct settle *q, const char *p, const char *end, struct err *e)
 {
 	while (p < end) {
 		char what = *p++;
 		size_t n = strlen(p);
 		if (what == 'D' && settle_dir(q, p, e) < 0)
+			return -e->eno;
+		if (what == 'W' && settle_whiteout(q, p, e) < 0)
 			return -e->eno;
 		if (what == 'L') {
 			const char *name = p + n + 1;
@@ -275,7 +311,7 @@ static int settle_all(const struct settle *q, const char *p, const char *end, st
 int snapshot_settle(const struct store *s, const char *const *chain, size_t n, struct err *e)
 {
 	char path[SNAPSHOT_PATH_MAX], name[SNAPSHOT_PATH_MAX + 16];
-	struct settle q = { s, chain, n, -1 };
+	struct settle q = { .s = s, .chain = chain, .n = n };
 	OWN_STR list = NULL;
 	OWN_FD top = -1, lock = -1;
 	size_t bytes;
@@ -298,7 +334,18 @@ int snapshot_settle(const struct store *s, const char *const *chain, size_t n, s
 	    open_layer(s, chain[n - 1], &top, &last, e) < 0)
 		return err_ctx(e, "settle layer");
 	q.top = top;
-	if (!last && settle_all(&q, list, list + bytes, e) < 0)
+	if (last)
+		q.n = 1; /* as if there were no parents */
+	q.parents = calloc(n, sizeof *q.parents);
+	if (!q.parents)
+		return err_new(e, E_NOMEM, ENOMEM, "settle layer");
+	for (size_t i = 0; i < n; i++)
+		q.parents[i].fd = -1;
+	int r = settle_all(&q, list, list + bytes, e);
+	for (size_t i = 0; i < n; i++)
+		own_fd_done(&q.parents[i].fd);
+	free(q.parents);
+	if (r < 0)
 		return err_ctx(e, "settle layer %s", chain[n - 1]);
 	if (unlinkat(s->root_fd, name, 0) < 0 && errno != ENOENT)
 		return err_sys(e, errno, "settle layer: remove %s", name);
