@@ -234,6 +234,7 @@ static int child_run(struct child *ch, struct err *e)
 
 	/* the lock is the creator's: should it be killed, the lock must go with it */
 	(void)close(c->state.lock_fd); /* our copy; nothing to lose */
+	(void)close(c->sync[0]);       /* or we would never see the end of a dead creator */
 	if (setsid() < 0 && errno != EPERM)
 		return err_sys(e, errno, "setsid");
 	/* descriptors that the caller left open must not be reachable once container paths are

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * runtime_create, the parent's side, as a table of steps with undo: whatever fails, nothing is
- * left. The child mounts from "process" on while the parent goes through cgroup, record, hooks and
- * network; the first word from the child that is waited for is the last step's.
+ * left. The child mounts from "process" on while the parent goes through record, cgroup, network and
+ * hooks. The record comes before most of the cgroup is made: should we be killed, delete --force
+ * finds everything in it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -184,6 +185,10 @@ static int step_cgroup(void *ctx, struct err *e)
 		return 0;
 	if (cgroup_prepare(&q, &c->cg, e) < 0)
 		return -e->eno;
+	if (state_note_cgroup(&c->state, c->cg, e) < 0) {
+		undo_cgroup(c);
+		return -e->eno;
+	}
 	/* elsewhere the child has not got the rights, or not the mounts of the host; a scope of systemd
 	 * is started around it by us */
 	c->enters_self = !c->in_user && !c->b.ns[NS_MOUNT].path && !c->env->systemd_cgroup;
@@ -241,6 +246,25 @@ static void undo_process(void *ctx)
 	own_fd_done(&c->sync[0]);
 }
 
+static int record(struct container *c, struct err *e)
+{
+	if (proc_id_of(c->pid, &c->init, e) < 0)
+		return create_broken(c, -e->eno, e);
+	if (create_describe(c, e) < 0 || state_save(&c->state, e) < 0)
+		return -e->eno;
+	const struct filter_listener to = { js_str(c->b.seccomp, "listenerPath", ""),
+					    js_str(c->b.seccomp, "listenerMetadata", "") };
+	return c->filter ? filter_save(c->state.dir_fd, c->filter, &to, e) : 0;
+}
+
+/* An ordinary user may find out only in "enter" that a group cannot be made: recorded after it. */
+static int step_record(void *ctx, struct err *e)
+{
+	struct container *c = ctx;
+
+	return c->rootless ? 0 : record(c, e);
+}
+
 static uint32_t host_id(const struct bundle_id_maps *maps, uint32_t id)
 {
 	for (size_t i = 0; i < maps->n; i++)
@@ -285,20 +309,7 @@ static int step_enter(void *ctx, struct err *e)
 		return create_broken(c, r, e);
 	if (c->b.process && c->b.process->has_oom_score_adj && create_oom_score(c, e) < 0)
 		return -e->eno;
-	return 0;
-}
-
-static int step_record(void *ctx, struct err *e)
-{
-	struct container *c = ctx;
-
-	if (proc_id_of(c->pid, &c->init, e) < 0)
-		return create_broken(c, -e->eno, e);
-	if (create_describe(c, e) < 0 || state_save(&c->state, e) < 0)
-		return -e->eno;
-	const struct filter_listener to = { js_str(c->b.seccomp, "listenerPath", ""),
-					    js_str(c->b.seccomp, "listenerMetadata", "") };
-	return c->filter ? filter_save(c->state.dir_fd, c->filter, &to, e) : 0;
+	return c->rootless ? record(c, e) : 0;
 }
 
 static int step_hooks(void *ctx, struct err *e)
@@ -388,8 +399,8 @@ static const struct step steps[] = {
 	{ "sources", step_sources, NULL },
 	{ "cgroup", step_cgroup, undo_cgroup },
 	{ "process", step_process, undo_process },
-	{ "enter", step_enter, NULL },
 	{ "record", step_record, NULL },
+	{ "enter", step_enter, NULL },
 	{ "network", step_network, NULL },
 	{ "hooks", step_hooks, NULL },
 	{ "go", step_go, NULL },

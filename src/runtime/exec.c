@@ -98,6 +98,7 @@ static int child_run(const struct exec *x, struct err *e)
 	char keyring[300];
 	int slave = -1, r;
 
+	(void)close(x->sync[0]); /* our copy: the end of a dead parent must be seen */
 	if (setsid() < 0)
 		return err_sys(e, errno, "setsid");
 	if (close_range(3 + (unsigned)x->req->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)

@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -116,6 +117,40 @@ static int folder_remove(const struct state *s, struct err *e)
 	return 0;
 }
 
+int state_note_cgroup(struct state *s, const struct cgroup *cg, struct err *e)
+{
+	OWN_JSON record = cgroup_record(cg);
+	OWN_STR text = record ? json_dumps(record, JSON_COMPACT) : NULL;
+
+	if (!text)
+		return err_new(e, E_NOMEM, ENOMEM, "note cgroup: out of memory");
+	size_t n = strlen(text);
+	if (pwrite(s->lock_fd, text, n, 0) != (ssize_t)n)
+		return err_sys(e, errno, "note cgroup");
+	return 0;
+}
+
+/* the group that a dead creator noted; it was the creator's alone, and its child ended with it */
+static int noted_cgroup_remove(struct state *s, struct err *e)
+{
+	OWN_STR text = NULL;
+	OWN_JSON record = NULL;
+	struct cgroup *cg = NULL;
+	struct err own;
+	size_t n;
+	int r = 0;
+
+	if (io_read_file(s->dir_fd, STATE_LOCK, LIMIT_STATE_BYTES, &text, &n, &own) < 0 || !n ||
+	    js_parse(text, n, STATE_LOCK, &record, &own) < 0 || cgroup_open(record, &cg, &own) < 0)
+		return 0; /* nothing noted, or died within the write */
+	if ((cgroup_kill(cg, SIGKILL, &own) < 0 || cgroup_remove(cg, &own) < 0) && own.kind != E_NOT_FOUND) {
+		*e = own;
+		r = err_ctx(e, "remove left-over cgroup");
+	}
+	cgroup_free(cg);
+	return r;
+}
+
 int state_sweep(const struct runtime_env *env, const char *id, struct err *e)
 {
 	OWN_STATE s = STATE_EMPTY;
@@ -131,6 +166,8 @@ int state_sweep(const struct runtime_env *env, const char *id, struct err *e)
 		return r;
 	if (!faccessat(s.dir_fd, STATE_FILE, F_OK, AT_SYMLINK_NOFOLLOW))
 		return err_new(e, E_STATE, EEXIST, "container %s has a state", id);
+	if ((r = noted_cgroup_remove(&s, e)) < 0)
+		return r;
 	r = folder_remove(&s, e);
 	return r < 0 ? r : 1;
 }

@@ -59,6 +59,9 @@ int state_id_check(const char *id, struct err *e);
 /** state_reserve - claim @id: make ROOT/ID and take its lock. E_CONFLICT when taken. A folder that a
  * dead creator left without state.json is swept first. */
 int state_reserve(const struct runtime_env *env, const char *id, struct state *ret, struct err *e);
+/** state_note_cgroup - write into the lock file which group is being made, for whoever sweeps the
+ * folder should we die before the first state.json. */
+int state_note_cgroup(struct state *s, const struct cgroup *cg, struct err *e);
 /** state_unreserve - give a claimed id up (failed create): remove the folder, let go of it. */
 void state_unreserve(struct state *s);
 
