@@ -6,7 +6,8 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 mkdir -p "$BENCH_DIR/size"
 total=0 parts=
-for p in onggi orun onggi-monitor onggi-image onggi-init; do
+# orun is the same file as onggi
+for p in onggi onggi-monitor onggi-image onggi-init; do
 	[ -f "$ONGGI_BIN/$p" ] || continue
 	strip -o "$BENCH_DIR/size/$p" "$ONGGI_BIN/$p"
 	s=$(stat -c %s "$BENCH_DIR/size/$p")
