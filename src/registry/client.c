@@ -19,14 +19,7 @@ static int auths_open(struct registry *r, const char *actions, struct err *e)
 {
 	for (size_t i = 0; i < r->endpoints.n; i++) {
 		const struct registry_endpoint *ep = &r->endpoints.list[i];
-		const char *domain = r->ref.domain;
-		char host[300];
-		if (ep->mirror) { /* never show the registry's credentials to a mirror */
-			const char *s = strstr(ep->url, "://") + 3;
-			(void)snprintf(host, sizeof host, "%.*s", (int)strcspn(s, "/"), s);
-			domain = host;
-		}
-		int res = auth_open(domain, r->ref.path, actions, &r->auth[i], e);
+		int res = auth_open(ep->domain, ep->path, actions, &r->auth[i], e);
 		if (res < 0)
 			return res;
 	}
@@ -45,7 +38,7 @@ int registry_open(const struct reference *ref, const struct registry_config *con
 	r->ref = *ref;
 	r->config = config;
 	r->cancel = cancel;
-	int res = registry_endpoints_find(config, ref->domain, &r->arena, &r->endpoints, e);
+	int res = registry_endpoints_find(config, &r->ref, &r->arena, &r->endpoints, e);
 	if (res == 0)
 		res = auths_open(r, actions, e);
 	if (res < 0) {

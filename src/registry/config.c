@@ -5,19 +5,18 @@
 #include "registry/config.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/io.h"
 #include "base/own.h"
 #include "base/text.h"
 #include "format/js.h"
+#include "registry/registries_conf.h"
 
-enum { CONFIG_BYTES_MAX = 1 << 20, CERT_BYTES_MAX = 1 << 20 };
+enum { CONFIG_BYTES_MAX = 1 << 20 };
 
 static const struct {
 	const char *key;
@@ -86,6 +85,8 @@ int registry_config_load(struct registry_config *ret, struct err *e)
 		r = file_read("/etc/docker/daemon.json", &c, e);
 	if (!r)
 		r = file_read(own && *own ? own : "/etc/onggi/onggi.json", &c, e);
+	if (!r)
+		r = registries_conf_load(&c.registries, e);
 	if (r < 0) {
 		registry_config_done(&c);
 		return r;
@@ -98,6 +99,7 @@ void registry_config_done(struct registry_config *c)
 {
 	json_decref(c->insecure);
 	json_decref(c->mirrors);
+	json_decref(c->registries);
 	*c = (struct registry_config){ 0 };
 }
 
@@ -154,117 +156,4 @@ bool registry_is_insecure(const struct registry_config *c, const char *domain)
 			return true;
 	}
 	return false;
-}
-
-static bool ends_in(const char *s, const char *suffix)
-{
-	size_t n = strlen(s), k = strlen(suffix);
-	return n > k && !strcmp(s + n - k, suffix);
-}
-
-/* one folder HOST[:PORT]: every *.crt is an authority, the first X.cert with X.key is ours */
-static int certs_read(const char *path, struct arena *a, struct http_tls *tls, struct err *e)
-{
-	OWN_DIR d = opendir(path);
-	OWN_BUF pem = { 0 };
-
-	if (!d)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : err_sys(e, errno, "open %s", path);
-	if (tls->ca_pem)
-		buf_puts(&pem, tls->ca_pem);
-	for (struct dirent *de; (de = readdir(d));) {
-		OWN_STR text = NULL;
-		size_t n;
-		if (ends_in(de->d_name, ".crt")) {
-			if (io_read_file(dirfd(d), de->d_name, CERT_BYTES_MAX, &text, &n, e) < 0)
-				return err_ctx(e, "certificate in %s", path);
-			buf_add(&pem, text, n);
-			buf_putc(&pem, '\n');
-		} else if (ends_in(de->d_name, ".cert") && !tls->cert) {
-			size_t stem = strlen(de->d_name) - strlen(".cert");
-			tls->cert = arena_printf(a, "%s/%s", path, de->d_name);
-			tls->key = arena_printf(a, "%s/%.*s.key", path, (int)stem, de->d_name);
-			if (!tls->cert || !tls->key)
-				return err_new(e, E_NOMEM, ENOMEM, "certificates");
-			if (access(tls->key, R_OK) < 0)
-				return err_sys(e, errno, "key of the certificate %s: %s", tls->cert, tls->key);
-		}
-	}
-	if (pem.n) {
-		tls->ca_pem = arena_strndup(a, buf_str(&pem), pem.n);
-		tls->ca_pem_n = pem.n;
-	}
-	return buf_failed(&pem) || (pem.n && !tls->ca_pem) ? err_new(e, E_NOMEM, ENOMEM, "certificates") : 0;
-}
-
-static int tls_find(const char *host_port, struct arena *a, struct http_tls *ret, struct err *e)
-{
-	static const char *const roots[] = { "/etc/onggi/certs.d", "/etc/docker/certs.d",
-					     "/etc/containers/certs.d" };
-	const char *own = getenv("ONGGI_CERTS");
-
-	for (size_t i = 0; i < ARRAY_LEN(roots); i++) {
-		char *path = arena_printf(a, "%s/%s", i || !own || !*own ? roots[i] : own, host_port);
-		if (!path)
-			return err_new(e, E_NOMEM, ENOMEM, "certificates");
-		int r = certs_read(path, a, ret, e);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int endpoint_add(struct registry_endpoints *l, struct arena *a, const char *scheme,
-			const char *rest, struct err *e)
-{
-	struct registry_endpoint *ep = &l->list[l->n];
-
-	if (l->n == REGISTRY_ENDPOINTS_MAX)
-		return 0;
-	*ep = (struct registry_endpoint){ .url = arena_printf(a, "%s%s", scheme, rest) };
-	if (!ep->url)
-		return err_new(e, E_NOMEM, ENOMEM, "registry");
-	l->n++;
-	return 0;
-}
-
-static int mirrors_add(const struct registry_config *c, struct arena *a, struct registry_endpoints *l,
-		       struct err *e)
-{
-	json_t *v;
-	size_t i;
-
-	json_array_foreach(c->mirrors, i, v) {
-		const char *s = json_string_value(v), *rest = strstr(s, "://");
-		if (!text_starts(s, "http://") && !text_starts(s, "https://"))
-			return err_new(e, E_INVALID, EINVAL, "registry-mirrors: %.200s: must begin with http:// or https://", s);
-		char *url = arena_strdup(a, s), *host = arena_strndup(a, rest + 3, strcspn(rest + 3, "/"));
-		if (!url || !host)
-			return err_new(e, E_NOMEM, ENOMEM, "registry-mirrors");
-		for (size_t n = strlen(url); n && url[n - 1] == '/';)
-			url[--n] = 0;
-		if (endpoint_add(l, a, "", url, e) < 0 || tls_find(host, a, &l->list[l->n - 1].tls, e) < 0)
-			return -e->eno;
-		l->list[l->n - 1].mirror = true;
-		l->list[l->n - 1].tls.insecure = registry_is_insecure(c, host);
-	}
-	return 0;
-}
-
-int registry_endpoints_find(const struct registry_config *c, const char *domain, struct arena *a,
-			    struct registry_endpoints *ret, struct err *e)
-{
-	const char *host = strcmp(domain, "docker.io") ? domain : "registry-1.docker.io";
-	struct http_tls tls = { 0 };
-
-	ret->n = 0;
-	if (host != domain && mirrors_add(c, a, ret, e) < 0)
-		return -e->eno;
-	if (tls_find(domain, a, &tls, e) < 0 || endpoint_add(ret, a, "https://", host, e) < 0)
-		return -e->eno;
-	tls.insecure = registry_is_insecure(c, domain);
-	ret->list[ret->n - 1].tls = tls;
-	if (tls.insecure && endpoint_add(ret, a, "http://", host, e) < 0)
-		return -e->eno;
-	return 0;
 }

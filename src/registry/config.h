@@ -6,6 +6,7 @@
  *   /etc/docker/daemon.json, then ONGGI_CONFIG or /etc/onggi/onggi.json:
  *     insecure-registries, registry-mirrors, max-concurrent-downloads, max-download-attempts,
  *     download-retry-delay-ms, download-stall-seconds (the last two are ours)
+ *   registries.conf of podman, see registries_conf.h
  *   certs.d/HOST[:PORT]/{*.crt, X.cert + X.key} below /etc/onggi, /etc/docker, /etc/containers
  */
 #ifndef ONGGI_REGISTRY_CONFIG_H
@@ -17,6 +18,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "registry/http.h"
+#include "spec/reference.h"
 
 struct registry_config {
 	unsigned parallel;       /* layers at a time */
@@ -25,6 +27,7 @@ struct registry_config {
 	unsigned stall_s;
 	json_t *insecure;        /* array of hosts, host:port and networks */
 	json_t *mirrors;         /* array of base URLs for docker.io */
+	json_t *registries;      /* tables of registries.conf */
 };
 
 int registry_config_load(struct registry_config *ret, struct err *e);
@@ -33,6 +36,8 @@ void registry_config_done(struct registry_config *c);
 /* One place to ask for a repository. */
 struct registry_endpoint {
 	const char *url;         /* "https://registry-1.docker.io", no slash at the end */
+	const char *domain;      /* whose credentials are used there: "docker.io" */
+	const char *path;        /* of the repository there */
 	struct http_tls tls;
 	bool mirror;
 };
@@ -44,10 +49,10 @@ struct registry_endpoints {
 	size_t n;
 };
 
-/** registry_endpoints_find - where the registry @domain of a reference is asked: mirrors first;
- * https, then plain http when the domain is loopback or listed as insecure. */
-int registry_endpoints_find(const struct registry_config *c, const char *domain, struct arena *a,
-			    struct registry_endpoints *ret, struct err *e);
+/** registry_endpoints_find - where the repository of @ref is asked for: mirrors first; https, then
+ * plain http when the host is loopback or marked as insecure. E_DENIED when it is blocked. */
+int registry_endpoints_find(const struct registry_config *c, const struct reference *ref,
+			    struct arena *a, struct registry_endpoints *ret, struct err *e);
 /** registry_is_insecure - whether plain http or an unknown certificate will do for @domain. */
 bool registry_is_insecure(const struct registry_config *c, const char *domain);
 

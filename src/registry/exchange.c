@@ -70,13 +70,13 @@ static int body_add(void *data, const struct http_resp *r, const void *p, size_t
 	return res;
 }
 
-static int url_make(const struct registry *r, const struct registry_call *c,
-		    const struct registry_endpoint *ep, struct buf *out, struct err *e)
+static int url_make(const struct registry_call *c, const struct registry_endpoint *ep, struct buf *out,
+		    struct err *e)
 {
 	if (c->url)
 		buf_puts(out, c->url);
 	else
-		buf_printf(out, "%s/v2/%s/%s", ep->url, r->ref.path, c->what);
+		buf_printf(out, "%s/v2/%s/%s", ep->url, ep->path, c->what);
 	return buf_failed(out) ? err_new(e, E_NOMEM, ENOMEM, "URL") : 0;
 }
 
@@ -87,7 +87,7 @@ static int at_endpoint(struct registry *r, struct http *h, const struct registry
 	const struct registry_endpoint *ep = &r->endpoints.list[at];
 	OWN_BUF url = { 0 };
 
-	int res = url_make(r, c, ep, &url, e);
+	int res = url_make(c, ep, &url, e);
 	if (res < 0)
 		return res;
 	for (int n = 0;; n++) {

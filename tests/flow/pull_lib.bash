@@ -13,9 +13,10 @@ bats_require_minimum_version 1.5.0
 store_setup() {
 	T=$(mktemp -d "${TMPDIR:-/tmp}/onggi-flow.XXXXXX")
 	ONGGI_ROOT=$T/root ONGGI_RUN=$T/run ONGGI_CONFIG=$T/onggi.json ONGGI_CERTS=$T/certs
-	DOCKER_CONFIG=$T/docker HOME=$T/home
+	DOCKER_CONFIG=$T/docker HOME=$T/home CONTAINERS_REGISTRIES_CONF=$T/registries.conf
 	mkdir -p "$DOCKER_CONFIG" "$HOME"
 	export T ONGGI_ROOT ONGGI_RUN ONGGI_CONFIG ONGGI_CERTS DOCKER_CONFIG HOME
+	export CONTAINERS_REGISTRIES_CONF
 	unset REGISTRY_AUTH_FILE DOCKER_AUTH_CONFIG XDG_RUNTIME_DIR XDG_CONFIG_HOME
 	unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY all_proxy ALL_PROXY
 }

@@ -191,6 +191,29 @@ works() { # REPOSITORY
 	[ "$(requests 'GET /v2/basic/x/.* auth=Basic')" = 0 ]
 }
 
+@test "registries.conf: mirrors that fail are passed over, other places, blocked registries" {
+	cat >"$CONTAINERS_REGISTRIES_CONF" <<-TOML
+		[[registry]]
+		prefix = "quay.example/team"
+		location = "$LYING/plain"
+		[[registry.mirror]]
+		location = "127.0.0.1:1/nowhere"
+		[[registry.mirror]]
+		location = "$LYING/dead"
+		[[registry]]
+		location = "blocked.example"
+		blocked = true
+	TOML
+	image pull quay.example/team/x
+	is_status 0
+	[ "${lines[-1]}" = quay.example/team/x:latest ]
+	[ "$(requests 'GET /v2/plain/x/')" = 5 ]
+	image pull blocked.example/x
+	is_status 1
+	has "registry blocked.example is blocked in registries.conf"
+	rm "$CONTAINERS_REGISTRIES_CONF"
+}
+
 @test "proxies: from the environment, never for loopback" {
 	http_proxy=http://127.0.0.1:1 HTTPS_PROXY=http://127.0.0.1:1 image pull -q "$LYING/plain/x"
 	is_status 0

@@ -127,6 +127,8 @@ static int dir_make(void **state)
 	unsetenv("DOCKER_AUTH_CONFIG");
 	(void)snprintf(path, sizeof path, "%s/onggi.json", dir);
 	setenv("ONGGI_CONFIG", path, 1);
+	(void)snprintf(path, sizeof path, "%s/registries.conf", dir);
+	setenv("CONTAINERS_REGISTRIES_CONF", path, 1);
 	return 0;
 }
 
@@ -135,6 +137,16 @@ static int dir_remove(void **state)
 	struct err e = { 0 };
 	(void)state;
 	return io_remove_tree(AT_FDCWD, dir, &e);
+}
+
+static void endpoints_of(const struct registry_config *c, const char *domain, struct arena *a,
+			 struct registry_endpoints *l)
+{
+	struct reference ref = { .path = "library/x" };
+	struct err e = { 0 };
+	(void)snprintf(ref.domain, sizeof ref.domain, "%s", domain);
+	if (registry_endpoints_find(c, &ref, a, l, &e) < 0)
+		fail_msg("%s: %s", domain, e.chain);
 }
 
 static void endpoints_follow_the_configuration(void **state)
@@ -164,7 +176,7 @@ static void endpoints_follow_the_configuration(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct registry_endpoints l;
 		ARENA a = { 0 };
-		assert_int_equal(registry_endpoints_find(&c, rows[i].domain, &a, &l, &e), 0);
+		endpoints_of(&c, rows[i].domain, &a, &l);
 		size_t n = 0;
 		while (n < 3 && rows[i].urls[n])
 			n++;
@@ -177,6 +189,68 @@ static void endpoints_follow_the_configuration(void **state)
 	put("onggi.json", "{\"max-concurrent-downloads\":0}", 0600);
 	assert_int_equal(registry_config_load(&c, &e), -ERANGE);
 	put("onggi.json", "{\"insecure-registries\":[1]}", 0600);
+	assert_int_equal(registry_config_load(&c, &e), -EINVAL);
+}
+
+static const char registries_conf[] =
+	"unqualified-search-registries = [\"quay.io\"]\n"
+	"[[registry]]\nlocation = \"plain.example\"\ninsecure = true\n"
+	"[[registry]]\nprefix = \"docker.io/team\"\nlocation = \"moved.example:5000/all/team\"\n"
+	"[[registry.mirror]]\nlocation = \"m1.example/p\"\ninsecure = true\n"
+	"[[registry.mirror]]\nlocation = \"m2.example/q\"\npull-from-mirror = \"digest-only\"\n"
+	"[[registry]]\nprefix = \"*.wild.example\"\n[[registry.mirror]]\nlocation = \"m3.example\"\n"
+	"[[registry]]\nlocation = \"bad.example\"\nblocked = true\n"
+	"[[registry]]\nlocation = \"bad.example/good\"\n"
+	"[[registry]]\nlocation = \"late.example\"\n";
+
+static void registries_conf_is_obeyed(void **state)
+{
+	static const struct {
+		const char *name, *places[4]; /* "!": blocked */
+	} rows_[] = {
+		{ "plain.example/x", { "https://plain.example x", "http://plain.example x" } },
+		{ "docker.io/team/app", { "https://m1.example p/app", "http://m1.example p/app",
+					  "https://moved.example:5000 all/team/app" } },
+		{ "docker.io/team/app@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+		  { "https://m1.example p/app", "http://m1.example p/app", "https://m2.example q/app",
+		    "https://moved.example:5000 all/team/app" } },
+		{ "docker.io/teams/app", { "https://registry-1.docker.io teams/app" } },
+		{ "a.b.wild.example/x/y", { "https://m3.example x/y", "https://a.b.wild.example x/y" } },
+		{ "wild.example/x", { "https://wild.example x" } },
+		{ "bad.example/x", { "!" } },
+		{ "bad.example/good/x", { "https://bad.example good/x" } },
+		{ "late.example/x", { "https://late.example x", "http://late.example x" } },
+	};
+	struct registry_config c;
+	struct err e = { 0 };
+	char path[100], text[700];
+	(void)state;
+	put("registries.conf", registries_conf, 0600);
+	(void)snprintf(path, sizeof path, "%s/registries.conf.d", dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	put("registries.conf.d/10-late.conf", "[[registry]]\nlocation = \"late.example\"\ninsecure = true\n", 0600);
+	put("registries.conf.d/ignored", "nonsense", 0600);
+	assert_int_equal(registry_config_load(&c, &e), 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows_); i++) {
+		struct registry_endpoints l = { .n = 0 };
+		struct reference ref;
+		ARENA a = { 0 };
+		assert_int_equal(reference_parse(rows_[i].name, &ref, &e), 0);
+		int r = registry_endpoints_find(&c, &ref, &a, &l, &e);
+		if (rows_[i].places[0][0] == '!') {
+			assert_int_equal(r, -EACCES);
+			continue;
+		}
+		assert_int_equal(r, 0);
+		for (size_t k = 0; k < 4 && (k < l.n || rows_[i].places[k]); k++) {
+			(void)snprintf(text, sizeof text, "%s %s", k < l.n ? l.list[k].url : "nothing",
+				       k < l.n ? l.list[k].path : "");
+			if (!rows_[i].places[k] || strcmp(text, rows_[i].places[k]) != 0)
+				fail_msg("%s: %zu is %s", rows_[i].name, k, text);
+		}
+	}
+	registry_config_done(&c);
+	put("registries.conf", "[[registry]]\ninsecure = true\n", 0600);
 	assert_int_equal(registry_config_load(&c, &e), -EINVAL);
 }
 
@@ -193,10 +267,11 @@ static void certificates_are_found_by_host(void **state)
 	assert_int_equal(mkdir(path, 0700), 0);
 	put("h.example:5/ca.crt", "PEM1", 0600);
 	put("h.example:5/me.cert", "C", 0600);
-	assert_int_equal(registry_endpoints_find(&c, "h.example:5", &a, &l, &e), -ENOENT); /* no key */
+	struct reference ref = { .domain = "h.example:5", .path = "x" };
+	assert_int_equal(registry_endpoints_find(&c, &ref, &a, &l, &e), -ENOENT); /* no key */
 	assert_non_null(strstr(e.chain, "me.key"));
 	put("h.example:5/me.key", "K", 0600);
-	assert_int_equal(registry_endpoints_find(&c, "h.example:5", &a, &l, &e), 0);
+	endpoints_of(&c, "h.example:5", &a, &l);
 	assert_non_null(strstr(l.list[0].tls.ca_pem, "PEM1"));
 	assert_non_null(strstr(l.list[0].tls.key, "/h.example:5/me.key"));
 	registry_config_done(&c);
@@ -376,6 +451,7 @@ int main(void)
 		cmocka_unit_test(too_long_challenges_are_refused),
 		cmocka_unit_test(base64_round_trips),
 		cmocka_unit_test_setup_teardown(endpoints_follow_the_configuration, dir_make, dir_remove),
+		cmocka_unit_test_setup_teardown(registries_conf_is_obeyed, dir_make, dir_remove),
 		cmocka_unit_test_setup_teardown(certificates_are_found_by_host, dir_make, dir_remove),
 		cmocka_unit_test_setup_teardown(credentials_are_found, dir_make, dir_remove),
 		cmocka_unit_test(origins_are_compared),
