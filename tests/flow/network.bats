@@ -21,6 +21,10 @@ setup() {
 @test "two engines side by side" { host_run case_two_engines; }
 @test "fifty containers at once" { host_run case_fifty; }
 @test "release after a crash at any step" { host_run case_crash; }
+@test "a UDP peer that was too early gets through" { host_run case_udp_flow; }
+@test "options of networks" { host_run case_options; }
+@test "IPv6 switched off" { host_run case_no_ipv6; }
+@test "a link whose namespace lives on is swept" { host_run case_orphan; }
 @test "flushed rules and a deleted bridge are repaired" { host_run case_repair; }
 @test "user networks are isolated from each other" { host_run case_user_networks; }
 @test "a foreign firewall that drops forwarded packets lets containers pass" { host_run case_foreign; }

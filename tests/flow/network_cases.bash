@@ -216,6 +216,93 @@ case_crash() {
 	inside c2 ping -q -c1 -W2 172.17.0.2
 }
 
+# a UDP peer that sends before and after the port is published, always from the same port
+case_udp_flow() {
+	cat >"$WORK/peer.py" <<-'END'
+		import socket, sys, time
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		s.bind(("", 5555))
+		s.connect(("192.0.2.1", 8053))
+		s.settimeout(0.2)
+		end = time.time() + 8
+		while time.time() < end:
+		    try:
+		        s.send(b"q\n")
+		        print(s.recv(99).decode().split()[0], flush=True)
+		        break
+		    except OSError:
+		        time.sleep(0.05)
+	END
+	inside client python3 "$WORK/peer.py" >"$WORK/got" &
+	local peer=$!
+	sleep 0.5
+	ip netns add c1
+	net prepare c1 bridge -p 8053:53/udp >"$WORK/c1.json"
+	net apply c1 /run/netns/c1
+	serve c1 UDP6-RECVFROM:53,fork dns
+	wait $peer
+	same "$(cat "$WORK/got")" dns
+}
+
+case_options() {
+	net create '{"Name":"local","Options":{"com.docker.network.bridge.host_binding_ipv4":"127.0.0.1",
+		"com.docker.network.bridge.name":"mybr","com.docker.network.driver.mtu":"1300",
+		"com.docker.network.bridge.enable_icc":"false",
+		"com.docker.network.bridge.enable_ip_masquerade":"false"}}'
+	NETWORK=local container l1 -p 8080:80
+	NETWORK=local container l2
+	serve l1 TCP6-LISTEN:80,fork web
+	same "$(ip -j link show mybr | jq .[0].mtu)" 1300
+	same "$(inside l1 cat /sys/class/net/eth0/mtu)" 1300
+	says web host TCP:127.0.0.1:8080
+	fails ask client TCP:192.0.2.1:8080
+	# no masquerade: the client has no way back
+	fails inside l1 ping -q -c1 -W1 192.0.2.2
+	ip -n client route add "$(field l1 IPAddress)" via 192.0.2.1
+	inside l1 ping -q -c1 -W2 192.0.2.2
+	# bridged frames of ICC=false are dropped where the kernel shows them to the firewall
+	[ -e /proc/sys/net/bridge ] || return 0
+	fails inside l2 ping -q -c1 -W1 "$(field l1 IPAddress)"
+	# two networks in one container: the default route is that of the first
+	ip netns add m1
+	net prepare m1 bridge >"$WORK/m1.json"
+	net prepare m1 local >"$WORK/m1b.json"
+	net apply m1 /run/netns/m1
+	same "$(inside m1 ip -br link show type veth | wc -l)" 2
+	inside m1 ip route show default | grep "via $(field m1 Gateway) dev eth0"
+	inside m1 ping -q -c1 -W2 192.0.2.2
+	net release m1
+	refused "bad value" create '{"Name":"x","Options":{"com.docker.network.driver.mtu":"7"}}'
+	refused 'mode "routed" is not supported' create \
+		'{"Name":"x","Options":{"com.docker.network.bridge.gateway_mode_ipv4":"routed"}}'
+}
+
+# IPv6 may be off: in the container, or on the host
+case_no_ipv6() {
+	ip netns add c1
+	inside c1 sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+	net prepare c1 bridge >"$WORK/c1.json"
+	net apply c1 /run/netns/c1
+	inside c1 ping -q -c1 -W2 192.0.2.2
+	sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+	container c2 -p 8080:80
+	same "$(field c2 GlobalIPv6Address)" ""
+	same "$(jq -c '.Ports' "$WORK/c2.json")" '{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"}]}'
+}
+
+# the namespace is kept by someone else: the link goes with the next start
+case_orphan() {
+	local link
+	container c1
+	link=$(jq -r '.endpoints[0].host_link' "$ONGGI_RUN/network/plans/c1.json")
+	net release c1
+	ip link show "$link"
+	sleep 2.1
+	container c2
+	fails ip link show "$link"
+	same "$(ls "$ONGGI_RUN/network/orphans")" ""
+}
+
 case_repair() {
 	container c1 -p 8080:80
 	serve c1 TCP6-LISTEN:80,fork web
@@ -292,7 +379,8 @@ case_foreign() {
 		same "$($tool -S FORWARD | grep -c 0x6f670000)" 1
 		net release "c-$tool"
 		net release "d-$tool"
+		net reset
+		same "$($tool -S FORWARD | grep -c 0x6f670000 || true)" 0
 		$tool -P FORWARD ACCEPT
-		$tool -F FORWARD
 	done
 }

@@ -339,7 +339,7 @@ static int claim(struct fixture *f, const char *id, const struct port_binding *b
 
 	*ep = (struct net_endpoint){ .network = "n" };
 	assert_int_equal(ip_net_parse("172.17.0.2/16", &ep->net4), 0);
-	return claim_ports(&f->c, &q, ep, e);
+	return claim_ports(&f->c, &q, "", ep, e);
 }
 
 static void claims_exclude_each_other(void **state)

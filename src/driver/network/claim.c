@@ -45,6 +45,7 @@ struct taker {
 	struct net_endpoint *ep;
 	size_t cap;
 	bool has_single;         /* any claim for one address exists */
+	const char *host_binding;
 };
 
 static size_t proto_row(uint8_t proto)
@@ -273,9 +274,11 @@ static int take_number(struct taker *t, const struct net_port *forms, size_t n, 
 }
 
 /* what a binding means: one form per family, without numbers */
-static int forms_of(const struct port_binding *b, const struct net_endpoint *ep,
-		    struct net_port forms[2], struct err *e)
+static int forms_of(const struct taker *t, const struct port_binding *b, struct net_port forms[2],
+		    struct err *e)
 {
+	const char *ip = b->host_ip && *b->host_ip ? b->host_ip : t->host_binding;
+	const struct net_endpoint *ep = t->ep;
 	size_t row = 0, n = 0;
 	struct net_port f = { 0 };
 
@@ -286,12 +289,12 @@ static int forms_of(const struct port_binding *b, const struct net_endpoint *ep,
 	if (!b->container_port || b->host_port_end < b->host_port)
 		return err_new(e, E_INVALID, EINVAL, "invalid port binding for port %u", b->container_port);
 	f.proto = protos[row].proto;
-	if (b->host_ip && *b->host_ip) {
-		if (ip_addr_parse(b->host_ip, &f.ip) < 0)
-			return err_new(e, E_INVALID, EINVAL, "invalid IP address: %s", b->host_ip);
+	if (*ip) {
+		if (ip_addr_parse(ip, &f.ip) < 0)
+			return err_new(e, E_INVALID, EINVAL, "invalid IP address: %s", ip);
 		if (!(f.ip.family == AF_INET ? ep->net4 : ep->net6).addr.family)
 			return err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "publish on %s: the container has no IPv%d "
-				       "address", b->host_ip, f.ip.family == AF_INET ? 4 : 6);
+				       "address", ip, f.ip.family == AF_INET ? 4 : 6);
 		forms[0] = f;
 		return 1;
 	}
@@ -364,7 +367,7 @@ static int take_free(struct taker *t, const struct net_port *forms, size_t n, un
 static int take_binding(struct taker *t, const struct port_binding *b, struct err *e)
 {
 	struct net_port forms[2];
-	int n = forms_of(b, t->ep, forms, e);
+	int n = forms_of(t, b, forms, e);
 
 	if (n <= 0)
 		return n;
@@ -381,28 +384,31 @@ static int take_binding(struct taker *t, const struct port_binding *b, struct er
 	return -e->eno;
 }
 
-static bool wants_single(const struct network_req *req)
+static bool wants_single(const struct network_req *req, const char *host_binding)
 {
 	for (size_t i = 0; i < req->n_ports; i++) {
 		struct ip_addr a;
 		const char *ip = req->ports[i].host_ip;
-		if (ip && *ip && !ip_addr_parse(ip, &a) && !ip_addr_is_any(&a))
+		if (!ip || !*ip)
+			ip = host_binding;
+		if (*ip && !ip_addr_parse(ip, &a) && !ip_addr_is_any(&a))
 			return true;
 	}
 	return false;
 }
 
-int claim_ports(const struct network_ctx *c, const struct network_req *req,
+int claim_ports(const struct network_ctx *c, const struct network_req *req, const char *host_binding,
 		struct net_endpoint *ep, struct err *e)
 {
-	struct taker t = { .c = c, .id = req->container_id, .ports = -1, .single = -1, .ep = ep };
+	struct taker t = { .c = c, .id = req->container_id, .ports = -1, .single = -1, .ep = ep,
+			   .host_binding = host_binding };
 	OWN_FD ports = -1, single = -1, lock = -1;
 
 	if (!req->n_ports)
 		return 0;
 	if (io_open_dir(c->run, "ports/single", 0700, &single, e) < 0 ||
 	    io_open_dir(c->run, "ports", 0700, &ports, e) < 0 ||
-	    lock_take(ports, "lock", wants_single(req) ? LOCK_EXCLUSIVE : LOCK_SHARED, &lock, e) < 0)
+	    lock_take(ports, "lock", wants_single(req, host_binding) ? LOCK_EXCLUSIVE : LOCK_SHARED, &lock, e) < 0)
 		return err_ctx(e, "claim ports");
 	t.ports = ports;
 	t.single = single;

@@ -78,6 +78,7 @@ int network_def_parse(const struct network_ctx *c, json_t *j, struct network_def
 {
 	struct network_def d = { 0 };
 	const char *mtu = option(j, OPT "driver.mtu"), *bridge = option(j, OPT "bridge.name");
+	const char *binding = option(j, OPT "bridge.host_binding_ipv4");
 	json_t *conf;
 	size_t i;
 
@@ -90,6 +91,9 @@ int network_def_parse(const struct network_ctx *c, json_t *j, struct network_def
 		(void)snprintf(d.bridge, sizeof d.bridge, "onggi%s%s", *c->tag ? "-" : "0", c->tag);
 	else
 		(void)snprintf(d.bridge, sizeof d.bridge, "br-%.12s", d.id);
+	/* docker's own default means both families, as no address does */
+	if (binding && strcmp(binding, "0.0.0.0"))
+		(void)snprintf(d.host_binding, sizeof d.host_binding, "%s", binding);
 	d.internal = js_bool(j, "Internal", false);
 	d.icc = option_bool(j, OPT "bridge.enable_icc", true);
 	d.masquerade = option_bool(j, OPT "bridge.enable_ip_masquerade", true) && !d.internal;

@@ -280,6 +280,7 @@ static int check_options(const json_t *options, struct err *e)
 	static const char *const modes[] = { OPT "bridge.gateway_mode_ipv4", OPT "bridge.gateway_mode_ipv6" };
 	const char *key;
 	const json_t *v;
+	struct ip_addr a;
 	uint32_t n;
 
 	json_object_foreach((json_t *)options, key, v) {
@@ -290,6 +291,8 @@ static int check_options(const json_t *options, struct err *e)
 			return err_new(e, E_INVALID, EINVAL, "option %s: bad value \"%s\"", key, s);
 		if (!strcmp(key, OPT "bridge.name") && (!*s || strlen(s) >= IFNAMSIZ || strpbrk(s, "/ \t")))
 			return err_new(e, E_INVALID, EINVAL, "option %s: bad interface name \"%s\"", key, s);
+		if (!strcmp(key, OPT "bridge.host_binding_ipv4") && ip_addr_parse(s, &a) < 0)
+			return err_new(e, E_INVALID, EINVAL, "option %s: bad value \"%s\"", key, s);
 		for (size_t i = 0; i < ARRAY_LEN(modes); i++)
 			if (!strcmp(key, modes[i]) && strcmp(s, "nat"))
 				return err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "option %s: mode \"%s\" is not "

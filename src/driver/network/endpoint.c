@@ -57,6 +57,22 @@ static int make_pair(const struct net_endpoint *ep, const struct rtnl_link *brid
 	return res.eno ? failed(&res, "make link", ep->host_link, e) : 0;
 }
 
+static int configure_ip6(const struct net_endpoint *ep, int in, int ifindex, struct err *e)
+{
+	OWN_NL_MSGS m = { 0 };
+	struct nl_result res;
+
+	rtnl_addr_new(&m, ifindex, &ep->net6.addr, ep->net6.prefix);
+	if (ep->gw6.family)
+		rtnl_route_default(&m, ifindex, &ep->gw6);
+	if (nl_send(in, &m, &res, e) < 0)
+		return -e->eno;
+	/* the container has IPv6 switched off (--sysctl net.ipv6.conf.all.disable_ipv6=1) */
+	if (res.eno == EACCES || res.eno == EPERM)
+		return 0;
+	return res.eno ? failed(&res, "configure", ep->ifname, e) : 0;
+}
+
 static int configure_inside(const struct net_endpoint *ep, int netns_fd, struct err *e)
 {
 	OWN_FD in = -1;
@@ -69,16 +85,14 @@ static int configure_inside(const struct net_endpoint *ep, int netns_fd, struct 
 	rtnl_link_up(&m, 1);
 	if (ep->net4.addr.family)
 		rtnl_addr_new(&m, l.index, &ep->net4.addr, ep->net4.prefix);
-	if (ep->net6.addr.family)
-		rtnl_addr_new(&m, l.index, &ep->net6.addr, ep->net6.prefix);
 	rtnl_link_up(&m, l.index);
 	if (ep->gw4.family)
 		rtnl_route_default(&m, l.index, &ep->gw4);
-	if (ep->gw6.family)
-		rtnl_route_default(&m, l.index, &ep->gw6);
 	if (nl_send(in, &m, &res, e) < 0)
 		return -e->eno;
-	return res.eno ? failed(&res, "configure", ep->ifname, e) : 0;
+	if (res.eno)
+		return failed(&res, "configure", ep->ifname, e);
+	return ep->net6.addr.family ? configure_ip6(ep, in, l.index, e) : 0;
 }
 
 int endpoint_link(const struct net_endpoint *ep, const struct rtnl_link *bridge, int rtfd,

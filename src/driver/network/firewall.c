@@ -212,6 +212,7 @@ int firewall_remove_table(const struct network_ctx *c, struct err *e)
 
 	if (nl_open(NETLINK_NETFILTER, &nl, e) < 0 || firewall_lock(c, LOCK_EXCLUSIVE, &lock, e) < 0)
 		return -e->eno;
+	foreign_forget(c, nl);
 	nft_begin(&b, NFPROTO_INET, c->table);
 	nft_table_new(&b);
 	nft_table_del(&b);

@@ -57,6 +57,9 @@ void firewall_port(struct nft_batch *b, const struct net_endpoint *ep, const str
  * pass. @ret_mark: our connections have to be marked. */
 int foreign_check(const struct network_ctx *c, int nlfd, unsigned flags, bool *ret_mark,
 		  struct err *e);
+/** foreign_forget - take our rules out of the firewalls of others, unless another engine of this host
+ * still needs them. */
+void foreign_forget(const struct network_ctx *c, int nlfd);
 enum foreign_legacy {
 	FOREIGN_PASSES,    /* no table, or its policy lets packets pass */
 	FOREIGN_KNOWS_US,  /* policy DROP, with a rule for our mark */

@@ -70,29 +70,36 @@ static int let_pass(int nlfd, uint8_t family, const char *table, const char *cha
 	return nft_commit(nlfd, &b, e);
 }
 
-static void let_pass_legacy(const struct network_ctx *c, int family)
+/* legacy tables are replaced whole under a lock of iptables: only its own program does that.
+ * @what: "-I" or "-D". 0 when it went well */
+static int run_legacy(int family, const char *what)
 {
-	const char *name = family == AF_INET ? "iptables-legacy" : "ip6tables-legacy";
 	const char *const argv[] = {
-		name, "-w", "-I", "FORWARD", "-m", "connmark", "--mark", "0x6f670000/0xffff0000",
-		"-m", "comment", "--comment", FIREWALL_COMMENT, "-j", "ACCEPT", NULL,
+		family == AF_INET ? "iptables-legacy" : "ip6tables-legacy", "-w", what, "FORWARD", "-m",
+		"connmark", "--mark", "0x6f670000/0xffff0000", "-m", "comment", "--comment",
+		FIREWALL_COMMENT, "-j", "ACCEPT", NULL,
 	};
 	posix_spawn_file_actions_t quiet;
 	int status = -1;
 	pid_t pid;
 
-	/* legacy tables are replaced whole under a lock of iptables: only its own program does that */
 	if (posix_spawn_file_actions_init(&quiet))
-		return;
+		return -ENOMEM;
 	(void)posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
 	(void)posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", O_WRONLY, 0);
-	if (!posix_spawnp(&pid, name, &quiet, NULL, (char *const *)argv, environ))
+	if (!posix_spawnp(&pid, argv[0], &quiet, NULL, (char *const *)argv, environ))
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;
 	(void)posix_spawn_file_actions_destroy(&quiet);
-	if (status)
-		network_warn(c, "the policy of iptables' FORWARD chain is DROP; allow containers with: %s -I "
-			     "FORWARD -m connmark --mark 0x6f670000/0xffff0000 -j ACCEPT", name);
+	return status;
+}
+
+static void let_pass_legacy(const struct network_ctx *c, int family)
+{
+	if (run_legacy(family, "-I"))
+		network_warn(c, "the policy of iptables' FORWARD chain is DROP; allow containers with: "
+			     "%s -I FORWARD -m connmark --mark 0x6f670000/0xffff0000 -j ACCEPT",
+			     family == AF_INET ? "iptables-legacy" : "ip6tables-legacy");
 }
 
 int foreign_check(const struct network_ctx *c, int nlfd, unsigned flags, bool *ret_mark,
@@ -130,4 +137,37 @@ int foreign_check(const struct network_ctx *c, int nlfd, unsigned flags, bool *r
 			let_pass_legacy(c, families[i]);
 	}
 	return 0;
+}
+
+static int other_engine(const struct nft_chain_info *c, void *data, struct err *e)
+{
+	const char *own = data;
+
+	(void)e;
+	return c->family == NFPROTO_INET && !strncmp(c->table, "onggi", 5) && strcmp(c->table, own)
+	       ? -EEXIST : 0;
+}
+
+void foreign_forget(const struct network_ctx *c, int nlfd)
+{
+	static const uint8_t families[] = { NFPROTO_IPV4, NFPROTO_IPV6 };
+	struct err none;
+	uint64_t handle;
+
+	if (!(firewall_flags(c) & FIREWALL_MARKED) ||
+	    nft_chain_each(nlfd, other_engine, (void *)c->table, &none) < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+		OWN_NFT_BATCH b = { 0 };
+		handle = 0;
+		if (nft_rule_find(nlfd, families[i], "filter", "FORWARD", FIREWALL_COMMENT, &handle,
+				  &none) < 0 || !handle)
+			continue;
+		nft_begin(&b, families[i], "filter");
+		nft_rule_del(&b, "FORWARD", handle);
+		(void)nft_commit(nlfd, &b, &none); /* one rule too many does no harm */
+	}
+	for (int v6 = 0; v6 < 2; v6++)
+		if (foreign_legacy_drops(v6 ? AF_INET6 : AF_INET) == FOREIGN_KNOWS_US)
+			(void)run_legacy(v6 ? AF_INET6 : AF_INET, "-D");
 }

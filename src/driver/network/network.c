@@ -97,7 +97,7 @@ static int fill_endpoint(const struct network_ctx *c, const struct network_def *
 	    make_mac(req->mac, &ep->net4.addr, ep->mac, e) < 0)
 		return -e->eno;
 	/* docker takes -p with an internal network and publishes nothing */
-	return d->internal ? 0 : claim_ports(c, req, ep, e);
+	return d->internal ? 0 : claim_ports(c, req, d->host_binding, ep, e);
 }
 
 static json_t *ports_to_json(const struct net_endpoint *ep)
@@ -251,6 +251,13 @@ static int apply_one(const struct network_ctx *c, struct net_plan *p, size_t i, 
 	struct net_endpoint *ep = &p->v[i];
 	struct rtnl_link bridge;
 
+	/* the way out is that of the first network that has one, for each family */
+	for (size_t k = 0; k < i; k++) {
+		if (p->v[k].gw4.family)
+			ep->gw4.family = 0;
+		if (p->v[k].gw6.family)
+			ep->gw6.family = 0;
+	}
 	if (bridge_ensure(c, ep->network, ep->bridge, rtfd, &bridge, e) < 0)
 		return -e->eno;
 	int r = endpoint_link(ep, &bridge, rtfd, netns_fd, e);

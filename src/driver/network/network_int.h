@@ -50,6 +50,7 @@ bool network_has_ipv6(void);
 /* definition, as the other files need it */
 struct network_def {
 	char name[NETWORK_NAME_MAX + 1], id[65], driver[16], bridge[IFNAMSIZ];
+	char host_binding[IP_TEXT_MAX]; /* where ports without an address go; "" = everywhere */
 	struct ip_net net4, net6;     /* family 0: none */
 	struct ip_net range4, range6; /* where leases are taken; equal to net by default */
 	struct ip_addr gw4, gw6;
@@ -135,8 +136,9 @@ json_t *plan_to_json(const struct net_plan *p);
 
 /* host ports */
 /** claim_ports - claim all of @req for an endpoint that has addresses of the families given;
- * fills @ep->ports. Nothing stays claimed on failure. */
-int claim_ports(const struct network_ctx *c, const struct network_req *req,
+ * fills @ep->ports. Ports without an address go to @host_binding ("": every address). Nothing stays
+ * claimed on failure. */
+int claim_ports(const struct network_ctx *c, const struct network_req *req, const char *host_binding,
 		struct net_endpoint *ep, struct err *e);
 /** claim_owned - whether @id holds all of @p. */
 bool claim_owned(const struct network_ctx *c, const struct net_port *p, unsigned i, const char *id);
