@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 #include "front/cli/cli.h"
-#include "front/orun/orun.h"
+#include "front/orun/main.h"
 
 int main(int argc, char **argv)
 {

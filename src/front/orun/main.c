@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/own.h"
 #include "base/text.h"
+#include "front/orun/main.h"
 #include "front/orun/orun.h"
 #include "spec/bundle.h"
 

@@ -59,7 +59,6 @@ extern const struct command orun_command_create, orun_command_run, orun_command_
 	orun_command_update, orun_command_events, orun_command_features, orun_command_spec, orun_command_checkpoint,
 	orun_command_restore;
 
-int orun_main(int argc, char **argv);
 
 /** orun_log_open - where messages go. @file NULL: standard error. */
 int orun_log_open(struct orun_log *l, const char *file, const char *format, struct err *e);
