@@ -115,7 +115,10 @@ int launch_filter(struct launch_run *r, struct err *e)
 	r->filter_installed = true;
 	if (l->filter->notify && (rc = sync_send(l->sync, SYNC_SECCOMP, rc, NULL, -1)) < 0)
 		return err_sys(e, -rc, "seccomp: hand over the listener");
-	if (r->spare_admin && (rc = capset_set(&r->spare)) < 0)
-		return err_sys(e, -rc, "set capabilities after seccomp");
+	if (r->spare_admin && (rc = capset_set(&r->spare)) < 0) {
+		rc = err_sys(e, -rc, "set capabilities after seccomp");
+		err_hint(e, "without noNewPrivileges the profile must allow capset, and execve in any case");
+		return rc;
+	}
 	return 0;
 }
