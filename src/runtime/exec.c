@@ -93,7 +93,7 @@ static int child_terminal(const struct exec *x, int *ret_slave, struct err *e)
 
 static int child_run(const struct exec *x, struct err *e)
 {
-	struct launch_run run = { .l = &x->launch, .proc = -1, .status = x->sync[1] };
+	struct launch_run run = { .l = &x->launch, .proc = -1, .fifo = -1, .status = x->sync[1] };
 	enum sync_level level = SYNC_NONE;
 	char keyring[300];
 	int slave = -1, r;

@@ -189,11 +189,40 @@ static void streams_give(const struct bundle_process *p)
 			(void)fchown(i, p->uid, (gid_t)-1); /* not ours to give: the user cannot reopen it */
 }
 
+/* Close everything from @first on but @keep: what is close-on-exec only could still be named as
+ * /proc/self/fd/N by the working directory or the command (CVE-2024-21626). */
+static int close_others(unsigned first, int *keep, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		for (size_t k = i; k && keep[k] < keep[k - 1]; k--) {
+			int swap = keep[k];
+			keep[k] = keep[k - 1];
+			keep[k - 1] = swap;
+		}
+	for (size_t i = 0; i < n; i++) {
+		if (keep[i] < (int)first)
+			continue;
+		if ((unsigned)keep[i] > first && close_range(first, (unsigned)keep[i] - 1, 0) < 0)
+			return -errno;
+		first = (unsigned)keep[i] + 1;
+	}
+	return close_range(first, ~0U, 0) < 0 ? -errno : 0;
+}
+
+static int descriptors(const struct launch_run *r, struct err *e)
+{
+	const struct launch *l = r->l;
+	int keep[] = { l->sync, r->fifo, l->stub, l->apparmor || l->selinux ? r->proc : -1 };
+	int rc = close_others(3 + (unsigned)l->preserve_fds, keep, ARRAY_LEN(keep));
+
+	return rc < 0 ? err_sys(e, -rc, "close descriptors") : 0;
+}
+
 int launch_prepare(struct launch_run *r, struct err *e)
 {
 	const struct launch *l = r->l;
 
-	if (limits(l, e) < 0 || scheduling(l, e) < 0 || labels(r, e) < 0)
+	if (descriptors(r, e) < 0 || limits(l, e) < 0 || scheduling(l, e) < 0 || labels(r, e) < 0)
 		return -e->eno;
 	streams_give(l->p);
 	if (launch_directory(r, false, e) < 0 || launch_home(r, e) < 0 || launch_user(r, e) < 0 ||

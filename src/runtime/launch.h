@@ -41,6 +41,7 @@ struct launch {
 struct launch_run {
 	const struct launch *l;
 	int proc;              /* trusted procfs, owned by the caller */
+	int fifo;              /* start FIFO, -1: none */
 	int status;            /* closes at the exec, or a failure is written to it */
 	char label[4096];      /* what attr/exec is to get */
 	struct capset spare;   /* sets to take once the filter is installed */

@@ -152,8 +152,6 @@ int launch_exec(struct launch_run *r, struct err *e)
 	sigset_t none;
 
 	sigemptyset(&none);
-	if (close_range(3 + (unsigned)l->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-		return err_sys(e, errno, "close descriptors");
 	if (sigaction(SIGPIPE, &dfl, NULL) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		return err_sys(e, errno, "signals");
 	if (l->filter && !r->filter_installed && launch_filter(r, e) < 0)

@@ -75,6 +75,7 @@ static int nothing_to_show(struct child *ch, const struct bundle_mount *m, struc
 int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e)
 {
 	const struct container *c = ch->c;
+	struct mount_opt opt = m->opt;
 	const json_t *part;
 	OWN_FD place = -1;
 	OWN_FD base = -1;
@@ -87,9 +88,12 @@ int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e)
 	int r = cgroup_join(ch, e);
 	if (r < 0)
 		return r;
+	/* root of a user namespace could own groups of the host there (CVE-2023-25809) */
+	if (c->in_user && !c->b.ns[NS_CGROUP].present)
+		opt.attr_set |= MOUNT_ATTR_RDONLY;
 	if (json_array_size(c->cgroup_mounts) == 1 &&
 	    !*js_str(json_array_get(c->cgroup_mounts, 0), "target", "")) {
-		if (part_mount(c, &m->opt, json_array_get(c->cgroup_mounts, 0), &base, e) < 0)
+		if (part_mount(c, &opt, json_array_get(c->cgroup_mounts, 0), &base, e) < 0)
 			return -e->eno;
 		return mountfd_attach(base, place, e);
 	}
@@ -98,7 +102,7 @@ int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e)
 					  .source = "cgroup",
 					  .data = data,
 					  .n_data = 1,
-					  .attr = m->opt.attr_set & ~(uint64_t)MOUNT_ATTR_RDONLY };
+					  .attr = opt.attr_set & ~(uint64_t)MOUNT_ATTR_RDONLY };
 	if (mountfd_fs(&tmpfs, &base, e) < 0 || mountfd_attach(base, place, e) < 0)
 		return -e->eno;
 	json_array_foreach(c->cgroup_mounts, i, part) {
@@ -109,14 +113,14 @@ int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e)
 			r = err_new(e, E_INTERNAL, EINVAL, "bad name");
 		else if (link)
 			r = part_link(base, target, js_str(part, "source", ""), e);
-		else if ((r = part_mount(c, &m->opt, part, &mnt, e)) >= 0)
+		else if ((r = part_mount(c, &opt, part, &mnt, e)) >= 0)
 			r = part_attach(base, target, mnt, e);
 		else if (r == -ENOENT && c->rootless)
 			r = 0; /* the group could not be made, the driver has warned */
 		if (r < 0)
 			return err_ctx(e, "%s", target);
 	}
-	return m->opt.attr_set & MOUNT_ATTR_RDONLY ? mountfd_attr(base, MOUNT_ATTR_RDONLY, 0, 0, e) : 0;
+	return opt.attr_set & MOUNT_ATTR_RDONLY ? mountfd_attr(base, MOUNT_ATTR_RDONLY, 0, 0, e) : 0;
 }
 
 int cgroup_join(struct child *ch, struct err *e)

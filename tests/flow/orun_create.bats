@@ -419,6 +419,15 @@ other"
 	[ "$status" -ne 0 ]
 }
 
+@test "a command by a descriptor of the host" {
+	cp "$B/rootfs/bin/busybox" "$T/true"
+	cfg '.process.args = ["/proc/self/fd/7/true"]'
+	exec 7<"$T"
+	run orun run -b "$B" "$ID"
+	exec 7<&-
+	fails "no such file or directory"
+}
+
 @test "the runtime's own program is out of reach" {
 	sum=$(sha256sum "$ONGGI_BIN/orun")
 	cfg '.process.args = ["/proc/self/exe", "run"]'
