@@ -9,6 +9,7 @@
 
 #include "base/own.h"
 #include "base/text.h"
+#include "driver/cgroup/cgroup.h"
 #include "engine/oci.h"
 #include "format/js.h"
 #include "spec/container_mode.h"
@@ -117,7 +118,8 @@ static int memory(const json_t *r, json_t *resources)
 
 	if (max > 0) {
 		set_int(m, "limit", max);
-		if (!swap)
+		/* a host that does not count swap limits memory alone, as docker does there */
+		if (!swap && cgroup_swap_supported())
 			swap = max > INT64_MAX / 2 ? INT64_MAX : 2 * max;
 	}
 	if (swap)
@@ -237,7 +239,7 @@ static void propagation(const json_t *mounts, json_t *linux_part)
 		json_object_set_new(linux_part, "rootfsPropagation", json_string(want));
 }
 
-static json_t *cgroup_path(const struct oci_req *q, const json_t *hc)
+static json_t *cgroups_path_of(const struct oci_req *q, const json_t *hc)
 {
 	const char *parent = js_str(hc, "CgroupParent", "");
 	size_t n = strlen(parent);
@@ -256,7 +258,7 @@ int oci_linux(const struct oci_req *q, json_t *config, struct err *e)
 
 	if (json_object_set_new(config, "linux", part) < 0 ||
 	    json_object_set_new(part, "resources", resources) < 0 || namespaces(q, hc, part) < 0 ||
-	    sysctls(hc, part) < 0 || json_object_set_new(part, "cgroupsPath", cgroup_path(q, hc)) < 0)
+	    sysctls(hc, part) < 0 || json_object_set_new(part, "cgroupsPath", cgroups_path_of(q, hc)) < 0)
 		return err_new(e, E_NOMEM, ENOMEM, "linux");
 	if (paths(hc, part, e) < 0 || oci_resources(hc, resources, e) < 0 ||
 	    oci_devices(q, part, resources, e) < 0 || oci_seccomp(hc, oci_capabilities(hc), &seccomp, e) < 0)

@@ -104,5 +104,7 @@ json_t *cgroup_features(void);
  * ("cgroupfs"|"systemd"), "controllers": [...], "rdma": bool, "systemd": it runs here,
  * "swap_limit": memory.swap can be set }. Caller owns the result. */
 int cgroup_host_info(json_t **ret, struct err *e);
+/** cgroup_swap_supported - the same as swap_limit there, alone. */
+bool cgroup_swap_supported(void);
 
 #endif

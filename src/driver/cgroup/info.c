@@ -129,6 +129,13 @@ static bool has_swap(const struct cg_host *host)
 	return false;
 }
 
+bool cgroup_swap_supported(void)
+{
+	OWN_PTR struct cg_host *host = calloc(1, sizeof *host);
+	struct err ignored = { 0 };
+	return host && cg_host_scan("/sys/fs/cgroup", host, &ignored) >= 0 && has_swap(host);
+}
+
 int cgroup_host_info(json_t **ret, struct err *e)
 {
 	OWN_PTR struct cg_host *host = calloc(1, sizeof *host);

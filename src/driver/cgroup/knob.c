@@ -268,11 +268,12 @@ int cg_values_read(const json_t *resources, struct cg_values *ret, struct err *e
 enum { DONE = 0, AGAIN = 1 };
 
 /* What may be missing without anybody losing anything. */
-static bool harmless(enum cg_knob_id id, const struct cg_values *v, int r)
+static bool harmless(enum cg_knob_id id, const struct cg_values *v, bool unified, int r)
 {
 	if (r != -ENOENT)
 		return false;
-	return (id == KNOB_MEMORY_SWAP && v->v[id] < 0) || /* no swap accounting: no limit either */
+	/* no swap accounting, which v2 only lacks where there is no swap */
+	return (id == KNOB_MEMORY_SWAP && (v->v[id] < 0 || (unified && v->v[id] == v->v[KNOB_MEMORY_LIMIT]))) ||
 	       (id == KNOB_CPU_BURST && v->v[id] == 0) || (id == KNOB_CPU_IDLE && v->v[id] == 0);
 }
 
@@ -310,7 +311,7 @@ static int knob_write(struct cgroup *cg, enum cg_knob_id id, const struct cg_val
 			r = cg_write_raw(t, or_file, text);
 		file = or_file;
 	}
-	if (r >= 0 || harmless(id, v, r))
+	if (r >= 0 || harmless(id, v, t->unified, r))
 		return DONE;
 	if (r == -EINVAL && !last)
 		return AGAIN;

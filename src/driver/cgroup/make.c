@@ -87,6 +87,16 @@ static int tree_is_free(struct cg_tree *t, struct err *e)
 
 	if (t->unified && cg_read(t, "cgroup.events", buf, sizeof buf) > 0)
 		(void)cg_keyed(buf, "populated", &populated); /* else the next file tells */
+	/* whoever enters a frozen group stands still for ever */
+	static const char *const frozen[][2] = { { "cgroup.freeze", "1\n" }, { "freezer.state", "FROZEN\n" } };
+	bool freezer = t->unified || t->ctrls & 1u << CG_FREEZER;
+	if (freezer && cg_read(t, frozen[!t->unified][0], buf, sizeof buf) > 0 &&
+	    !strcmp(buf, frozen[!t->unified][1])) {
+		err_new(e, E_CONFLICT, EBUSY, "control group %s is frozen", t->dir);
+		err_hint(e, "write %s to its %s, or remove it", t->unified ? "0" : "THAWED",
+			 frozen[!t->unified][0]);
+		return -EBUSY;
+	}
 	ssize_t n = cg_read(t, "cgroup.procs", buf, sizeof buf);
 	if (n > 0 || populated) {
 		err_new(e, E_CONFLICT, EBUSY, "control group %s is not empty", t->dir);
