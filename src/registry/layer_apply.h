@@ -24,7 +24,7 @@ struct layer_limits { /* 0 = the default */
 };
 
 struct layer_stats {
-	uint64_t size_bytes;  /* content of regular files, each hard link set once */
+	uint64_t size_bytes;  /* of files (each hard link set once) and symbolic links, as docker */
 	uint64_t entries;
 	uint64_t whiteouts;
 	bool root_opaque;     /* hides everything below, see store/snapshot.h */

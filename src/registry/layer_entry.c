@@ -121,6 +121,7 @@ int layer_put_symlink(struct layer_apply *a, const char *path, const struct tar_
 		if (symlinkat(en->link, dir, name) < 0)
 			return layer_sys(a, e, "make symbolic link");
 	}
+	a->stats.size_bytes += strlen(en->link);
 	layer_times(en, times);
 	if (layer_chown(a, dir, name, uid, gid, e) < 0 ||
 	    layer_set_xattrs_at(a, dir, name, en->xattrs, en->n_xattrs, e) < 0)

@@ -29,6 +29,7 @@ enum {
 	LEASE_MAX = 4 << 20,
 	RECORD_MAX = 4 << 20,
 	YOUNG_S = 60,                 /* may not have been locked yet by its maker */
+	HALF_WRITTEN_S = 3600,        /* ".tmp-" of a file that is replaced within milliseconds */
 	PARTIAL_DAYS_S = 7 * 86400,   /* a download that nobody came back to */
 };
 
@@ -146,7 +147,14 @@ static int mark_lease(const struct store *s, const char *name, json_t *set, stru
 	return mark_lease_text(text, set, e);
 }
 
-/* call @each for every name in a folder of the store that is none of ours in the making */
+static bool is_old(int xdir, const char *name, time_t now, time_t age)
+{
+	struct stat st;
+	return !fstatat(xdir, name, &st, AT_SYMLINK_NOFOLLOW) && st.st_ctime + age < now;
+}
+
+/* Call @each for every name in a folder of the store that is none of ours in the making. What was
+ * left half-written by a process that died is removed on the way. */
 static int each_name(const struct store *s, const char *folder,
 		     int (*each)(void *data, int xdir, const char *name, struct err *e), void *data,
 		     struct err *e)
@@ -161,9 +169,12 @@ static int each_name(const struct store *s, const char *folder,
 		close(fd);
 		return err_sys(e, errno, "read %s", folder);
 	}
-	while ((en = readdir(d)))
+	while ((en = readdir(d))) {
+		if (text_starts(en->d_name, ".tmp-") && is_old(fd, en->d_name, time(NULL), HALF_WRITTEN_S))
+			(void)unlinkat(fd, en->d_name, 0); /* next time, then */
 		if (en->d_name[0] != '.' && each(data, fd, en->d_name, e) < 0)
 			return -e->eno;
+	}
 	return 0;
 }
 
@@ -272,12 +283,6 @@ static int sweep_kept(void *data, int xdir, const char *name, struct err *e)
 	if (!users && unlinkat(xdir, name, 0) < 0 && errno != ENOENT)
 		return err_sys(e, errno, "remove %s", name);
 	return 0;
-}
-
-static bool is_old(int xdir, const char *name, time_t now, time_t age)
-{
-	struct stat st;
-	return !fstatat(xdir, name, &st, AT_SYMLINK_NOFOLLOW) && st.st_ctime + age < now;
 }
 
 static int sweep_tmp_file(int xdir, const char *name, struct err *e)

@@ -109,6 +109,45 @@ store_is_empty() {
 	run -0 onggi run --rm --network none one:1 cat /one
 }
 
+@test "load: killed at any moment, nothing stays that a prune does not take" {
+	archive a.tar one:1 'f 644 one 1' 'f 644 two 2'
+	for ms in 0 2 4 6 8 10 13 16 20 25 30 40 60 80; do
+		onggi load -q -i a.tar >/dev/null 2>&1 &
+		pid=$!
+		sleep "0.$(printf %03d $ms)"
+		kill -9 $pid 2>/dev/null || true
+		wait $pid || true
+	done
+	run -0 onggi load -q -i a.tar
+	run -0 onggi run --rm --network none one:1 cat /one /two
+	[ "$output" = 12 ]
+	run -0 onggi rmi one:1
+	# folders of layers are left alone until they are a minute old
+	find "$ONGGI_ROOT/tmp" -mindepth 1 -maxdepth 1 -name 'layer-*' -exec rm -rf {} +
+	run -0 onggi image prune -f
+	store_is_empty
+}
+
+@test "load: a prune and an rmi beside it take nothing away" {
+	archive a.tar one:1 'f 644 one 1'
+	onggi load -q -i a.tar
+	mkfifo pipe
+	onggi load -q -i pipe >out &
+	pid=$!
+	exec 7>pipe
+	size=$(stat -c %s a.tar)
+	head -c $((size - 5120)) a.tar >&7 # all layers, not yet manifest.json
+	sleep 0.3
+	run -0 onggi rmi one:1
+	run -0 onggi image prune -a -f
+	tail -c 5120 a.tar >&7
+	exec 7>&-
+	wait $pid
+	[ "$(cat out)" = "Loaded image: one:1" ]
+	run -0 onggi run --rm --network none one:1 cat /one
+	[ "$output" = 1 ]
+}
+
 @test "load: ten at once of the same archive" {
 	archive a.tar one:1 'f 644 one 1'
 	for i in 1 2 3 4 5 6 7 8 9 10; do
