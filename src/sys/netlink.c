@@ -330,6 +330,17 @@ int nl_query(int xfd, struct nl_msgs *m,
 	}
 }
 
+int nl_dump(int xfd, struct nl_msgs *m,
+	    int (*each)(const struct nlmsghdr *h, void *data, struct err *e), void *data,
+	    struct err *e)
+{
+	int r = -EINTR;
+
+	for (int tries = 0; tries < 3 && r == -EINTR; tries++)
+		r = nl_query(xfd, m, each, data, e);
+	return r == -EINTR ? 0 : r;
+}
+
 bool nl_parse(const void *p, size_t n, const struct nlattr **tb, unsigned max)
 {
 	const char *c = p;

@@ -74,10 +74,16 @@ struct nl_result {
 int nl_send(int xfd, struct nl_msgs *m, struct nl_result *ret, struct err *e);
 /** nl_query - send one request, call @each for every answer (dumps: all of them). @each returns
  * negative to stop with that error. The kernel's refusal comes back as -errno with @e filled.
- * A dump that was interrupted by a change is repeated by the caller: -EINTR. */
+ * Dumps go through nl_dump. */
 int nl_query(int xfd, struct nl_msgs *m,
 	     int (*each)(const struct nlmsghdr *h, void *data, struct err *e), void *data,
 	     struct err *e);
+
+/** nl_dump - the same for a dump, which a change of any neighbour interrupts: it is repeated a few
+ * times, so @each may see things twice; then what was seen has to do. */
+int nl_dump(int xfd, struct nl_msgs *m,
+	    int (*each)(const struct nlmsghdr *h, void *data, struct err *e), void *data,
+	    struct err *e);
 
 /** nl_first - the message at @p, NULL when @left bytes hold none. */
 static inline const struct nlmsghdr *nl_first(const void *p, size_t left)

@@ -272,11 +272,23 @@ void nft_rule_del(struct nft_batch *b, const char *chain, uint64_t handle)
 	nl_end(&b->m);
 }
 
+struct one_chain {
+	bool found;
+	uint32_t policy;
+};
+
 static int seen(const struct nlmsghdr *h, void *data, struct err *e)
 {
+	const struct nlattr *tb[NFTA_CHAIN_POLICY + 1];
+	struct one_chain *c = data;
+
 	(void)e;
-	if (h->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN))
-		*(bool *)data = true;
+	if (h->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN) ||
+	    !nl_body(h, sizeof(struct nfgenmsg), tb, NFTA_CHAIN_POLICY))
+		return 0;
+	c->found = true;
+	if (tb[NFTA_CHAIN_POLICY])
+		c->policy = nl_get_be32(tb[NFTA_CHAIN_POLICY]);
 	return 0;
 }
 
@@ -289,20 +301,25 @@ static int unsupported(struct err *e)
 	return -e->eno;
 }
 
-int nft_chain_exists(int xfd, uint8_t family, const char *table, const char *chain, struct err *e)
+int nft_chain_exists(int xfd, uint8_t family, const char *table, const char *chain,
+		     uint32_t *ret_policy, struct err *e)
 {
 	struct nfgenmsg h = family_header(family, 0);
+	struct one_chain c = { .policy = NF_ACCEPT };
 	OWN_NL_MSGS m = { 0 };
-	bool found = false;
 
 	nl_begin(&m, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0, &h, sizeof h);
 	nl_put_str(&m, NFTA_CHAIN_TABLE, table);
 	nl_put_str(&m, NFTA_CHAIN_NAME, chain);
 	nl_end(&m);
-	int r = nl_query(xfd, &m, seen, &found, e);
+	int r = nl_query(xfd, &m, seen, &c, e);
 	if (r == -ENOENT)
 		return 0;
-	return r < 0 ? unsupported(e) : found;
+	if (r < 0)
+		return unsupported(e);
+	if (ret_policy)
+		*ret_policy = c.policy;
+	return c.found;
 }
 
 struct chain_walk {
@@ -343,7 +360,7 @@ int nft_chain_each(int xfd, int (*each)(const struct nft_chain_info *c, void *da
 
 	nl_begin(&m, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, NLM_F_DUMP, &h, sizeof h);
 	nl_end(&m);
-	return nl_query(xfd, &m, chain_answer, &w, e);
+	return nl_dump(xfd, &m, chain_answer, &w, e);
 }
 
 struct rule_walk {
@@ -378,7 +395,7 @@ int nft_rule_find(int xfd, uint8_t family, const char *table, const char *chain,
 	nl_put_str(&m, NFTA_RULE_TABLE, table);
 	nl_put_str(&m, NFTA_RULE_CHAIN, chain);
 	nl_end(&m);
-	int r = nl_query(xfd, &m, rule_answer, &w, e);
+	int r = nl_dump(xfd, &m, rule_answer, &w, e);
 	if (r < 0 && r != -ENOENT)
 		return err_ctx(e, "list rules of %s %s", table, chain);
 	*ret_handle = w.handle;

@@ -114,8 +114,10 @@ void nft_masquerade(struct nft_batch *b);
 /** nft_xt_match - a match of xtables, so that iptables understands the rule. */
 void nft_xt_match(struct nft_batch *b, const char *name, uint32_t rev, const void *info, size_t n);
 
-/** nft_chain_exists - 1, 0, or negative. One round trip: cheap check of a whole table. */
-int nft_chain_exists(int xfd, uint8_t family, const char *table, const char *chain, struct err *e);
+/** nft_chain_exists - 1, 0, or negative. One round trip: cheap check of a whole table.
+ * @ret_policy (may be NULL): NF_ACCEPT, NF_DROP. */
+int nft_chain_exists(int xfd, uint8_t family, const char *table, const char *chain,
+		     uint32_t *ret_policy, struct err *e);
 
 struct nft_chain_info {
 	uint8_t family;

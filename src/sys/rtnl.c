@@ -268,7 +268,7 @@ int rtnl_link_each(int xfd, int (*each)(const struct rtnl_link *l, void *data, s
 	nl_begin(&m, RTM_GETLINK, NLM_F_DUMP, &h, sizeof h);
 	nl_put_u32(&m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	nl_end(&m);
-	return nl_query(xfd, &m, link_answer, &w, e) < 0 ? err_ctx(e, "list links") : 0;
+	return nl_dump(xfd, &m, link_answer, &w, e) < 0 ? err_ctx(e, "list links") : 0;
 }
 
 static void nsid_request(struct nl_msgs *m, uint16_t attr, uint32_t value)
@@ -355,7 +355,7 @@ int rtnl_route_each(int xfd, int (*each)(const struct rtnl_route *r, void *data,
 		OWN_NL_MSGS m = { 0 };
 		nl_begin(&m, RTM_GETROUTE, NLM_F_DUMP, &h, sizeof h);
 		nl_end(&m);
-		int r = nl_query(xfd, &m, route_answer, &w, e);
+		int r = nl_dump(xfd, &m, route_answer, &w, e);
 		if (r < 0 && families[i] == AF_INET6 && e->kind == E_UNSUPPORTED)
 			continue; /* a kernel without IPv6 */
 		if (r < 0)

@@ -136,7 +136,7 @@ int firewall_rebuild(const struct network_ctx *c, struct err *e)
 	bool mark = false;
 
 	if (nl_open(NETLINK_NETFILTER, &nl, e) < 0 ||
-	    firewall_lock(c, LOCK_EXCLUSIVE, &lock, e) < 0 || foreign_check(c, nl, firewall_flags(c), &mark, e) < 0 ||
+	    firewall_lock(c, LOCK_EXCLUSIVE, &lock, e) < 0 || foreign_check(c, nl, firewall_flags(c) | FOREIGN_ALL, &mark, e) < 0 ||
 	    (mark && firewall_flags_add(c, FIREWALL_MARKED, e) < 0))
 		return err_ctx(e, "firewall");
 	return rebuild_locked(c, nl, e);
@@ -149,7 +149,7 @@ int firewall_ensure(const struct network_ctx *c, int nlfd, struct err *e)
 	bool mark = false;
 
 	firewall_layout(flags, layout);
-	int there = nft_chain_exists(nlfd, NFPROTO_INET, c->table, layout, e);
+	int there = nft_chain_exists(nlfd, NFPROTO_INET, c->table, layout, NULL, e);
 	if (there < 0)
 		return err_ctx(e, "firewall");
 	if (foreign_check(c, nlfd, flags, &mark, e) < 0)
@@ -161,7 +161,7 @@ int firewall_ensure(const struct network_ctx *c, int nlfd, struct err *e)
 	    (mark && firewall_flags_add(c, FIREWALL_MARKED, e) < 0))
 		return -e->eno;
 	firewall_layout(firewall_flags(c), layout);
-	there = nft_chain_exists(nlfd, NFPROTO_INET, c->table, layout, e);
+	there = nft_chain_exists(nlfd, NFPROTO_INET, c->table, layout, NULL, e);
 	if (there > 0)
 		return 0; /* someone else was faster */
 	return there < 0 ? there : rebuild_locked(c, nlfd, e);

@@ -53,6 +53,9 @@ void firewall_network(struct nft_batch *b, const struct network_def *d);
 void firewall_port(struct nft_batch *b, const struct net_endpoint *ep, const struct net_port *p,
 		   unsigned i, bool add);
 
+/* or-ed to the flags: look at every chain. Hosts may have tens of thousands; those of iptables, where
+ * policies change with docker and ufw, are looked at in any case. */
+enum { FOREIGN_ALL = 0x100 };
 /** foreign_check - look for firewalls of others that drop forwarded packets and make them let ours
  * pass. @ret_mark: our connections have to be marked. */
 int foreign_check(const struct network_ctx *c, int nlfd, unsigned flags, bool *ret_mark,

@@ -45,10 +45,33 @@ static int collect(const struct nft_chain_info *c, void *data, struct err *e)
 	if (!c->base || !relevant || c->hook != NF_INET_FORWARD || c->policy != NF_DROP ||
 	    !strcmp(c->table, f->own) || f->n == FOREIGN_MAX)
 		return 0;
+	/* a repeated dump shows chains again */
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].family == c->family && !strcmp(f->v[i].table, c->table) &&
+		    !strcmp(f->v[i].chain, c->name))
+			return 0;
 	f->v[f->n].family = c->family;
 	(void)snprintf(f->v[f->n].table, sizeof f->v[0].table, "%s", c->table);
 	(void)snprintf(f->v[f->n].chain, sizeof f->v[0].chain, "%s", c->name);
 	f->n++;
+	return 0;
+}
+
+static int of_iptables_only(int nlfd, struct foreign *f, struct err *e)
+{
+	static const uint8_t families[] = { NFPROTO_IPV4, NFPROTO_IPV6 };
+
+	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+		struct nft_chain_info c = {
+			.family = families[i], .table = "filter", .name = "FORWARD", .base = true,
+			.hook = NF_INET_FORWARD,
+		};
+		int r = nft_chain_exists(nlfd, c.family, c.table, c.name, &c.policy, e);
+		if (r < 0)
+			return r;
+		if (r)
+			(void)collect(&c, f, e); /* never fails */
+	}
 	return 0;
 }
 
@@ -108,12 +131,8 @@ int foreign_check(const struct network_ctx *c, int nlfd, unsigned flags, bool *r
 	static const int families[] = { AF_INET, AF_INET6 };
 	struct foreign f = { .own = c->table };
 	bool marked = flags & FIREWALL_MARKED;
-	int r;
 
-	do {
-		f.n = 0;
-		r = nft_chain_each(nlfd, collect, &f, e);
-	} while (r == -EINTR); /* someone changed the rules meanwhile */
+	int r = flags & FOREIGN_ALL ? nft_chain_each(nlfd, collect, &f, e) : of_iptables_only(nlfd, &f, e);
 	if (r < 0)
 		return err_ctx(e, "list firewall chains");
 	for (size_t i = 0; i < f.n; i++) {
