@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * onggi and orun: one program, told apart by the name it is called by (docs/adr/0004). Called onggi
+ * onggi and orun: one program, told apart by the name it is called by (docs/adr/0007). Called onggi
  * or docker it is the engine's command line; called anything else (orun, runc, crun, a name that an
  * engine gave it) it is the OCI runtime.
  */
