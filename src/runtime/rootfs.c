@@ -55,8 +55,9 @@ static int step_fs(const struct mount_step *s, int *ret_fd, struct err *e)
 {
 	OWN_FD fs = -1;
 
+	/* without a source mount tables say "none" */
 	if (mountfd_fs_open(s->fstype, &fs, e) < 0 ||
-	    (s->source && mountfd_fs_string(fs, "source", s->source, e) < 0) ||
+	    mountfd_fs_string(fs, "source", s->source ? s->source : s->fstype, e) < 0 ||
 	    (s->n_lowers && lowers_add(fs, s, e) < 0) ||
 	    (s->upper && mountfd_fs_string(fs, "upperdir", s->upper, e) < 0) ||
 	    (s->work && mountfd_fs_string(fs, "workdir", s->work, e) < 0))
