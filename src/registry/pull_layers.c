@@ -17,6 +17,7 @@
 #include "base/lock.h"
 #include "base/own.h"
 #include "driver/storage/storage.h"
+#include "registry/flusher.h"
 #include "registry/layer_apply.h"
 #include "registry/pull_int.h"
 #include "registry/tail.h"
@@ -390,6 +391,7 @@ int pull_layers(struct pull *p, struct err *e)
 {
 	OWN_PTR struct pull_layer **queue = calloc(p->n_layers + 1, sizeof *queue);
 	struct crew c = { .p = p, .queue = queue, .n = p->n_layers, .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct flusher flusher;
 
 	if (!queue)
 		return err_new(e, E_NOMEM, ENOMEM, "layers");
@@ -400,7 +402,9 @@ int pull_layers(struct pull *p, struct err *e)
 		pull_emit(p, &ev);
 	}
 	qsort(queue, c.n, sizeof *queue, larger_first);
+	flusher_start(&flusher, p->req->store->root_fd);
 	int r = crew_run(&c, e);
+	flusher_stop(&flusher);
 	(void)pthread_mutex_destroy(&c.lock); /* nobody holds it */
 	return r;
 }
