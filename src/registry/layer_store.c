@@ -10,6 +10,7 @@
 #include "base/own.h"
 #include "driver/storage/storage.h"
 #include "format/inflate.h"
+#include "format/source_ahead.h"
 #include "registry/ahead.h"
 #include "registry/layer_apply.h"
 
