@@ -250,6 +250,7 @@ static int child_run(struct child *ch, struct err *e)
 			       err_new(e, E_INVALID, EINVAL, "the config has no process");
 	run.proc = ch->proc;
 	run.fifo = c->fifo;
+	run.level = &ch->level;
 	if (launch_stdio(slave, c->req->stdio, e) < 0 || launch_prepare(&run, e) < 0 ||
 	    wait_level(ch, SYNC_GO, e) < 0 || wait_start(ch, e) < 0 || hooks_before_exec(ch, e) < 0)
 		return -e->eno;

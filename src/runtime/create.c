@@ -225,10 +225,11 @@ static int step_process(void *ctx, struct err *e)
 	c->launch.sync = c->sync[1];
 	/* the child must never be visible as dumpable in a PID namespace that others share; in a new
 	 * user namespace it has to wait for its ids first, see child.c */
-	if (!c->in_user)
+	const bool hide = !c->in_user && prctl(PR_GET_DUMPABLE) == 1;
+	if (hide)
 		(void)prctl(PR_SET_DUMPABLE, 0); /* cannot fail with this value */
 	int r = create_clone(c, e);
-	if (!c->in_user)
+	if (hide)
 		(void)prctl(PR_SET_DUMPABLE, 1); /* as above */
 	own_fd_done(&c->sync[1]);
 	return r;

@@ -90,7 +90,9 @@ static int take(struct container *c, const struct sync_msg *m, int fd, struct er
 	case SYNC_SECCOMP: {
 		const struct filter_listener to = { js_str(c->b.seccomp, "listenerPath", ""),
 						    js_str(c->b.seccomp, "listenerMetadata", "") };
-		return filter_listener_send(&to, &c->state, c->pid, c->pidfd, m->value, e);
+		if (filter_listener_send(&to, &c->state, c->pid, c->pidfd, m->value, e) < 0)
+			return -e->eno;
+		return sync_raise(c->sync[0], SYNC_LISTENING) < 0 ? err_sys(e, errno, "talk to the child") : 0;
 	}
 	case SYNC_NAMESPACES:
 	case SYNC_MOUNTED:

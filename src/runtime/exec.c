@@ -98,6 +98,7 @@ static int child_run(const struct exec *x, struct err *e)
 	char keyring[300];
 	int slave = -1, r;
 
+	run.level = &level;
 	(void)close(x->sync[0]); /* our copy: the end of a dead parent must be seen */
 	if (setsid() < 0)
 		return err_sys(e, errno, "setsid");
@@ -315,7 +316,9 @@ static int take(struct exec *x, const struct sync_msg *m, int fd, struct err *e)
 			*x->req->ret_console = fd_take(&passed);
 		return 0;
 	case SYNC_SECCOMP:
-		return filter_listener_send(&x->listener, &x->state, x->pid, x->pidfd, m->value, e);
+		if (filter_listener_send(&x->listener, &x->state, x->pid, x->pidfd, m->value, e) < 0)
+			return -e->eno;
+		return sync_raise(x->sync[0], SYNC_LISTENING) < 0 ? err_sys(e, errno, "talk to the child") : 0;
 	case SYNC_NAMESPACES:
 	case SYNC_MOUNTED:
 	case SYNC_CREATED:
@@ -341,9 +344,12 @@ static int clone_any(struct exec *x, struct err *e)
 	x->enters_self = x->cg && geteuid() == 0 && !x->p.cpu_affinity_initial && !x->p.cpu_affinity_final;
 	x->between = x->pids && x->flags & CLONE_NEWUSER && geteuid() != 0;
 	/* it becomes visible in the container at once: never dumpable there (CVE-2016-9962) */
-	(void)prctl(PR_SET_DUMPABLE, 0); /* cannot fail with this value */
+	const bool hide = prctl(PR_GET_DUMPABLE) == 1;
+	if (hide)
+		(void)prctl(PR_SET_DUMPABLE, 0); /* cannot fail with this value */
 	x->pid = x->between ? clone_between(x) : clone_direct(x);
-	(void)prctl(PR_SET_DUMPABLE, 1); /* as above */
+	if (hide)
+		(void)prctl(PR_SET_DUMPABLE, 1); /* as above */
 	own_fd_done(&x->sync[1]);
 	if (x->pid == -ENOMEM || x->pid == -ESRCH) /* its PID namespace has lost its init */
 		return err_new(e, E_STATE, ESRCH, "cannot exec in a stopped container");

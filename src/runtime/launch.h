@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "runtime/sync.h"
 #include "spec/bundle.h"
 #include "spec/seccomp.h"
 #include "sys/capset.h"
@@ -41,6 +42,7 @@ struct launch {
 struct launch_run {
 	const struct launch *l;
 	int proc;              /* trusted procfs, owned by the caller */
+	enum sync_level *level; /* what the parent has told so far */
 	int fifo;              /* start FIFO, -1: none */
 	int status;            /* closes at the exec, or a failure is written to it */
 	char label[4096];      /* what attr/exec is to get */

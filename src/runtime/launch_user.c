@@ -104,8 +104,12 @@ int launch_user(struct launch_run *r, struct err *e)
 int launch_filter(struct launch_run *r, struct err *e)
 {
 	const struct launch *l = r->l;
-	int rc = seccomp_install(l->filter);
+	int rc = 0;
 
+	/* the parent must be listening, and levels must come in their order */
+	if (l->filter->notify && (rc = sync_wait(l->sync, r->level, SYNC_GO)) < 0)
+		return err_new(e, E_CANCELLED, -rc, "the runtime is gone");
+	rc = seccomp_install(l->filter);
 	if (rc < 0) {
 		rc = err_sys(e, -rc, "install seccomp filter");
 		if (e->eno == EACCES)
@@ -113,7 +117,9 @@ int launch_filter(struct launch_run *r, struct err *e)
 		return rc;
 	}
 	r->filter_installed = true;
-	if (l->filter->notify && (rc = sync_send(l->sync, SYNC_SECCOMP, rc, NULL, -1)) < 0)
+	/* it is taken out of this process: wait, or an exec could close it before */
+	if (l->filter->notify && ((rc = sync_send(l->sync, SYNC_SECCOMP, rc, NULL, -1)) < 0 ||
+				  (rc = sync_wait(l->sync, r->level, SYNC_LISTENING)) < 0))
 		return err_sys(e, -rc, "seccomp: hand over the listener");
 	if (r->spare_admin && (rc = capset_set(&r->spare)) < 0) {
 		rc = err_sys(e, -rc, "set capabilities after seccomp");

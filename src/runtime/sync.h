@@ -33,6 +33,7 @@ enum sync_level {
 	SYNC_MAPPED,  /* ids are mapped */
 	SYNC_ENTERED, /* the cgroup is ready, and the child in it unless it enters by itself */
 	SYNC_GO,      /* network and hooks are done */
+	SYNC_LISTENING, /* the seccomp listener has been taken and handed over */
 };
 
 /** sync_pair - [0] for the parent, [1] for the child; both close-on-exec. */

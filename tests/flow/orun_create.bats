@@ -569,3 +569,30 @@ poststop stopped y" ]
 	orun delete --force "$ID"
 	[ ! -e "$T/state/$ID" ]
 }
+
+@test "seccomp: the listener is handed over, on exec too" {
+	cat >"$T/listen.py" <<-'P'
+		import array, json, os, socket, sys
+		s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(2)
+		open(sys.argv[1] + ".ready", "w").close()
+		for _ in range(2):
+		    c, _ = s.accept()
+		    m, anc, _, _ = c.recvmsg(65536, socket.CMSG_SPACE(4))
+		    d = json.loads(m)
+		    fd = array.array("i", anc[0][2][:4])[0]
+		    print(d["fds"], d["metadata"], d["state"]["id"], d["pid"] > 0, os.readlink("/proc/self/fd/%d" % fd))
+	P
+	cfg '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": $p, "listenerMetadata": "md",
+		"architectures": ["SCMP_ARCH_X86_64"], "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]}
+		| .process.args = ["sleep", "100"]' --arg p "$T/sock"
+	run orun run -d -b "$B" "$ID"
+	fails "seccomp listener: connect"
+	python3 "$T/listen.py" "$T/sock" >"$T/out" 3>&- &
+	while [ ! -e "$T/sock.ready" ]; do sleep 0.02; done
+	orun run -d -b "$B" "$ID"
+	run orun exec "$ID" echo in
+	ok
+	wait
+	[ "$(cat "$T/out")" = "['seccompFd'] md $ID True anon_inode:seccomp notify
+['seccompFd'] md $ID True anon_inode:seccomp notify" ]
+}
