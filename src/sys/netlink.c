@@ -181,7 +181,7 @@ int nl_open_in(int netns_fd, int protocol, int *ret_fd, struct err *e)
 
 void nl_close_later(int fd)
 {
-	enum { LINGER_US = 50000 };
+	enum { LINGER_US = 20000 };
 	pid_t pid = fork();
 
 	if (!pid) {
@@ -192,7 +192,8 @@ void nl_close_later(int fd)
 		if (fd > 0)
 			(void)close_range(0, (unsigned)fd - 1, 0);
 		(void)close_range((unsigned)fd + 1, ~0u, 0);
-		(void)usleep(LINGER_US); /* whoever closes last is the one that waits */
+		if (chdir("/") == 0) /* a file system of ours stays free to unmount */
+			(void)usleep(LINGER_US); /* whoever closes last is the one that waits */
 		_exit(0);
 	}
 	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
