@@ -10,7 +10,6 @@
 #include "base/own.h"
 #include "driver/storage/storage.h"
 #include "format/inflate.h"
-#include "format/source_ahead.h"
 #include "registry/ahead.h"
 #include "registry/layer_apply.h"
 

@@ -21,7 +21,7 @@
 #include "base/io.h"
 #include "driver/storage/storage.h"
 #include "format/inflate.h"
-#include "format/source_ahead.h"
+#include "registry/ahead.h"
 #include "registry/layer_apply.h"
 #include "spec/manifest.h"
 #include "store/blob.h"
@@ -85,7 +85,7 @@ static void zstd_add(struct buf *out, const void *p, size_t n)
 /* through inflate and a reader ahead; bytes, or a negative errno */
 static int64_t inflated(const struct buf *in, uint64_t max, struct err *e)
 {
-	struct source_ahead *ahead = NULL;
+	struct ahead *ahead = NULL;
 	struct inflate *inflate;
 	struct source_mem m;
 	const unsigned char *p;
@@ -95,11 +95,11 @@ static int64_t inflated(const struct buf *in, uint64_t max, struct err *e)
 	source_mem_init(&m, in->p, in->n);
 	if (inflate_open(&m.source, max, &inflate, e) < 0)
 		return -e->eno;
-	assert_int_equal(source_ahead_open(inflate_source(inflate), &ahead, e), 0);
+	assert_int_equal(ahead_open(inflate_source(inflate), &ahead, e), 0);
 	int r;
-	while ((r = source_next(source_ahead_source(ahead), &p, &n, e)) > 0)
+	while ((r = source_next(ahead_source(ahead), &p, &n, e)) > 0)
 		total += (int64_t)n;
-	source_ahead_close(ahead);
+	ahead_close(ahead);
 	inflate_close(inflate);
 	return r < 0 ? r : total;
 }
@@ -143,16 +143,16 @@ static void ahead_is_closed_early(void **state)
 	(void)state;
 
 	for (int i = 0; i < 50; i++) {
-		struct source_ahead *ahead;
+		struct ahead *ahead;
 		struct source_mem m;
 		const unsigned char *p;
 		struct err e = { 0 };
 		size_t n;
 		source_mem_init(&m, data, 4 << 20);
-		assert_int_equal(source_ahead_open(&m.source, &ahead, &e), 0);
+		assert_int_equal(ahead_open(&m.source, &ahead, &e), 0);
 		for (int k = 0; k < i % 5; k++)
-			assert_int_equal(source_next(source_ahead_source(ahead), &p, &n, &e), 1);
-		source_ahead_close(ahead);
+			assert_int_equal(source_next(ahead_source(ahead), &p, &n, &e), 1);
+		ahead_close(ahead);
 	}
 }
 
