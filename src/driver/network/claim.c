@@ -221,7 +221,12 @@ static int take_one(const struct taker *t, const struct net_port *p, unsigned po
 	if (errno != EEXIST)
 		return err_sys(e, errno, "claim port %s", text);
 taken:
-	return err_new(e, E_CONFLICT, EADDRINUSE, "Bind for %s failed: port is already allocated", text);
+	(void)err_new(e, E_CONFLICT, EADDRINUSE, "Bind for %s failed: port is already allocated", text);
+	char owner[NETWORK_NAME_MAX + 2];
+	ssize_t n = readlinkat(t->ports, name, owner, sizeof owner - 1);
+	if (n > 0)
+		err_hint(e, "it is published by container %.*s", n > 12 ? 12 : (int)n, owner);
+	return -e->eno;
 }
 
 static int remember(struct taker *t, const struct net_port *p, unsigned host, unsigned container,
