@@ -94,10 +94,15 @@ static int settle_and_sync(const struct store *s, const struct image_new *n, con
 	/* everything so far, in one go; names follow only what is on the disk */
 	if (syncfs(s->root_fd) < 0)
 		return err_sys(e, errno, "sync %s", s->root);
+	return snapshot_mark_synced(s, p->chain, p->n, e);
+}
+
+static bool all_synced(const struct store *s, const struct parts *p)
+{
 	for (size_t i = 0; i < p->n; i++)
-		if (snapshot_mark_synced(s, p->chain[i], e) < 0)
-			return -e->eno;
-	return 0;
+		if (!snapshot_is_synced(s, p->chain[i]))
+			return false;
+	return true;
 }
 
 static json_t *layers_json(const struct parts *p)
@@ -204,7 +209,8 @@ int image_register(const struct store *s, const struct image_new *n, char ret_id
 
 	if (!r)
 		r = make_chain(s, &p, e);
-	if (!r && !image_is_sound(s, p.manifest.config.digest, !n->hasty))
+	if (!r && (!image_is_sound(s, p.manifest.config.digest, !n->hasty) ||
+		   (!n->hasty && !all_synced(s, &p))))
 		r = settle_and_sync(s, n, &p, e);
 	if (!r)
 		r = publish(s, n, &p, e);

@@ -50,14 +50,13 @@ static int load_meta(const struct store *s, const char *path, json_t **ret)
 
 bool snapshot_exists(const struct store *s, const char *chain_id)
 {
-	char path[SNAPSHOT_PATH_MAX], name[SNAPSHOT_PATH_MAX + 16], boot[SNAPSHOT_BOOT_MAX];
+	char path[SNAPSHOT_PATH_MAX], boot[SNAPSHOT_BOOT_MAX];
 	struct err ignored = { 0 };
 	OWN_JSON meta = NULL;
 
 	if (snapshot_path(chain_id, path, &ignored) < 0)
 		return false;
-	(void)snprintf(name, sizeof name, "%s/synced", path);
-	if (!faccessat(s->root_fd, name, F_OK, 0))
+	if (snapshot_is_synced(s, chain_id))
 		return true;
 	/* its files may not have reached the disk: good only as long as this machine runs */
 	return load_meta(s, path, &meta) >= 0 && snapshot_boot_id(boot, &ignored) >= 0 &&
@@ -110,13 +109,37 @@ int snapshot_bury(const struct store *s, struct err *e)
 	return 0;
 }
 
-int snapshot_mark_synced(const struct store *s, const char *chain_id, struct err *e)
+bool snapshot_is_synced(const struct store *s, const char *chain_id)
+{
+	char path[SNAPSHOT_PATH_MAX], name[SNAPSHOT_PATH_MAX + 16];
+	struct err ignored = { 0 };
+
+	if (snapshot_path(chain_id, path, &ignored) < 0)
+		return false;
+	(void)snprintf(name, sizeof name, "%s/synced", path);
+	return !faccessat(s->root_fd, name, F_OK, 0);
+}
+
+int snapshot_mark_synced(const struct store *s, char *const *chain, size_t n, struct err *e)
 {
 	char path[SNAPSHOT_PATH_MAX], name[SNAPSHOT_PATH_MAX + 16];
 
-	if (snapshot_path(chain_id, path, e) < 0)
-		return -e->eno;
-	(void)snprintf(name, sizeof name, "%s/synced", path);
-	OWN_FD fd = openat(s->root_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return fd < 0 ? err_sys(e, errno, "mark snapshot %s", chain_id) : 0;
+	for (size_t i = 0; i < n; i++) {
+		if (snapshot_path(chain[i], path, e) < 0)
+			return -e->eno;
+		(void)snprintf(name, sizeof name, "%s/synced", path);
+		OWN_FD fd = openat(s->root_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0)
+			return err_sys(e, errno, "mark snapshot %s", chain[i]);
+	}
+	/* A second round: with a journal the first of these writes all marks. A record must never be
+	 * there without them, or the next pull would replace what containers stand on. */
+	for (size_t i = 0; i < n; i++) {
+		if (snapshot_path(chain[i], path, e) < 0)
+			return -e->eno;
+		OWN_FD fd = openat(s->root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd < 0 || fsync(fd) < 0)
+			return err_sys(e, errno, "sync snapshot %s", chain[i]);
+	}
+	return 0;
 }

@@ -42,7 +42,9 @@ int snapshot_bury(const struct store *s, struct err *e);
 /** snapshot_settle - close the gaps of the topmost layer of @chain (lowest first) from the layers
  * below it. Idempotent; nothing to do for most layers. */
 int snapshot_settle(const struct store *s, const char *const *chain, size_t n, struct err *e);
-/** snapshot_mark_synced - after a syncfs. */
-int snapshot_mark_synced(const struct store *s, const char *chain_id, struct err *e);
+/** snapshot_mark_synced - after a syncfs: mark all of @chain, durably. */
+int snapshot_mark_synced(const struct store *s, char *const *chain, size_t n, struct err *e);
+/** snapshot_is_synced - whether it bears the mark. */
+bool snapshot_is_synced(const struct store *s, const char *chain_id);
 
 #endif
