@@ -14,6 +14,7 @@
 #include "format/js.h"
 #include "spec/create_body.h"
 #include "spec/name.h"
+#include "spec/platform.h"
 
 enum { NAME_TRIES = 32 };
 
@@ -35,10 +36,33 @@ static int step_check(void *ctx, struct err *e)
 	return 0;
 }
 
+/* an image of another machine may run by emulation, or not at all: say so, as docker does */
+static void platform_check(struct create *c)
+{
+	struct platform host, image = { 0 };
+	char have[PLATFORM_TEXT_MAX], want[PLATFORM_TEXT_MAX];
+
+	platform_host(&host);
+	(void)snprintf(image.os, sizeof image.os, "%s", js_str(c->image.config, "os", host.os));
+	(void)snprintf(image.arch, sizeof image.arch, "%s", js_str(c->image.config, "architecture", host.arch));
+	(void)snprintf(image.variant, sizeof image.variant, "%s", js_str(c->image.config, "variant", ""));
+	platform_normalize(&image);
+	if (!*image.os || !*image.arch || platform_rank(&host, &image) >= 0)
+		return;
+	platform_format(&image, have);
+	platform_format(&host, want);
+	json_array_append_new(c->warnings,
+			      json_sprintf("The requested image's platform (%s) does not match the detected host "
+					   "platform (%s) and no specific platform was requested", have, want));
+}
+
 static int step_image(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
-	return image_resolve(&c->eng->store, js_str(c->body, "Image", ""), &c->image, e);
+	if (image_resolve(&c->eng->store, js_str(c->body, "Image", ""), &c->image, e) < 0)
+		return -e->eno;
+	platform_check(c);
+	return 0;
 }
 
 static int step_folder(void *ctx, struct err *e)

@@ -55,44 +55,58 @@ static int request(const struct engine_attach *a, struct foreground *f, bool own
 	return 0;
 }
 
-/* the monitor was killed while we looked on: the files know, or nobody does */
-static int lost(struct engine *eng, const char *id, struct engine_result *ret, struct err *e)
+/* The monitor was killed while we looked on: its successor serves us further. 1: @ret_sock is
+ * connected anew; 0: it has ended, @ret is filled. */
+static int again(struct engine *eng, const char *id, uint32_t flags, int *ret_sock, struct engine_result *ret,
+		 struct err *e)
 {
+	OWN_HANDLE h = HANDLE_NULL;
+	OWN_FD run = -1;
 	int code = -1;
 
-	ret->end = ENGINE_ENDED;
+	*ret = (struct engine_result){ ENGINE_ENDED, -1 };
+	/* opening it adopts it */
+	if (handle_open(eng, id, 0, &h, e) < 0)
+		return e->kind == E_NOT_FOUND ? 0 : -e->eno;
+	if (h.st.status == CONTAINER_RUNNING && !h.st.orphan &&
+	    container_run_dir(&eng->store, id, false, &run, e) >= 0 &&
+	    attach_connect(run, flags & ~(uint32_t)MONITOR_OWNER, ret_sock, e) >= 0)
+		return 1;
 	if (engine_wait(eng, id, ENGINE_WAIT_NOT_RUNNING, &code, e) < 0 && e->kind != E_NOT_FOUND)
 		return -e->eno;
 	ret->exit_code = code;
 	return 0;
 }
 
-static int serve(struct engine *eng, int sock, const struct attach_req *q, const char *id,
+/* 1: the container has ended and @xsock is still that of the first monitor */
+static int serve(struct engine *eng, int xsock, struct attach_req *q, const char *id, uint32_t flags,
 		 struct engine_result *ret, struct err *e)
 {
-	struct attach_result r = { 0 };
+	OWN_FD next = -1;
 
-	if (attach_run(sock, q, &r, e) < 0) {
-		if (e->eno != EPIPE)
-			return -e->eno;
-		/* who read our output is gone (`| head`): the container goes on, as with docker */
-		*ret = (struct engine_result){ ENGINE_DETACHED, 0 };
-		return 0;
-	}
-	if (r.lost_bytes)
-		engine_warn(eng, "%llu bytes of output were skipped: the reader was too slow",
-			    (unsigned long long)r.lost_bytes);
-	switch (r.end) {
-	case ATTACH_EXITED:
-		*ret = (struct engine_result){ ENGINE_ENDED, r.exit.exit_code };
-		return 1;
-	case ATTACH_DETACHED:
-		*ret = (struct engine_result){ ENGINE_DETACHED, 0 };
-		return 0;
-	case ATTACH_LOST:
-	case ATTACH_END_N:
-	default:
-		return lost(eng, id, ret, e);
+	for (int sock = xsock;; sock = next) {
+		struct attach_result r = { 0 };
+		if (attach_run(sock, q, &r, e) < 0) {
+			if (e->eno != EPIPE)
+				return -e->eno;
+			/* who read our output is gone (`| head`): the container goes on, as with docker */
+			*ret = (struct engine_result){ ENGINE_DETACHED, 0 };
+			return 0;
+		}
+		if (r.lost_bytes)
+			engine_warn(eng, "%llu bytes of output were skipped: the reader was too slow",
+				    (unsigned long long)r.lost_bytes);
+		if (r.end == ATTACH_DETACHED || r.end == ATTACH_EXITED) {
+			bool ended = r.end == ATTACH_EXITED;
+			*ret = (struct engine_result){ ended ? ENGINE_ENDED : ENGINE_DETACHED,
+						       ended ? r.exit.exit_code : 0 };
+			return ended && sock == xsock;
+		}
+		own_fd_done(&next);
+		q->owner = false; /* the successor has its own way to clean up */
+		int more = again(eng, id, flags, &next, ret, e);
+		if (more <= 0)
+			return more;
 	}
 }
 
@@ -131,7 +145,7 @@ static int foreground(struct engine *eng, struct handle *h, const struct engine_
 		(void)proc_pidfd(&h->st.init, &pidfd, e); /* gone already: nothing to signal */
 	f.pidfd = pidfd;
 	own_fd_done(&h->lock);
-	int r = serve(eng, mine, &q, id, ret, e);
+	int r = serve(eng, mine, &q, id, opt.client_flags, ret, e);
 	if (r <= 0 || !owner)
 		return r < 0 ? r : 0;
 	if (container_lock(&eng->store, id, LOCK_EXCLUSIVE, &h->lock, e) < 0)
@@ -198,5 +212,5 @@ int engine_attach(struct engine *eng, const char *ref, const struct engine_attac
 	if (attach->sig_proxy)
 		(void)proc_pidfd(&h.st.init, &pidfd, e); /* gone already: nothing to signal */
 	f.pidfd = pidfd;
-	return serve(eng, sock, &q, id, ret, e) < 0 ? -e->eno : 0;
+	return serve(eng, sock, &q, id, wanted(attach), ret, e) < 0 ? -e->eno : 0;
 }

@@ -189,6 +189,20 @@ status_is() { [ "$(onggi inspect -f '{{.State.Status}}' "$1")" = "$2" ]; }
 	status_is c2 running
 }
 
+@test "the monitor of a foreground run is killed: its successor serves the command" {
+	"$ONGGI_BIN/onggi" run --name c1 --network none base \
+		sh -c 'i=0; while [ $i -lt 25 ]; do i=$((i+1)); echo $i; sleep 0.1; done; exit 5' >"$T/out" &
+	cli=$!
+	eventually 10 grep -q 3 "$T/out"
+	id=$(onggi inspect -f '{{.Id}}' c1)
+	kill -9 "$(jq .monitor_pid "$ONGGI_RUN/containers/$id/run.json")"
+	rc=0
+	wait $cli || rc=$?
+	[ $rc = 5 ]
+	[ "$(tail -1 "$T/out")" = 25 ]
+	[ "$(state c1)" = "exited 5" ]
+}
+
 @test "remove: refusals, force, volumes" {
 	d c1 -v /anon -- sleep 1000
 	run -1 onggi rm c1
