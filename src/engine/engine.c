@@ -77,36 +77,6 @@ void engine_warn(const struct engine *eng, const char *fmt, ...)
 	eng->opt.warn(text, eng->opt.warn_data);
 }
 
-int engine_self(char out[4096], struct err *e)
-{
-	ssize_t n = readlink("/proc/self/exe", out, 4095);
-	if (n < 0)
-		return err_sys(e, errno, "find this program");
-	out[n] = 0;
-	return 0;
-}
-
-int engine_helper(const char *name, char out[4096], struct err *e)
-{
-	static const char *const places[] = { "/usr/local/libexec/onggi", "/usr/libexec/onggi" };
-	const char *dir = getenv("ONGGI_LIBEXEC");
-
-	if (dir && (size_t)snprintf(out, 4096, "%s/%s", dir, name) < 4096 && !access(out, X_OK))
-		return 0;
-	if (engine_self(out, e) < 0)
-		return -e->eno;
-	char *slash = strrchr(out, '/');
-	size_t n = slash ? (size_t)(slash - out) + 1 : 0;
-	if ((size_t)snprintf(out + n, 4096 - n, "%s", name) < 4096 - n && !access(out, X_OK))
-		return 0;
-	for (size_t i = 0; i < ARRAY_LEN(places); i++)
-		if ((size_t)snprintf(out, 4096, "%s/%s", places[i], name) < 4096 && !access(out, X_OK))
-			return 0;
-	err_new(e, E_NOT_FOUND, ENOENT, "%s is not installed", name);
-	err_hint(e, "set ONGGI_LIBEXEC to the folder that holds it");
-	return -e->eno;
-}
-
 json_t *own_get(const struct container *c, const char *key)
 {
 	return json_object_get(json_object_get(c->record, "Onggi"), key);

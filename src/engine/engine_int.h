@@ -37,11 +37,6 @@ const char *handle_name(const struct handle *h);
 /** engine_plan - mount plan of a container from its record. */
 int engine_plan(struct engine *eng, const struct container *c, bool read_only, struct arena *a,
 		struct mount_plan *ret, struct err *e);
-/** engine_self - path of this program. */
-int engine_self(char out[4096], struct err *e);
-/** engine_helper - path of a program of ours in ONGGI_LIBEXEC, beside this one, or where packages
- * put it. E_NOT_FOUND. */
-int engine_helper(const char *name, char out[4096], struct err *e);
 
 /** exit_write - record an end that no monitor recorded: @code -1 unknown, or a failed start
  * (@started_ns kept from before). */

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/own.h"
+#include "base/program.h"
 #include "engine/monitor.h"
 #include "engine/start_int.h"
 #include "format/js.h"
@@ -250,7 +251,7 @@ static int helper_spawn(struct engine *eng, const char *id, struct err *e)
 {
 	char self[4096];
 
-	if (engine_self(self, e) < 0)
+	if (program_self(self, e) < 0)
 		return -e->eno;
 	pid_t pid = fork();
 	if (pid < 0)

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/own.h"
+#include "base/program.h"
 #include "driver/cgroup/cgroup.h"
 #include "engine/image.h"
 #include "engine/look.h"
@@ -136,7 +137,7 @@ int engine_info(struct engine *eng, json_t **ret, struct err *e)
 	clock_format(clock_now_ns(), now);
 	if (cgroup_host_info(&cg, e) < 0)
 		cg = json_object(); /* shown as unknown */
-	if (engine_helper("onggi-init", init, e) < 0)
+	if (program_find("onggi-init", init, e) < 0)
 		init[0] = 0;
 	*ret = json_pack("{ss sI sI sI sI sI ss s[] so ss ss ss}", "ID", "", "Containers", (json_int_t)c.all,
 			 "ContainersRunning", (json_int_t)c.running, "ContainersPaused", (json_int_t)c.paused,

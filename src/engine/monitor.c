@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/program.h"
 
 static const char *const fifo_names[3] = { "stdin", "stdout", "stderr" };
 static const char socket_name[] = "attach.sock";
@@ -140,34 +141,6 @@ int monitor_pair(int ret_fds[2], struct err *e)
 	return 0;
 }
 
-static int find_program(char *out, size_t n, struct err *e)
-{
-	static const char *const places[] = { "/usr/local/bin/onggi-monitor",
-					      "/usr/bin/onggi-monitor" };
-	const char *env = getenv("ONGGI_MONITOR");
-	ssize_t len = readlink("/proc/self/exe", out, n);
-	char *slash;
-
-	if (env && *env)
-		return snprintf(out, n, "%s", env) < (int)n ? 0 : -ENAMETOOLONG;
-	if (len > 0 && (size_t)len < n) {
-		out[len] = 0;
-		slash = strrchr(out, '/');
-		len = slash ? slash + 1 - out : 0;
-		if (snprintf(out + len, n - (size_t)len, "onggi-monitor") < (int)(n - (size_t)len) &&
-		    !access(out, X_OK))
-			return 0;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		snprintf(out, n, "%s", places[i]);
-		if (!access(out, X_OK))
-			return 0;
-	}
-	err_new(e, E_NOT_FOUND, ENOENT, "onggi-monitor is not beside onggi");
-	err_hint(e, "install it in the same folder, or set ONGGI_MONITOR to its path");
-	return -ENOENT;
-}
-
 static int config_fd(const struct monitor_config *c, int *ret, struct err *e)
 {
 	OWN_STR text = malloc(MONITOR_CONFIG_MAX);
@@ -202,7 +175,7 @@ int monitor_exec(const char *program, const struct monitor_config *c, struct err
 	char *argv[] = { (char[]){ "onggi-monitor" }, number, id, NULL };
 	OWN_FD fd = -1;
 
-	if (!program && find_program(path, sizeof(path), e) < 0)
+	if (!program && program_find("onggi-monitor", path, e) < 0)
 		return -e->eno;
 	if (config_fd(c, &fd, e) < 0)
 		return -e->eno;

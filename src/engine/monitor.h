@@ -39,7 +39,7 @@ int monitor_pair(int ret_fds[2], struct err *e);
 
 /** monitor_exec - become the monitor. The descriptors named in @c are kept over the exec, all others
  * are closed by the monitor. Returns only on failure (negative errno).
- * @program NULL: ONGGI_MONITOR, else onggi-monitor beside this executable. */
+ * @program NULL: program_find("onggi-monitor"). */
 int monitor_exec(const char *program, const struct monitor_config *c, struct err *e);
 /** monitor_spawn - monitor_exec in a new process (session of its own): for adopt mode. */
 int monitor_spawn(const char *program, const struct monitor_config *c, struct proc_id *ret,

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/own.h"
+#include "base/program.h"
 #include "base/path.h"
 #include "engine/oci.h"
 #include "engine/rootfs.h"
@@ -137,7 +138,7 @@ static int step_config(void *ctx, struct err *e)
 	if (js_bool(s->hc, "Init", false)) {
 		if (!(init = arena_get(&s->arena, 4096)))
 			return no_memory(e);
-		if (engine_helper("onggi-init", init, e) < 0)
+		if (program_find("onggi-init", init, e) < 0)
 			return -e->eno;
 	}
 	struct oci_req q = {

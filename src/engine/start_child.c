@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/own.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "driver/cgroup/cgroup.h"
 #include "engine/start_int.h"
@@ -139,7 +140,7 @@ int monitor_fill(struct engine *eng, const struct container *c, const json_t *ru
 	m.dir = arena_printf(a, "%s/containers/%s", eng->store.root, c->id);
 	if (!self || !m.dir)
 		return err_new(e, E_NOMEM, ENOMEM, "monitor");
-	if (engine_self(self, e) < 0 || fill_log(c, a, &m, e) < 0)
+	if (program_self(self, e) < 0 || fill_log(c, a, &m, e) < 0)
 		return -e->eno;
 	m.started_at = js_str(run, "started_at", "");
 	m.pid = (pid_t)js_int(run, "pid", 0);

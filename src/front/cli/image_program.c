@@ -12,38 +12,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/program.h"
 #include "front/cli/commands.h"
 
-#ifndef ONGGI_LIBEXECDIR
-#define ONGGI_LIBEXECDIR "/usr/local/libexec/onggi"
-#endif
-
 extern char **environ;
-
-/* ONGGI_LIBEXEC, beside this program, the installed place */
-static int program_path(char *out, size_t n, struct err *e)
-{
-	char self[4096];
-	const char *dir = getenv("ONGGI_LIBEXEC");
-
-	if (dir && *dir && snprintf(out, n, "%s/onggi-image", dir) < (int)n && !access(out, X_OK))
-		return 0;
-	ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-	if (len > 0) {
-		self[len] = 0;
-		char *slash = strrchr(self, '/');
-		if (slash && snprintf(out, n, "%.*s/onggi-image", (int)(slash - self), self) < (int)n && !access(out, X_OK))
-			return 0;
-		if (slash && snprintf(out, n, "%.*s/../libexec/onggi/onggi-image", (int)(slash - self), self) < (int)n &&
-		    !access(out, X_OK))
-			return 0;
-	}
-	if (snprintf(out, n, "%s/onggi-image", ONGGI_LIBEXECDIR) < (int)n && !access(out, X_OK))
-		return 0;
-	(void)err_new(e, E_NOT_FOUND, ENOENT, "onggi-image, the program that pulls and unpacks images, is not installed");
-	err_hint(e, "set ONGGI_LIBEXEC to the folder that holds it");
-	return -ENOENT;
-}
 
 /* the engine's roots travel by environment */
 static int hand_over_roots(struct cli *c, struct err *e)
@@ -55,9 +27,9 @@ static int hand_over_roots(struct cli *c, struct err *e)
 
 int image_program_exec(struct cli *c, char **argv, struct err *e)
 {
-	char path[4200];
+	char path[PROGRAM_PATH_MAX];
 
-	if (hand_over_roots(c, e) < 0 || program_path(path, sizeof path, e) < 0)
+	if (hand_over_roots(c, e) < 0 || program_find("onggi-image", path, e) < 0)
 		return -e->eno;
 	(void)fflush(stdout); /* an error shows up at the next write */
 	execv(path, argv);
@@ -66,12 +38,12 @@ int image_program_exec(struct cli *c, char **argv, struct err *e)
 
 int image_program_run(struct cli *c, const char *const *argv, bool quiet, struct err *e)
 {
-	char path[4200];
+	char path[PROGRAM_PATH_MAX];
 	posix_spawn_file_actions_t acts;
 	pid_t pid;
 	int status;
 
-	if (hand_over_roots(c, e) < 0 || program_path(path, sizeof path, e) < 0)
+	if (hand_over_roots(c, e) < 0 || program_find("onggi-image", path, e) < 0)
 		return -e->eno;
 	int r = posix_spawn_file_actions_init(&acts);
 	if (r)
