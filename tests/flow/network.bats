@@ -19,6 +19,7 @@ setup() {
 @test "a port for one address is for that address only" { host_run case_single_address; }
 @test "a taken port is refused with docker's words" { host_run case_port_conflict; }
 @test "two engines side by side" { host_run case_two_engines; }
+@test "what a deleted engine left is swept" { host_run case_swept_engine; }
 @test "fifty containers at once" { host_run case_fifty; }
 @test "release after a crash at any step" { host_run case_crash; }
 @test "a UDP peer that was too early gets through" { host_run case_udp_flow; }

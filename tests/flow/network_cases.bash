@@ -158,6 +158,26 @@ case_two_engines() {
 	same "$(nft list tables | grep -c onggi)" 1
 }
 
+# an engine whose folders were deleted leaves a bridge and a table: the next bridge sweeps them
+case_swept_engine() {
+	ONGGI_ROOT=$WORK/root2 ONGGI_RUN=$WORK/run2
+	container c1
+	ip netns del c1
+	net release c1
+	rm -rf "$WORK/root2" "$WORK/run2"
+	same "$(nft list tables | grep -c onggi)" 1
+	local i
+	for i in $(seq 40); do # the port goes with its namespace, a little later
+		[ "$(ip -br link show type veth | grep -c '^veth' || true)" = 0 ] && break
+		sleep 0.1
+	done
+	ONGGI_ROOT=$WORK/root ONGGI_RUN=$WORK/run
+	container c2
+	same "$(nft list tables | grep -c onggi)" 1
+	same "$(ip -br link | grep -c ^onggi)" 1
+	same "$(field c2 IPAddress)" 172.17.0.2
+}
+
 case_fifty() {
 	local i pids=()
 	for i in $(seq 50); do

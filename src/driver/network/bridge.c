@@ -14,8 +14,10 @@
 
 #include "base/io.h"
 #include "base/lock.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "driver/network/network_int.h"
+#include "sys/nft.h"
 
 #define ALIAS "onggi networks below "
 
@@ -61,6 +63,40 @@ struct sweep {
 	const char *but;
 };
 
+static int sweep_table(const char *run, struct err *e)
+{
+	OWN_NFT_BATCH b = { 0 };
+	OWN_FD nl = -1;
+	char clean[4096], tag[9], table[24];
+
+	if (path_normalize(run, clean, sizeof clean) < 0)
+		return 0;
+	network_tag(clean, tag);
+	if (!*tag)
+		return 0; /* the default engine comes back */
+	(void)snprintf(table, sizeof table, "onggi-%s", tag);
+	if (nl_open(NETLINK_NETFILTER, &nl, e) < 0)
+		return -e->eno;
+	nft_begin(&b, NFPROTO_INET, table);
+	nft_table_new(&b);
+	nft_table_del(&b);
+	return nft_commit(nl, &b, e);
+}
+
+/* carrier: some port is there; IFF_RUNNING lags behind */
+static bool has_ports(const struct rtnl_link *l)
+{
+	enum { LOWER_UP = 1 << 16 };
+
+	return l->flags & LOWER_UP;
+}
+
+static int look_busy(const struct rtnl_link *l, void *data, struct err *e)
+{
+	(void)e;
+	return has_ports(l) && !strcmp(l->alias, data) ? -EBUSY : 0;
+}
+
 /* bridges without ports whose engine's run folder is gone: left by engines that were deleted */
 static int sweep_one(const struct rtnl_link *l, void *data, struct err *e)
 {
@@ -70,16 +106,21 @@ static int sweep_one(const struct rtnl_link *l, void *data, struct err *e)
 	OWN_FD rt = -1;
 
 	if (!text_starts(l->alias, ALIAS) || strcmp(l->kind, "bridge") || !strcmp(l->name, s->but) ||
-	    (l->flags & IFF_RUNNING) || faccessat(AT_FDCWD, l->alias + strlen(ALIAS), F_OK, 0) == 0)
+	    has_ports(l) || faccessat(AT_FDCWD, l->alias + strlen(ALIAS), F_OK, 0) == 0)
 		return 0;
 	/* not on the socket that is in the middle of a dump */
 	if (nl_open(NETLINK_ROUTE, &rt, e) < 0)
 		return -e->eno;
+	/* a folder may be hidden from us only: an engine with containers on any network lives */
+	if (rtnl_link_each(rt, look_busy, (void *)l->alias, e) < 0)
+		return 0;
 	rtnl_link_del(&m, l->index);
-	return nl_send(rt, &m, &res, e);
+	if (nl_send(rt, &m, &res, e) < 0)
+		return -e->eno;
+	return sweep_table(l->alias + strlen(ALIAS), e);
 }
 
-static void sweep_stale(int rtfd, const char *but)
+void bridge_sweep(int rtfd, const char *but)
 {
 	struct sweep s = { .rtfd = rtfd, .but = but };
 	struct err none;
@@ -135,7 +176,7 @@ int bridge_make(const struct network_ctx *c, const struct network_def *d, int rt
 	struct nl_result res;
 	struct rtnl_bridge_req q = { .name = d->bridge, .mac = mac, .mtu = d->mtu };
 
-	sweep_stale(rtfd, d->bridge);
+	bridge_sweep(rtfd, d->bridge);
 	if (getrandom(mac + 2, 4, 0) != 4)
 		return err_sys(e, errno, "random address");
 	if (!q.mtu)

@@ -22,6 +22,13 @@ static uint32_t fold(const char *s)
 	return h;
 }
 
+void network_tag(const char *run, char out[9])
+{
+	*out = 0;
+	if (strcmp(run, "/run/onggi/network"))
+		(void)snprintf(out, 9, "%08x", fold(run));
+}
+
 int network_open(const struct network_env *env, struct network_ctx *ret, struct err *e)
 {
 	struct network_ctx c = { .env = env, .root = -1, .run = -1 };
@@ -30,8 +37,7 @@ int network_open(const struct network_env *env, struct network_ctx *ret, struct 
 
 	if (path_normalize(env->run, clean, sizeof clean) < 0)
 		return err_new(e, E_INVALID, EINVAL, "run directory %s is not an absolute path", env->run);
-	if (strcmp(clean, "/run/onggi/network"))
-		(void)snprintf(c.tag, sizeof c.tag, "%08x", fold(clean));
+	network_tag(clean, c.tag);
 	(void)snprintf(c.table, sizeof c.table, "onggi%s%s", *c.tag ? "-" : "", c.tag);
 	if (io_open_dir(AT_FDCWD, env->root, 0700, &root, e) < 0 ||
 	    io_open_dir(AT_FDCWD, env->run, 0700, &c.run, e) < 0)

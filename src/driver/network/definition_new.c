@@ -120,6 +120,7 @@ int network_def_bridge_new(const struct network_ctx *c, json_t **ret, struct err
 		*ret = ptr_take(&j);
 		return 0;
 	}
+	bridge_sweep(rt, ""); /* their subnets are free again */
 	for (int attempt = 0; attempt < 20; attempt++) {
 		OWN_NETWORK_DEF d = { 0 };
 		struct ip_net n4, n6;

@@ -38,6 +38,8 @@ struct network_ctx {
 };
 int network_open(const struct network_env *env, struct network_ctx *ret, struct err *e);
 void network_close(struct network_ctx *c);
+/** network_tag - what tells the engine of run folder @run (normalized) from others. */
+void network_tag(const char *run, char out[9]);
 #define OWN_NETWORK_CTX CLEANUP(network_close) struct network_ctx
 /** network_warn - degraded but going on. */
 void network_warn(const struct network_ctx *c, const char *fmt, ...)
@@ -154,6 +156,8 @@ int bridge_ensure(const struct network_ctx *c, const char *network, const char *
 /** bridge_make - make and configure the bridge of @d; an existing one is completed. */
 int bridge_make(const struct network_ctx *c, const struct network_def *d, int rtfd,
 		struct rtnl_link *ret, struct err *e);
+/** bridge_sweep - delete what engines left whose run folder is gone; never the bridge @but. */
+void bridge_sweep(int rtfd, const char *but);
 /** bridge_announce - open the network's run-time folder and put its rules in. */
 int bridge_announce(const struct network_ctx *c, const char *network, struct err *e);
 /** bridge_remove - delete the bridge of @d. */
