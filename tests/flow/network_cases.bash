@@ -164,7 +164,19 @@ case_swept_engine() {
 	container c1
 	ip netns del c1
 	net release c1
-	rm -rf "$WORK/root2" "$WORK/run2"
+	# not while another network of that engine has a container
+	net create '{"Name":"user"}'
+	NETWORK=user container c3
+	mv "$WORK/run2" "$WORK/hidden"
+	ONGGI_ROOT=$WORK/root3 ONGGI_RUN=$WORK/run3
+	container c4
+	same "$(nft list tables | grep -c onggi)" 2
+	net release c4
+	net reset
+	ONGGI_ROOT=$WORK/root2 ONGGI_RUN=$WORK/hidden
+	ip netns del c3
+	ip netns del c4
+	rm -rf "$WORK/root2" "$WORK/hidden"
 	same "$(nft list tables | grep -c onggi)" 1
 	local i
 	for i in $(seq 40); do # the port goes with its namespace, a little later
@@ -174,7 +186,7 @@ case_swept_engine() {
 	ONGGI_ROOT=$WORK/root ONGGI_RUN=$WORK/run
 	container c2
 	same "$(nft list tables | grep -c onggi)" 1
-	same "$(ip -br link | grep -c ^onggi)" 1
+	same "$(ip -br link show type bridge | wc -l)" 1
 	same "$(field c2 IPAddress)" 172.17.0.2
 }
 

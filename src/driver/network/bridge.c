@@ -93,8 +93,9 @@ static bool has_ports(const struct rtnl_link *l)
 
 static int look_busy(const struct rtnl_link *l, void *data, struct err *e)
 {
-	(void)e;
-	return has_ports(l) && !strcmp(l->alias, data) ? -EBUSY : 0;
+	if (has_ports(l) && !strcmp(l->alias, data))
+		return err_new(e, E_BUSY, EBUSY, "engine below %s lives", l->alias);
+	return 0;
 }
 
 /* bridges without ports whose engine's run folder is gone: left by engines that were deleted */

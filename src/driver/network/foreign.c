@@ -162,9 +162,9 @@ static int other_engine(const struct nft_chain_info *c, void *data, struct err *
 {
 	const char *own = data;
 
-	(void)e;
-	return c->family == NFPROTO_INET && !strncmp(c->table, "onggi", 5) && strcmp(c->table, own)
-	       ? -EEXIST : 0;
+	if (c->family == NFPROTO_INET && !strncmp(c->table, "onggi", 5) && strcmp(c->table, own))
+		return err_new(e, E_CONFLICT, EEXIST, "another engine has table %s", c->table);
+	return 0;
 }
 
 void foreign_forget(const struct network_ctx *c, int nlfd)
