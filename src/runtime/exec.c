@@ -395,6 +395,8 @@ int runtime_exec(const struct runtime_env *env, const struct runtime_exec_req *r
 			  .init = -1,
 			  .sync = { -1, -1 },
 			  .pidfd = -1 };
+	if (req->ret_console)
+		*req->ret_console = -1;
 	int r = run(&x, e);
 	if (r >= 0)
 		r = proc_id_of(x.pid, &ret->id, e);
@@ -404,6 +406,8 @@ int runtime_exec(const struct runtime_env *env, const struct runtime_exec_req *r
 	}
 	if (r >= 0)
 		ret->pidfd = fd_take(&x.pidfd);
+	else if (req->ret_console)
+		own_fd_done(req->ret_console);
 	own_fd_done(&x.pidfd);
 	own_fd_done(&x.init);
 	own_fd_done(&x.sync[0]);
