@@ -77,6 +77,11 @@ void engine_warn(const struct engine *eng, const char *fmt, ...)
 	eng->opt.warn(text, eng->opt.warn_data);
 }
 
+bool files_in_run(const struct container *c)
+{
+	return js_bool(c->record, "HostConfig.AutoRemove", false);
+}
+
 json_t *own_get(const struct container *c, const char *key)
 {
 	return json_object_get(json_object_get(c->record, "Onggi"), key);

@@ -37,6 +37,9 @@ const char *handle_name(const struct handle *h);
 /** engine_plan - mount plan of a container from its record. */
 int engine_plan(struct engine *eng, const struct container *c, bool read_only, struct arena *a,
 		struct mount_plan *ret, struct err *e);
+/** files_in_run - hosts, hostname and resolv.conf of @c lie in its run-time folder: with --rm
+ * nobody sees them after the run. */
+bool files_in_run(const struct container *c);
 
 /** exit_write - record an end that no monitor recorded: @code -1 unknown, or a failed start
  * (@started_ns kept from before). */

@@ -122,7 +122,7 @@ static json_t *graph_driver(struct engine *eng, const struct handle *h)
 			buf_printf(&lower, "%s%s", i ? ":" : "", s->lowers[i]);
 		json_object_set_new(data, "LowerDir", json_string(buf_str(&lower)));
 		json_object_set_new(data, "MergedDir",
-				    json_sprintf("%s/containers/%s/rootfs", eng->store.root, h->c.id));
+				    json_sprintf("%s/containers/%s/rootfs", eng->store.run, h->c.id));
 		json_object_set_new(data, "UpperDir", json_string(s->upper));
 		json_object_set_new(data, "WorkDir", json_string(s->work));
 		buf_done(&lower);
@@ -132,9 +132,14 @@ static json_t *graph_driver(struct engine *eng, const struct handle *h)
 
 static json_t *file_path(struct engine *eng, const struct handle *h, const char *name)
 {
-	if (faccessat(h->c.dir_fd, name, F_OK, 0) < 0)
-		return json_string("");
-	return json_sprintf("%s/containers/%s/%s", eng->store.root, h->c.id, name);
+	char path[128];
+
+	if (!faccessat(h->c.dir_fd, name, F_OK, 0))
+		return json_sprintf("%s/containers/%s/%s", eng->store.root, h->c.id, name);
+	(void)snprintf(path, sizeof path, "containers/%s/%s", h->c.id, name);
+	if (!faccessat(eng->store.run_fd, path, F_OK, 0))
+		return json_sprintf("%s/%s", eng->store.run, path);
+	return json_string("");
 }
 
 static void copy(json_t *to, const json_t *from, const char *key, json_t *dflt)

@@ -276,7 +276,7 @@ int oci_config(const struct oci_req *q, json_t **ret, struct err *e)
 	bool own_uts = container_mode_of(MODE_OF_UTS, js_str(hc, "UTSMode", ""), NULL) != CONTAINER_MODE_HOST;
 	const char *domain = js_str(cfg, "Domainname", "");
 	OWN_JSON config = json_pack("{ss s{so sb}}", "ociVersion", BUNDLE_VERSION_MAX, "root", "path",
-				    json_sprintf("%s/rootfs", q->dir), "readonly",
+				    json_sprintf("%s/rootfs", q->run_dir), "readonly",
 				    js_bool(hc, "ReadonlyRootfs", false));
 	if (!config)
 		return no_memory(e);

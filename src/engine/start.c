@@ -39,7 +39,7 @@ static int step_prepare(void *ctx, struct err *e)
 	s->hostname = js_str(s->cfg, "Hostname", "");
 	s->dir = arena_printf(&s->arena, "%s/containers/%s", s->eng->store.root, id);
 	s->run_dir = arena_printf(&s->arena, "%s/containers/%s", s->eng->store.run, id);
-	s->files_dir = s->dir;
+	s->files_dir = files_in_run(&s->h->c) ? s->run_dir : s->dir;
 	if (!s->dir || !s->run_dir)
 		return no_memory(e);
 	return start_peers(s, e);
@@ -99,7 +99,8 @@ static int step_layer(void *ctx, struct err *e)
 {
 	struct start *s = ctx;
 
-	if (mkdirat(s->h->c.dir_fd, "rootfs", 0700) < 0 && errno != EEXIST)
+	/* only a mount point: not worth a place on the disk */
+	if (mkdirat(s->run_fd, "rootfs", 0700) < 0 && errno != EEXIST)
 		return err_sys(e, errno, "mkdir rootfs");
 	if (engine_plan(s->eng, &s->h->c, false, &s->arena, &s->plan, e) < 0)
 		return -e->eno;

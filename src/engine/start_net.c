@@ -74,7 +74,8 @@ int start_peers(struct start *s, struct err *e)
 		(void)container_mode_of(MODE_OF_NETWORK, js_str(s->hc, "NetworkMode", ""), &id);
 		if (peer_open(s, id, "network", "net", &s->peer_fd[0], &peer, e) < 0)
 			return -e->eno;
-		s->files_dir = arena_printf(&s->arena, "%s/containers/%s", s->eng->store.root, peer.c.id);
+		s->files_dir = arena_printf(&s->arena, "%s/containers/%s",
+					    files_in_run(&peer.c) ? s->eng->store.run : s->eng->store.root, peer.c.id);
 		s->hostname = arena_strdup(&s->arena, js_str(peer.c.record, "Config.Hostname", ""));
 		if (!s->files_dir || !s->hostname)
 			return no_memory(e);
@@ -191,7 +192,7 @@ int start_files(struct start *s, struct err *e)
 	q.dns = strv(&s->arena, json_object_get(s->hc, "Dns"), &q.n_dns);
 	q.dns_search = strv(&s->arena, json_object_get(s->hc, "DnsSearch"), &q.n_dns_search);
 	q.dns_options = strv(&s->arena, json_object_get(s->hc, "DnsOptions"), &q.n_dns_options);
-	return hosts_write(s->h->c.dir_fd, &q, e);
+	return hosts_write(files_in_run(&s->h->c) ? s->run_fd : s->h->c.dir_fd, &q, e);
 }
 
 /* a shareable /dev/shm lies on the host, where a second container can find it */

@@ -212,7 +212,9 @@ static int adopt_root(const struct store *s, const char *id, const char *lower, 
 		return err_ctx(e, "attributes of %s", path);
 	if (rw_path(id, "/root", path, e) < 0)
 		return -e->eno;
-	return io_replace_file(s->root_fd, path, "", 0, 0600, 0, e);
+	/* only its name matters */
+	OWN_FD mark = openat(s->root_fd, path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return mark < 0 ? err_sys(e, errno, "make %s", path) : 0;
 }
 
 static int plan_lowers(const struct store *s, const char *id, const char *const *chain,
