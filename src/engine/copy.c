@@ -207,7 +207,7 @@ int engine_export(struct engine *eng, const char *ref, int out_fd, struct err *e
 	OWN_FD root = -1;
 
 	/* the layers read-only, without volumes, as docker does; a running container goes on */
-	if (handle_open(eng, ref, 0, &h, e) < 0 || engine_plan(eng, &h.c, true, &a, &plan, e) < 0 ||
+	if (handle_open(eng, ref, 0, &h, e) < 0 || engine_plan(eng, &h.c, STORAGE_PLAN_READ_ONLY, &a, &plan, e) < 0 ||
 	    rootfs_mount(&plan, &root, e) < 0)
 		return -e->eno;
 	return archive_write_fd(root, "", ARCHIVE_BARE, out_fd, e);

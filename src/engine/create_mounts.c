@@ -176,7 +176,7 @@ static bool is_new_place(struct create *c, const char *target)
 	struct stat st;
 	struct err e;
 
-	return engine_plan(c->eng, &c->c, false, &a, &plan, &e) >= 0 &&
+	return engine_plan(c->eng, &c->c, 0, &a, &plan, &e) >= 0 &&
 	       !rootfs_lower_stat(&plan, target + 1, &st);
 }
 
@@ -343,7 +343,7 @@ int create_copy_up(struct create *c, struct err *e)
 
 	if (!json_array_size(c->copy_up))
 		return 0;
-	if (engine_plan(c->eng, &c->c, true, &a, &plan, e) < 0 || rootfs_mount(&plan, &root, e) < 0)
+	if (engine_plan(c->eng, &c->c, STORAGE_PLAN_READ_ONLY, &a, &plan, e) < 0 || rootfs_mount(&plan, &root, e) < 0)
 		return -e->eno;
 	json_array_foreach(c->copy_up, i, v)
 		if (copy_up_one(root, v, e) < 0)

@@ -91,7 +91,7 @@ int engine_diff(struct engine *eng, const char *ref, json_t **ret, struct err *e
 	struct mount_plan plan;
 	struct diff d = { .plan = &plan };
 
-	if (handle_open(eng, ref, 0, &h, e) < 0 || engine_plan(eng, &h.c, false, &a, &plan, e) < 0)
+	if (handle_open(eng, ref, 0, &h, e) < 0 || engine_plan(eng, &h.c, 0, &a, &plan, e) < 0)
 		return -e->eno;
 	const char *upper = plan.steps[plan.n_steps - 1].upper;
 	int fd = upper ? open(upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;

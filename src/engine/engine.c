@@ -109,7 +109,7 @@ void runtime_leftover(struct engine *eng, const char *id)
 		(void)runtime_delete(&eng->runtime, id, RUNTIME_DELETE_FORCE, &(struct err){ 0 });
 }
 
-int engine_plan(struct engine *eng, const struct container *c, bool read_only, struct arena *a,
+int engine_plan(struct engine *eng, const struct container *c, unsigned flags, struct arena *a,
 		struct mount_plan *ret, struct err *e)
 {
 	const json_t *chain = own_get(c, "Chain");
@@ -121,7 +121,7 @@ int engine_plan(struct engine *eng, const struct container *c, bool read_only, s
 	for (size_t i = 0; i < n; i++)
 		if (!(ids[i] = json_string_value(json_array_get(chain, i))))
 			return err_new(e, E_CORRUPT, EINVAL, "container %.12s: bad chain of layers", c->id);
-	return eng->storage->plan(&eng->store, c->id, ids, n, read_only, a, ret, e);
+	return eng->storage->plan(&eng->store, c->id, ids, n, flags, a, ret, e);
 }
 
 const char *handle_name(const struct handle *h)

@@ -34,8 +34,8 @@ void handle_done(struct handle *h);
 /** handle_name - name without the slash. Borrowed. */
 const char *handle_name(const struct handle *h);
 
-/** engine_plan - mount plan of a container from its record. */
-int engine_plan(struct engine *eng, const struct container *c, bool read_only, struct arena *a,
+/** engine_plan - mount plan of a container from its record; @flags of enum storage_plan_flags. */
+int engine_plan(struct engine *eng, const struct container *c, unsigned flags, struct arena *a,
 		struct mount_plan *ret, struct err *e);
 /** files_in_run - hosts, hostname and resolv.conf of @c lie in its run-time folder: with --rm
  * nobody sees them after the run. */

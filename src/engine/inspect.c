@@ -114,7 +114,7 @@ static json_t *graph_driver(struct engine *eng, const struct handle *h)
 	struct err e;
 	json_t *data = json_object();
 
-	if (engine_plan(eng, &h->c, false, &a, &plan, &e) >= 0 && plan.n_steps &&
+	if (engine_plan(eng, &h->c, 0, &a, &plan, &e) >= 0 && plan.n_steps &&
 	    plan.steps[plan.n_steps - 1].upper) {
 		const struct mount_step *s = &plan.steps[plan.n_steps - 1];
 		struct buf lower = { 0 };

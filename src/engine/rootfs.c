@@ -19,42 +19,11 @@
 #include "base/path.h"
 #include "engine/engine_int.h"
 #include "format/js.h"
-#include "sys/mountfd.h"
-
-static int step_mount(const struct mount_step *s, int *ret_fd, struct err *e)
-{
-	OWN_FD fs = -1;
-
-	if (!strcmp(s->fstype, "bind")) {
-		if (mountfd_clone(AT_FDCWD, s->source, MOUNTFD_REC, ret_fd, e) < 0)
-			return err_ctx(e, "bind %s", s->source);
-		return 0;
-	}
-	if (mountfd_fs_open(s->fstype, &fs, e) < 0)
-		return -e->eno;
-	if (mountfd_fs_string(fs, "source", s->source ? s->source : s->fstype, e) < 0)
-		return -e->eno;
-	for (size_t i = 0; i < s->n_lowers; i++)
-		if (mountfd_fs_string(fs, "lowerdir+", s->lowers[i], e) < 0)
-			return -e->eno;
-	if (s->upper && (mountfd_fs_string(fs, "upperdir", s->upper, e) < 0 ||
-			 mountfd_fs_string(fs, "workdir", s->work, e) < 0))
-		return -e->eno;
-	for (size_t i = 0; i < s->n_options; i++)
-		if (mountfd_fs_word(fs, s->options[i], e) < 0)
-			return -e->eno;
-	if (mountfd_fs_flags(fs, s->read_only ? MS_RDONLY : 0, e) < 0)
-		return -e->eno;
-	return mountfd_fs_mount(fs, s->fstype, s->read_only ? MOUNT_ATTR_RDONLY : 0, ret_fd, e);
-}
+#include "runtime/plan.h"
 
 int rootfs_mount(const struct mount_plan *plan, int *ret_fd, struct err *e)
 {
-	/* a plan whose later steps name targets of earlier ones needs a namespace: not made yet by
-	 * any driver */
-	if (plan->n_steps != 1)
-		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "mount plan of %zu steps", plan->n_steps);
-	if (step_mount(&plan->steps[0], ret_fd, e) < 0)
+	if (plan_mount(plan, NULL, ret_fd, e) < 0)
 		return err_ctx(e, "mount the container's file system");
 	return 0;
 }

@@ -58,7 +58,7 @@ static int mounted(struct engine *eng, const struct container *c, bool write, in
 		return err_sys(e, errno, "mount namespace");
 	if (mkdirat(c->dir_fd, "rootfs", 0700) < 0 && errno != EEXIST)
 		return err_sys(e, errno, "mkdir rootfs");
-	if (engine_plan(eng, c, !write, &a, &plan, e) < 0 || rootfs_mount(&plan, &mnt, e) < 0)
+	if (engine_plan(eng, c, write ? 0 : STORAGE_PLAN_READ_ONLY, &a, &plan, e) < 0 || rootfs_mount(&plan, &mnt, e) < 0)
 		return -e->eno;
 	/* by path: descriptors from before belong to the mounts of the old namespace */
 	at = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);

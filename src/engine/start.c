@@ -102,7 +102,9 @@ static int step_layer(void *ctx, struct err *e)
 	/* only a mount point: not worth a place on the disk */
 	if (mkdirat(s->run_fd, "rootfs", 0700) < 0 && errno != EEXIST)
 		return err_sys(e, errno, "mkdir rootfs");
-	if (engine_plan(s->eng, &s->h->c, false, &s->arena, &s->plan, e) < 0)
+	/* what a container of --rm writes goes with it: nobody waits for the disk at its end */
+	unsigned how = js_bool(s->hc, "AutoRemove", false) ? STORAGE_PLAN_VOLATILE : 0;
+	if (engine_plan(s->eng, &s->h->c, how, &s->arena, &s->plan, e) < 0)
 		return -e->eno;
 	return users(s, e);
 }

@@ -21,6 +21,7 @@ struct mount_step {
 	const char *upper, *work;  /* overlay: NULL for a read-only mount */
 	const char *const *options; /* "key" or "key=value", given by fsconfig one by one */
 	size_t n_options;
+	const char *gain;           /* one more option, left out where the kernel does not know it; NULL */
 	bool read_only;
 };
 

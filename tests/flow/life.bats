@@ -249,3 +249,11 @@ status_is() { [ "$(onggi inspect -f '{{.State.Status}}' "$1")" = "$2" ]; }
 	run -0 onggi diff c1
 	[ "$output" = $'C /etc\nD /etc/shells\nA /new' ] || [ "$(sort <<<"$output")" = $'A /new\nC /etc\nD /etc/shells' ]
 }
+
+@test "restart of a container of --rm: what it wrote is still there" {
+	onggi run -d --rm --name vol base sh -c 'echo x >>/kept; exec sleep 1000'
+	eventually 20 onggi exec vol test -s /kept
+	run -0 onggi restart -t 0 vol
+	eventually 20 sh -c "[ \$('$ONGGI_BIN/onggi' exec vol cat /kept | wc -l) = 2 ]"
+	run -0 onggi rm -f vol
+}

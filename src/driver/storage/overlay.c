@@ -246,8 +246,9 @@ static int plan_lowers(const struct store *s, const char *id, const char *const 
 }
 
 static int plan(const struct store *s, const char *id, const char *const *chain, size_t n_chain,
-		bool read_only, struct arena *a, struct mount_plan *ret, struct err *e)
+		unsigned flags, struct arena *a, struct mount_plan *ret, struct err *e)
 {
+	bool read_only = flags & STORAGE_PLAN_READ_ONLY;
 	/* what the kernel was built to do by default must not change what a container sees */
 	static const char *const options[] = { "index=off", "redirect_dir=off", "metacopy=off" };
 	static const char *const options_userns[] = { "userxattr" };
@@ -265,6 +266,16 @@ static int plan(const struct store *s, const char *id, const char *const *chain,
 		step->work = arena_printf(a, "%s/containers/%s/rw/work", s->root, id);
 		if (!step->upper || !step->work)
 			return err_new(e, E_NOMEM, ENOMEM, "mount plan");
+		/* Linux 5.10. The mark that such a mount leaves would forbid the next one; whoever asks
+		 * for it again does not mind */
+		if (flags & STORAGE_PLAN_VOLATILE) {
+			char mark[PATH_BUF];
+			step->gain = "volatile";
+			if (rw_path(id, "/work/work/incompat/volatile", mark, e) < 0)
+				return -e->eno;
+			if (io_remove_tree(s->root_fd, mark, e) < 0) /* none before the second start */
+				return -e->eno;
+		}
 	}
 	int r = plan_lowers(s, id, chain, n_chain, a, step);
 	if (r < 0)

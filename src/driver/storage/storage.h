@@ -28,6 +28,11 @@ struct storage_layer {
 	size_t loose_bytes;
 };
 
+enum storage_plan_flags {
+	STORAGE_PLAN_READ_ONLY = 1,
+	STORAGE_PLAN_VOLATILE = 2, /* what is written need not survive a power cut: no sync at unmount */
+};
+
 struct storage_ops {
 	const char *name;
 	uint32_t can;
@@ -47,7 +52,7 @@ struct storage_ops {
 	 * plan may be called again at each start. */
 	int (*prepare)(const struct store *s, const char *id, struct err *e);
 	int (*plan)(const struct store *s, const char *id, const char *const *chain, size_t n_chain,
-		    bool read_only, struct arena *a, struct mount_plan *ret, struct err *e);
+		    unsigned flags, struct arena *a, struct mount_plan *ret, struct err *e);
 	int (*remove)(const struct store *s, const char *id, struct err *e);
 };
 

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Carrying out a mount plan: see plan.h.
+ */
+#include "runtime/plan.h"
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "base/own.h"
+#include "sys/mountfd.h"
+
+enum { LOWERS_TEXT_MAX = 4096 };
+
+/* Before Linux 6.5 an overlay takes all its layers as one string of at most a page. */
+static int lowers_joined(int fs, const struct mount_step *s, struct err *e)
+{
+	char text[LOWERS_TEXT_MAX];
+	size_t w = 0;
+
+	for (size_t i = 0; i < s->n_lowers; i++) {
+		for (const char *p = s->lowers[i]; *p; p++) {
+			if (w + 3 >= sizeof text)
+				return err_new(e, E_UNSUPPORTED, E2BIG,
+					       "%zu layers are too many for this kernel (Linux 6.5 takes 500)",
+					       s->n_lowers);
+			if (*p == ':' || *p == '\\')
+				text[w++] = '\\';
+			text[w++] = *p;
+		}
+		text[w++] = ':';
+	}
+	text[w ? w - 1 : 0] = 0;
+	return mountfd_fs_string(fs, "lowerdir", text, e);
+}
+
+static int lowers_add(int fs, const struct mount_step *s, struct err *e)
+{
+	for (size_t i = 0; i < s->n_lowers; i++) {
+		if (!mountfd_fs_string(fs, "lowerdir+", s->lowers[i], e))
+			continue;
+		if (!i && e->eno == EINVAL)
+			return lowers_joined(fs, s, e);
+		return err_ctx(e, "layer %s", s->lowers[i]);
+	}
+	return 0;
+}
+
+static int step_fs(const struct mount_step *s, int *ret_fd, struct err *e)
+{
+	OWN_FD fs = -1;
+
+	/* without a source mount tables say "none" */
+	if (mountfd_fs_open(s->fstype, &fs, e) < 0 ||
+	    mountfd_fs_string(fs, "source", s->source ? s->source : s->fstype, e) < 0 ||
+	    (s->n_lowers && lowers_add(fs, s, e) < 0) ||
+	    (s->upper && mountfd_fs_string(fs, "upperdir", s->upper, e) < 0) ||
+	    (s->work && mountfd_fs_string(fs, "workdir", s->work, e) < 0))
+		return -e->eno;
+	if (s->read_only && mountfd_fs_flags(fs, MS_RDONLY, e) < 0)
+		return -e->eno;
+	for (size_t i = 0; i < s->n_options; i++)
+		if (mountfd_fs_word(fs, s->options[i], e) < 0)
+			return -e->eno;
+	/* a kernel that does not know the word works without it */
+	if (s->gain && mountfd_fs_word(fs, s->gain, e) < 0 && e->eno != EINVAL)
+		return -e->eno;
+	return mountfd_fs_mount(fs, s->fstype, s->read_only ? MOUNT_ATTR_RDONLY : 0, ret_fd, e);
+}
+
+static int step_mount(const struct mount_step *s, int *ret_fd, struct err *e)
+{
+	OWN_FD fd = -1;
+
+	if (strcmp(s->fstype, "bind") != 0)
+		return step_fs(s, ret_fd, e);
+	if (mountfd_clone(AT_FDCWD, s->source, MOUNTFD_REC, &fd, e) < 0 ||
+	    (s->read_only && mountfd_attr(fd, MOUNT_ATTR_RDONLY, 0, 0, e) < 0))
+		return -e->eno;
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+int plan_mount(const struct mount_plan *plan, const char *at, int *ret_fd, struct err *e)
+{
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct mount_step *s = &plan->steps[i];
+		OWN_FD fd = -1;
+		if (step_mount(s, &fd, e) < 0)
+			return err_ctx(e, "mount plan, step %zu of %zu (%s)", i + 1, plan->n_steps, s->fstype);
+		if (i + 1 == plan->n_steps) {
+			*ret_fd = fd_take(&fd);
+			return 0;
+		}
+		if (!at)
+			return err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "mount plan of %zu steps", plan->n_steps);
+		OWN_FD dir = open(at, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (dir < 0)
+			return err_sys(e, errno, "mount plan: open %s", at);
+		if (mountfd_attach(fd, dir, e) < 0)
+			return err_ctx(e, "mount plan, step %zu", i + 1);
+	}
+	return err_new(e, E_INVALID, EINVAL, "mount plan without steps");
+}
