@@ -117,7 +117,7 @@ static int finish(struct engine *eng, struct handle *h, int64_t delay, struct er
 	if (delay >= 0) {
 		json_object_set_new(h->c.record, "RestartCount",
 				    json_integer(js_int(h->c.record, "RestartCount", 0) + 1));
-		if (container_save(&h->c, 0, e) < 0 || restart_note(run, delay, e) < 0)
+		if (restart_note(run, delay, e) < 0 || container_save(&h->c, 0, e) < 0)
 			return -e->eno;
 	}
 	/* from here on the exit is handled */
@@ -218,10 +218,12 @@ static int restart_after(struct engine *eng, struct handle *h, int64_t delay, st
 		return e->kind == E_NOT_FOUND ? 0 : r;
 	if (!note_is_mine(run))
 		return 0;
-	if (unlinkat(run, "restart.json", 0) < 0)
-		return err_sys(e, errno, "restart");
 	struct start_opt opt = { .client_fd = -1, .is_restart = true, .restart_delay_ms = delay };
-	return start_locked(eng, h, &opt, e);
+	r = start_locked(eng, h, &opt, e);
+	/* last, so that it is never seen as exited in between */
+	if (unlinkat(run, "restart.json", 0) < 0 && errno != ENOENT && r >= 0)
+		return err_sys(e, errno, "restart");
+	return r;
 }
 
 int engine_exited(struct engine *eng, const char *id, struct err *e)

@@ -77,17 +77,19 @@ static void derive(struct container_state *st, const json_t *restart)
 			st->exit_code = 0;
 			st->oom_killed = false;
 		} else {
-			st->status = CONTAINER_EXITED;
-			st->unhandled = true;
+			/* the note is written before run.json goes: no moment of "exited" between two runs */
+			st->status = restart ? CONTAINER_RESTARTING : CONTAINER_EXITED;
+			st->unhandled = !restart;
 			if (!recorded) {
 				st->exit_code = -1;
 				st->oom_killed = false;
 				st->finished_ns = INT64_MIN;
 			}
 		}
-	} else if (restart) {
-		struct proc_id waiter = id_of(restart, "pid", "start_ticks");
+	} else if (restart)
 		st->status = CONTAINER_RESTARTING;
+	if (st->status == CONTAINER_RESTARTING) {
+		struct proc_id waiter = id_of(restart, "pid", "start_ticks");
 		st->orphan = !proc_alive(&waiter);
 	}
 }
