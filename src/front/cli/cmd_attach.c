@@ -58,7 +58,7 @@ int cmd_attach(struct cli *c, struct err *e)
 		.stdio = { 0, 1, 2 },
 	};
 	if (js_bool(info, "Config.Tty", false) && a.in && !isatty(STDIN_FILENO))
-		return err_new(e, E_USAGE, ENOTTY, "the input device is not a TTY");
+		return err_new(e, E_INVALID, ENOTTY, "the input device is not a TTY");
 	if (engine_attach(&c->eng, c->argv[0], &a, &res, e) < 0)
 		return -e->eno;
 	return res.end == ENGINE_DETACHED ? 0 : res.exit_code;
@@ -89,7 +89,7 @@ int cmd_exec(struct cli *c, struct err *e)
 			(void)json_object_set(config, copied[i][1], v);
 	}
 	if (tty && in && !detach && !isatty(STDIN_FILENO)) {
-		(void)err_new(e, E_USAGE, ENOTTY, "the input device is not a TTY");
+		(void)err_new(e, E_INVALID, ENOTTY, "the input device is not a TTY");
 		err_hint(e, "leave out -t, or run it from a terminal");
 		return -ENOTTY;
 	}

@@ -165,9 +165,10 @@ int cmd_run(struct cli *c, struct err *e)
 
 	if (js_bool(r, "Tty", false) && !detach && js_bool(r, "OpenStdin", false) && !isatty(STDIN_FILENO) &&
 	    !opt_bool(r, "@attach")) {
-		(void)err_new(e, E_USAGE, ENOTTY, "the input device is not a TTY");
+		(void)err_new(e, E_INVALID, ENOTTY, "the input device is not a TTY");
 		err_hint(e, "leave out -t, or run it from a terminal");
-		return -ENOTTY;
+		cli_error(c, e);
+		return 1; /* as docker: nothing of the engine has failed */
 	}
 	if (create(c, detach, id, e) < 0)
 		return -e->eno;
