@@ -14,6 +14,7 @@
 
 #include "base/program.h"
 #include "front/cli/commands.h"
+#include "spec/platform.h"
 
 extern char **environ;
 
@@ -72,6 +73,11 @@ int image_fetch(struct cli *c, const char *image, const char *platform, bool qui
 	/* the embedded base image needs no registry */
 	if (!strcmp(image, "base") || !strcmp(image, "base:latest")) {
 		static const char *const base[] = { "onggi-image", "load-base", NULL };
+		struct platform want, host;
+		platform_host(&host);
+		if (platform && (platform_parse(platform, &want, e) < 0 || platform_rank(&want, &host) < 0))
+			return err_new(e, E_NOT_FOUND, ENOENT, "the embedded base image is not made for platform %s",
+				       platform);
 		return image_program_run(c, base, true, e);
 	}
 	if (quiet)

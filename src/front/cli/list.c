@@ -107,6 +107,15 @@ static int print_json(json_t *rows, bool one_document, struct err *e)
 	return out_all(&out, e);
 }
 
+/* the names that a template of this list may use */
+static void hint_fields(const struct list_spec *spec, struct err *e)
+{
+	OWN_BUF b = { 0 };
+	for (size_t i = 0; i < spec->n_fields; i++)
+		buf_printf(&b, " .%s", spec->fields[i].name);
+	err_hint(e, "fields of this list:%s", b.p ? b.p : "");
+}
+
 static int run_template(const struct template *t, json_t *data, unsigned flags, struct buf *out,
 			struct err *e)
 {
@@ -141,7 +150,7 @@ int list_print(const struct list_spec *spec, json_t *rows, const struct list_opt
 		return err_new(e, E_NOMEM, ENOMEM, "format: out of memory");
 	if (template_parse(text, &a, &t, e) < 0) {
 		e->kind = E_USAGE;
-		err_hint(e, "fields of this list: see onggi help formatting, or use --json");
+		hint_fields(spec, e);
 		return err_ctx(e, "template parsing error");
 	}
 	if (table) {
@@ -149,12 +158,16 @@ int list_print(const struct list_spec *spec, json_t *rows, const struct list_opt
 		for (i = 0; i < spec->n_fields; i++)
 			(void)json_object_set_new(header, spec->fields[i].name,
 						  json_string(spec->fields[i].header));
-		if (run_template(t, header, TEMPLATE_STRICT | TEMPLATE_HEADER, &raw, e) < 0)
+		if (run_template(t, header, TEMPLATE_STRICT | TEMPLATE_HEADER, &raw, e) < 0) {
+			hint_fields(spec, e);
 			return -e->eno;
+		}
 	}
 	json_array_foreach(rows, i, row)
-		if (run_template(t, row, TEMPLATE_STRICT, &raw, e) < 0)
+		if (run_template(t, row, TEMPLATE_STRICT, &raw, e) < 0) {
+			hint_fields(spec, e);
 			return -e->eno;
+		}
 	if (!table)
 		return out_all(&raw, e);
 	OWN_BUF out = { 0 };
