@@ -17,6 +17,10 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* the bounds of the section, made by the linker; absent in a program without ways */
+extern const struct way *const first_way __asm__("__start_onggi_ways") __attribute__((weak));
+extern const struct way *const end_way __asm__("__stop_onggi_ways") __attribute__((weak));
+
 #ifdef ONGGI_FAULTS
 /* ONGGI_FAULT=WAY:STEP[:kill], a comma separates several */
 static int fault_at(const char *way, const char *step, struct err *e)
@@ -70,4 +74,19 @@ void way_undo(const struct way *w, void *ctx)
 	for (size_t i = w->n; i-- > 0;)
 		if (w->steps[i].undo)
 			w->steps[i].undo(ctx);
+}
+
+void way_each(void (*each)(void *data, const struct way *w), void *data)
+{
+	for (const struct way *const *w = &first_way; w < &end_way; w++)
+		each(data, *w);
+}
+
+bool way_faults(void)
+{
+#ifdef ONGGI_FAULTS
+	return true;
+#else
+	return false;
+#endif
 }

@@ -12,6 +12,7 @@
 #ifndef ONGGI_BASE_STEP_H
 #define ONGGI_BASE_STEP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,10 @@ struct way {
 	size_t n;
 };
 #define WAY(name, table) { (name), (table), sizeof(table) / sizeof((table)[0]) }
+/* WAY_DEFINE - a way of this file, listed by way_each in every program that it is linked into */
+#define WAY_DEFINE(var, name, table)                  \
+	static const struct way var = WAY(name, table); \
+	static const struct way *const var##_listed __attribute__((section("onggi_ways"), used)) = &var
 
 /** way_observer - told after each step how long it took; for --trace and progress. */
 struct way_observer {
@@ -40,5 +45,9 @@ struct way_observer {
 int way_run(const struct way *w, void *ctx, const struct way_observer *obs, struct err *e);
 /** way_undo - undo all steps of a finished way backwards. */
 void way_undo(const struct way *w, void *ctx);
+/** way_each - every way of this program; the matrix of fault tests is made from it. */
+void way_each(void (*each)(void *data, const struct way *w), void *data);
+/** way_faults - whether this build has fault points. */
+bool way_faults(void);
 
 #endif

@@ -171,9 +171,9 @@ static const struct step create_steps[] = {
 	{ "folder", step_folder, undo_folder }, { "record", step_record, NULL },
 	{ "name", step_name, undo_name }, { "layer", step_layer, NULL },
 	{ "mounts", step_mounts, undo_mounts }, { "volumes", step_volumes, NULL },
-	{ "write", step_write, undo_write },   { "image again", step_image_again, NULL },
+	{ "write", step_write, undo_write },   { "again", step_image_again, NULL },
 };
-static const struct way create_way = WAY("create", create_steps);
+WAY_DEFINE(create_way, "create", create_steps);
 
 int create_handle(struct engine *eng, const json_t *body, const char *name, struct handle *ret,
 		  struct err *e)

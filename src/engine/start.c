@@ -201,7 +201,7 @@ static const struct step start_steps[] = {
 	{ "layer", step_layer, NULL },            { "config", step_config, undo_mounts },
 	{ "stdio", step_stdio, undo_mounts },      { "process", step_process, undo_process },
 };
-static const struct way start_way = WAY("start", start_steps);
+WAY_DEFINE(start_way, "start", start_steps);
 
 /* State.ExitCode and State.Error after a failed start; when it ran last stays as it was */
 static void record_failure(struct handle *h, const struct err *e)

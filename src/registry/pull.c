@@ -240,7 +240,7 @@ static const struct step pull_steps[] = {
 	{ "config", step_config, NULL },     { "lease", step_lease, NULL },
 	{ "layers", step_layers, NULL },     { "register", step_register, NULL },
 };
-static const struct way pull_way = WAY("pull", pull_steps);
+WAY_DEFINE(pull_way, "pull", pull_steps);
 
 /* what was one image's; the registry stays open for the next tag */
 static void image_reset(struct pull *p)

@@ -407,7 +407,7 @@ static const struct step steps[] = {
 	{ "go", step_go, NULL },
 	{ "finish", step_finish, NULL },
 };
-static const struct way way = WAY("create", steps);
+WAY_DEFINE(way, "runtime", steps);
 
 static void container_done(struct container *c)
 {

@@ -39,7 +39,7 @@ nothing_left() {
 	for how in create "run -d"; do
 		for s in $STEPS; do
 			# shellcheck disable=SC2086
-			ONGGI_FAULT=create:$s run -1 o $how -b "$T/b" c </dev/null
+			ONGGI_FAULT=runtime:$s run -1 o $how -b "$T/b" c </dev/null
 			[[ $output == *"injected fault"* ]] || { echo "$how $s: $output"; false; }
 			eventually 10 nothing_left || { echo "$how $s: $(ls -A "$T/root") $(groups_left) $(processes_left)"; false; }
 		done
@@ -51,7 +51,7 @@ nothing_left() {
 		for s in $STEPS; do
 			rc=0
 			# shellcheck disable=SC2086
-			ONGGI_FAULT=create:$s:kill o $how -b "$T/b" c </dev/null >/dev/null 2>&1 || rc=$?
+			ONGGI_FAULT=runtime:$s:kill o $how -b "$T/b" c </dev/null >/dev/null 2>&1 || rc=$?
 			[ $rc = 137 ]
 			run -0 o delete --force c
 			eventually 10 nothing_left || { echo "$how $s: $(ls -A "$T/root") $(groups_left) $(processes_left)"; false; }
@@ -63,7 +63,7 @@ nothing_left() {
 
 @test "a killed creator does not stand in the way of the next" {
 	for s in state cgroup; do
-		ONGGI_FAULT=create:$s:kill o create -b "$T/b" c </dev/null >/dev/null 2>&1 || true
+		ONGGI_FAULT=runtime:$s:kill o create -b "$T/b" c </dev/null >/dev/null 2>&1 || true
 		run -0 o list -q
 		[ -z "$output" ]
 		o create -b "$T/b" c </dev/null >/dev/null 2>&1

@@ -217,6 +217,8 @@ const struct command command_table[] = {
 	  CMD_HIDDEN, cmd_internal_exited, NULL },
 	{ "internal-manual", NULL, "", "Print the man page source", NULL, { { NULL, 0 } }, 0, 0,
 	  CMD_HIDDEN | CMD_NO_ENGINE, manual_run, NULL },
+	{ "internal-ways", NULL, "", "Print the step tables (builds with fault points)", NULL, { { NULL, 0 } }, 0, 0,
+	  CMD_HIDDEN | CMD_NO_ENGINE, cmd_internal_ways, NULL },
 	{ "kill", "container kill", "[OPTIONS] CONTAINER [CONTAINER...]", "Send a signal to containers", NULL,
 	  { SET(kill_opts) }, 1, -1, 0, cmd_kill, "container" },
 	{ "load", "image load", "[OPTIONS]", "Load images from an archive", "  onggi load -i nginx.tar\n",

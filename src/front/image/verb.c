@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/step.h"
 
 static const struct image_verb verbs[] = {
 	{ "import", verb_import },
@@ -18,6 +19,7 @@ static const struct image_verb verbs[] = {
 	{ "load-base", verb_load_base },
 	{ "pull", verb_pull },
 	{ "save", verb_save },
+	{ "ways", verb_ways },
 };
 
 const struct image_verb *image_verb_find(const char *name)
@@ -57,4 +59,20 @@ int image_verb_badflag(const char *verb, int c, char **argv)
 	if (optopt && optopt < 128 && strncmp(arg, "--", 2) != 0)
 		return image_verb_usage(125, verb, "unknown shorthand flag: '%c' in %s", optopt, arg);
 	return image_verb_usage(125, verb, "unknown flag: %s", arg);
+}
+
+static void print_way(void *data, const struct way *w)
+{
+	(void)data;
+	for (size_t i = 0; i < w->n; i++)
+		printf("%s %s\n", w->name, w->steps[i].name);
+}
+
+int verb_ways(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	if (!way_faults())
+		return image_verb_usage(125, "ways", "this build has no fault points");
+	way_each(print_way, NULL);
+	return fflush(stdout) ? 1 : 0;
 }

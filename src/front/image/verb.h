@@ -29,5 +29,7 @@ int verb_load(int argc, char **argv);
 int verb_load_base(int argc, char **argv);
 int verb_pull(int argc, char **argv);
 int verb_save(int argc, char **argv);
+/* the step tables of this program, for the tests that break each step */
+int verb_ways(int argc, char **argv);
 
 #endif
