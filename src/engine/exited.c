@@ -130,25 +130,62 @@ static int finish(struct engine *eng, struct handle *h, int64_t delay, struct er
 	return io_remove_tree(eng->store.run_fd, path, e);
 }
 
+struct exited {
+	struct engine *eng;
+	struct handle *h;
+	bool stop, remove;
+	int64_t delay;
+};
+
+static int step_record(void *ctx, struct err *e)
+{
+	const struct exited *x = ctx;
+	if (is_recorded(x->h) || x->remove)
+		return 0;
+	return record_unknown(x->h, e) < 0 || handle_refresh(x->eng, x->h, e) < 0 ? -e->eno : 0;
+}
+
+static int step_release(void *ctx, struct err *e)
+{
+	const struct exited *x = ctx;
+	(void)e;
+	release(x->eng, x->h);
+	return 0;
+}
+
+static int step_finish(void *ctx, struct err *e)
+{
+	struct exited *x = ctx;
+
+	if (x->remove && !x->h->keep)
+		return remove_locked(x->eng, x->h, true, e);
+	if (!x->stop)
+		x->delay = policy_delay(x->h);
+	if (finish(x->eng, x->h, x->delay, e) < 0)
+		return err_ctx(e, "container %.12s: after its exit", x->h->c.id);
+	return handle_refresh(x->eng, x->h, e);
+}
+
+static const struct step exited_steps[] = {
+	{ "record", step_record, NULL },
+	{ "release", step_release, NULL },
+	{ "finish", step_finish, NULL },
+};
+WAY_DEFINE(exited_way, "exited", exited_steps);
+
 int exited_locked(struct engine *eng, struct handle *h, bool stop, int64_t *ret_delay_ms, struct err *e)
 {
-	bool remove = js_bool(h->c.record, "HostConfig.AutoRemove", false);
-	int64_t delay = -1;
+	struct exited x = { .eng = eng, .h = h, .stop = stop, .delay = -1,
+			    .remove = js_bool(h->c.record, "HostConfig.AutoRemove", false) };
 
 	*ret_delay_ms = -1;
 	if (!h->st.run || h->st.status == CONTAINER_RUNNING)
 		return 0;
-	if (!is_recorded(h) && !remove && (record_unknown(h, e) < 0 || handle_refresh(eng, h, e) < 0))
-		return -e->eno;
-	release(eng, h);
-	if (remove && !h->keep)
-		return remove_locked(eng, h, true, e);
-	if (!stop)
-		delay = policy_delay(h);
-	if (finish(eng, h, delay, e) < 0)
-		return err_ctx(e, "container %.12s: after its exit", h->c.id);
-	*ret_delay_ms = delay;
-	return handle_refresh(eng, h, e);
+	int r = way_run(&exited_way, &x, eng->opt.observer, e);
+	if (r < 0)
+		return r;
+	*ret_delay_ms = x.delay;
+	return 0;
 }
 
 int restart_cancel(struct engine *eng, struct handle *h, struct err *e)

@@ -3,8 +3,10 @@
  * Removal of containers. The record goes first: from then on nobody finds the container, and
  * whatever is left when this is killed is half-made and swept.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/own.h"
 #include "engine/start_int.h"
@@ -24,31 +26,98 @@ static void leftovers(struct engine *eng, const struct handle *h)
 		(void)network_release(&eng->network, h->c.id, &(struct err){ 0 });
 }
 
-int remove_locked(struct engine *eng, struct handle *h, bool volumes, struct err *e)
-{
+struct removal {
+	struct engine *eng;
+	struct handle *h;
+	bool volumes;
 	char id[65], name[256];
-	OWN_JSON anonymous = json_incref(own_get(&h->c, "Anonymous"));
+	json_t *anonymous;
+};
+
+static int step_leftovers(void *ctx, struct err *e)
+{
+	const struct removal *r = ctx;
+	(void)e;
+	leftovers(r->eng, r->h);
+	return 0;
+}
+
+/* before the layer: a container with half of its files must not be there to be started */
+static int step_record(void *ctx, struct err *e)
+{
+	const struct removal *r = ctx;
+	if (unlinkat(r->h->c.dir_fd, "config.json", 0) < 0 && errno != ENOENT)
+		return err_sys(e, errno, "remove container %.12s", r->id);
+	return 0;
+}
+
+/* what cannot be removed stays visible, to be removed later */
+static void undo_record(void *ctx)
+{
+	const struct removal *r = ctx;
+	(void)container_save(&r->h->c, 0, &(struct err){ 0 });
+}
+
+static int step_layer(void *ctx, struct err *e)
+{
+	const struct removal *r = ctx;
+	if (r->eng->storage->remove(&r->eng->store, r->id, e) < 0)
+		return err_ctx(e, "container %.12s: driver \"%s\" failed to remove root filesystem", r->id,
+			       r->eng->storage->name);
+	return 0;
+}
+
+static int step_folder(void *ctx, struct err *e)
+{
+	const struct removal *r = ctx;
+	return container_unmake(&r->eng->store, r->id, e);
+}
+
+static int step_name(void *ctx, struct err *e)
+{
+	const struct removal *r = ctx;
+	(void)e;
+	container_name_release(&r->eng->store, r->name, r->id);
+	return 0;
+}
+
+static int step_volumes(void *ctx, struct err *e)
+{
+	const struct removal *r = ctx;
 	size_t i;
 	json_t *v;
 
-	leftovers(eng, h);
-	memcpy(id, h->c.id, sizeof id);
-	(void)snprintf(name, sizeof name, "%s", handle_name(h));
-	if (eng->storage->remove(&eng->store, id, e) < 0)
-		return err_ctx(e, "container %.12s: driver \"%s\" failed to remove root filesystem", id,
-			       eng->storage->name);
-	if (container_unmake(&eng->store, id, e) < 0)
-		return -e->eno;
-	container_name_release(&eng->store, name, id);
-	container_done(&h->c);
-	if (volumes)
-		json_array_foreach(anonymous, i, v) {
-			struct err why;
-			if (volume_remove(&eng->store, json_string_value(v), VOLUME_REMOVE_FORCE, &why) < 0 &&
-			    why.kind != E_CONFLICT)
-				engine_warn(eng, "%s", why.chain);
-		}
+	(void)e;
+	if (!r->volumes)
+		return 0;
+	json_array_foreach(r->anonymous, i, v) {
+		struct err why;
+		if (volume_remove(&r->eng->store, json_string_value(v), VOLUME_REMOVE_FORCE, &why) < 0 &&
+		    why.kind != E_CONFLICT)
+			engine_warn(r->eng, "%s", why.chain);
+	}
 	return 0;
+}
+
+static const struct step remove_steps[] = {
+	{ "leftovers", step_leftovers, NULL }, { "record", step_record, undo_record },
+	{ "layer", step_layer, NULL },         { "folder", step_folder, NULL },
+	{ "name", step_name, NULL },           { "volumes", step_volumes, NULL },
+};
+WAY_DEFINE(remove_way, "remove", remove_steps);
+
+int remove_locked(struct engine *eng, struct handle *h, bool volumes, struct err *e)
+{
+	struct removal r = { .eng = eng, .h = h, .volumes = volumes,
+			     .anonymous = json_incref(own_get(&h->c, "Anonymous")) };
+
+	memcpy(r.id, h->c.id, sizeof r.id);
+	(void)snprintf(r.name, sizeof r.name, "%s", handle_name(h));
+	int done = way_run(&remove_way, &r, eng->opt.observer, e);
+	if (done >= 0)
+		container_done(&h->c);
+	json_decref(r.anonymous);
+	return done < 0 ? done : 0;
 }
 
 bool is_abandoned(const struct handle *h)

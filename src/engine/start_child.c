@@ -183,53 +183,91 @@ static int make(struct start *s, struct runtime_proc *p, int *ret_pty, struct er
 	return runtime_create(&s->eng->runtime, &q, p, e);
 }
 
-/* the container runs but nobody would look after it: take it away again */
-static void unmake(struct start *s, struct runtime_proc *p)
-{
-	(void)kill(p->id.pid, SIGKILL); /* our own child, not yet waited for */
-	(void)waitpid(p->id.pid, NULL, 0);
-	(void)runtime_delete(&s->eng->runtime, s->h->c.id, RUNTIME_DELETE_FORCE, &(struct err){ 0 });
-	(void)unlinkat(s->run_fd, "run.json", 0);
-}
+/* M's own way, in the process that becomes the monitor */
+struct making {
+	struct start *s;
+	int report_fd;
+	struct runtime_proc p;
+	struct monitor_config m;
+	json_t *run;
+	int pty;
+};
 
 static void tell(int fd, const struct report *r)
 {
 	(void)io_write_all(fd, r, sizeof *r); /* a starter that is gone needs no answer */
 }
 
+static int step_container(void *ctx, struct err *e)
+{
+	struct making *k = ctx;
+	return make(k->s, &k->p, &k->pty, e);
+}
+
+/* the container runs but nobody would look after it: take it away again */
+static void undo_container(void *ctx)
+{
+	struct making *k = ctx;
+	(void)kill(k->p.id.pid, SIGKILL); /* our own child, not yet waited for */
+	(void)waitpid(k->p.id.pid, NULL, 0);
+	(void)runtime_delete(&k->s->eng->runtime, k->s->h->c.id, RUNTIME_DELETE_FORCE, &(struct err){ 0 });
+	(void)unlinkat(k->s->run_fd, "run.json", 0);
+}
+
+static int step_record(void *ctx, struct err *e)
+{
+	struct making *k = ctx;
+	return write_run(k->s, &k->p, &k->run, e);
+}
+
+static int step_configure(void *ctx, struct err *e)
+{
+	struct making *k = ctx;
+	const struct start *s = k->s;
+
+	if (monitor_fill(s->eng, &s->h->c, k->run, &k->s->arena, &k->m, e) < 0)
+		return -e->eno;
+	k->m.pidfd = k->p.pidfd;
+	k->m.in = s->tty ? -1 : s->stdio.monitor[0];
+	k->m.out = s->tty ? -1 : s->stdio.monitor[1];
+	k->m.err = s->tty ? -1 : s->stdio.monitor[2];
+	k->m.pty = k->pty;
+	k->m.listen = s->listen;
+	k->m.client = s->opt->client_fd;
+	k->m.client_flags = s->opt->client_flags;
+	return 0;
+}
+
+static int step_tell(void *ctx, struct err *e)
+{
+	const struct making *k = ctx;
+	struct report r = { .made = true, .init = k->p.id };
+
+	(void)e;
+	tell(k->report_fd, &r);
+	return 0;
+}
+
+static int step_exec(void *ctx, struct err *e)
+{
+	const struct making *k = ctx;
+	return monitor_exec(NULL, &k->m, e);
+}
+
+static const struct step monitor_steps[] = {
+	{ "container", step_container, undo_container }, { "record", step_record, NULL },
+	{ "configure", step_configure, NULL },           { "tell", step_tell, NULL },
+	{ "exec", step_exec, NULL },
+};
+WAY_DEFINE(monitor_way, "monitor", monitor_steps);
+
 __attribute__((noreturn)) static void m_main(struct start *s, int report_fd)
 {
+	struct making k = { .s = s, .report_fd = report_fd, .pty = -1 };
 	struct report r = { .made = false };
-	struct runtime_proc p;
-	struct monitor_config m;
-	OWN_JSON run = NULL;
-	int pty = -1;
 
 	(void)setsid();
-	if (make(s, &p, &pty, &r.e) < 0) {
-		tell(report_fd, &r);
-		_exit(1);
-	}
-	if (write_run(s, &p, &run, &r.e) < 0 ||
-	    monitor_fill(s->eng, &s->h->c, run, &s->arena, &m, &r.e) < 0) {
-		unmake(s, &p);
-		tell(report_fd, &r);
-		_exit(1);
-	}
-	m.pidfd = p.pidfd;
-	m.in = s->tty ? -1 : s->stdio.monitor[0];
-	m.out = s->tty ? -1 : s->stdio.monitor[1];
-	m.err = s->tty ? -1 : s->stdio.monitor[2];
-	m.pty = pty;
-	m.listen = s->listen;
-	m.client = s->opt->client_fd;
-	m.client_flags = s->opt->client_flags;
-	r.made = true;
-	r.init = p.id;
-	tell(report_fd, &r);
-	(void)monitor_exec(NULL, &m, &r.e);
-	unmake(s, &p);
-	r.made = false;
+	(void)way_run(&monitor_way, &k, NULL, &r.e); /* it ends in the exec, or has failed */
 	tell(report_fd, &r);
 	_exit(1);
 }
