@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/step.h"
 #include "format/inflate.h"
 #include "format/js.h"
 #include "registry/archive_int.h"
@@ -319,16 +320,31 @@ static int load_docker(struct load *l, struct err *e)
 	return 0;
 }
 
-static int load(struct load *l, struct err *e)
+static int step_lease(void *ctx, struct err *e)
 {
+	struct load *l = ctx;
+
 	if (l->q->platform) {
 		if (platform_parse(l->q->platform, &l->want, e) < 0)
 			return -e->eno;
 	} else {
 		platform_host(&l->want);
 	}
-	if (archive_read(&l->ar, l->q->xfd, e) < 0)
-		return -e->eno;
+	l->ar.store = l->q->store;
+	l->ar.lease = &l->lease;
+	return lease_open(l->q->store, &l->lease, e);
+}
+
+static int step_read(void *ctx, struct err *e)
+{
+	struct load *l = ctx;
+	return archive_read(&l->ar, l->q->xfd, e);
+}
+
+static int step_images(void *ctx, struct err *e)
+{
+	struct load *l = ctx;
+
 	if (l->ar.has_manifest_json && !l->q->platform)
 		return load_docker(l, e);
 	if (l->ar.has_index_json)
@@ -336,20 +352,23 @@ static int load(struct load *l, struct err *e)
 	return l->ar.has_manifest_json ? load_docker(l, e) : no_archive(e);
 }
 
+static const struct step load_steps[] = {
+	{ "lease", step_lease, NULL },
+	{ "read", step_read, NULL },
+	{ "images", step_images, NULL },
+};
+WAY_DEFINE(load_way, "load", load_steps);
+
 int archive_load(const struct archive_load_req *q, struct err *e)
 {
-	struct load l = { .q = q };
+	struct load l = { .q = q, .lease.fd = -1 };
 	struct err ignored = { 0 };
 
-	if (lease_open(q->store, &l.lease, e) < 0)
-		return -e->eno;
-	l.ar.store = q->store;
-	l.ar.lease = &l.lease;
-	int r = load(&l, e);
+	int r = way_run(&load_way, &l, NULL, e);
 	archive_done(&l.ar);
 	/* other platforms, an image that was there already by another manifest, everything of a load
 	 * that failed; what cannot be dropped goes with the next prune */
-	if (r < 0 || !q->hasty)
+	if (l.lease.fd >= 0 && (r < 0 || !q->hasty))
 		(void)image_drop_leased(&l.lease, &ignored);
 	else
 		lease_close(&l.lease);

@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/lock.h"
 #include "base/own.h"
+#include "base/step.h"
 #include "format/js.h"
 #include "spec/manifest.h"
 #include "spec/reference.h"
@@ -175,47 +176,82 @@ static int set_digest_reference(const struct store *s, const char *reference, co
 	return reference_set(s, text, id, manifest, e);
 }
 
-static int publish(const struct store *s, const struct image_new *n, const struct parts *p,
-		   struct err *e)
-{
-	const char *id = p->manifest.config.digest;
-	const char *manifest = n->local ? NULL : n->index ? n->index : n->manifest;
-	OWN_FD gc = -1;
+/* ---- the way ---- */
 
-	/* against a removal that looks for what is unused right now */
-	if (io_mkdir_p(s->root_fd, "locks", 0700, e) < 0 ||
-	    lock_take(s->root_fd, "locks/gc", LOCK_SHARED, &gc, e) < 0)
+struct registration {
+	const struct store *s;
+	const struct image_new *n;
+	struct parts p;
+	int gc; /* against a removal that looks for what is unused right now */
+};
+
+static int step_parts(void *ctx, struct err *e)
+{
+	struct registration *g = ctx;
+	return load_parts(g->s, g->n, &g->p, e) < 0 || make_chain(g->s, &g->p, e) < 0 ? -e->eno : 0;
+}
+
+static bool is_there(const struct registration *g)
+{
+	return image_is_sound(g->s, g->p.manifest.config.digest, !g->n->hasty);
+}
+
+static int step_settle(void *ctx, struct err *e)
+{
+	struct registration *g = ctx;
+	if (is_there(g) && (g->n->hasty || all_synced(g->s, &g->p)))
+		return 0;
+	return settle_and_sync(g->s, g->n, &g->p, e);
+}
+
+static int step_record(void *ctx, struct err *e)
+{
+	struct registration *g = ctx;
+	const struct parts *p = &g->p;
+
+	if (io_mkdir_p(g->s->root_fd, "locks", 0700, e) < 0 ||
+	    lock_take(g->s->root_fd, "locks/gc", LOCK_SHARED, &g->gc, e) < 0)
 		return -e->eno;
 	for (size_t i = 0; i < p->n; i++)
-		if (!snapshot_exists(s, p->chain[i]))
+		if (!snapshot_exists(g->s, p->chain[i]))
 			return err_new(e, E_CONFLICT, EBUSY, "layer %s was removed meanwhile", p->chain[i]);
 	/* the same image by another way: the first record stays */
-	if (!image_is_sound(s, id, !n->hasty) && write_record(s, n, p, id, e) < 0)
-		return -e->eno;
+	return is_there(g) ? 0 : write_record(g->s, g->n, p, p->manifest.config.digest, e);
+}
+
+static int step_names(void *ctx, struct err *e)
+{
+	struct registration *g = ctx;
+	const struct image_new *n = g->n;
+	const char *id = g->p.manifest.config.digest;
+	const char *manifest = n->local ? NULL : n->index ? n->index : n->manifest;
+
 	for (size_t i = 0; i < n->n_references; i++) {
-		if (manifest && set_digest_reference(s, n->references[i], id, manifest, e) < 0)
+		if (manifest && set_digest_reference(g->s, n->references[i], id, manifest, e) < 0)
 			return -e->eno;
-		if (reference_write(s, n->references[i], id, manifest, n->hasty ? 0 : IO_DURABLE, e) < 0)
+		if (reference_write(g->s, n->references[i], id, manifest, n->hasty ? 0 : IO_DURABLE, e) < 0)
 			return -e->eno;
 	}
 	return 0;
 }
 
+static const struct step register_steps[] = {
+	{ "parts", step_parts, NULL },
+	{ "settle", step_settle, NULL },
+	{ "record", step_record, NULL },
+	{ "names", step_names, NULL },
+};
+WAY_DEFINE(register_way, "register", register_steps);
+
 int image_register(const struct store *s, const struct image_new *n, char ret_id[DIGEST_TEXT_MAX],
 		   struct err *e)
 {
-	struct parts p = { 0 };
-	int r = load_parts(s, n, &p, e);
+	struct registration g = { .s = s, .n = n, .gc = -1 };
+	int r = way_run(&register_way, &g, NULL, e);
 
-	if (!r)
-		r = make_chain(s, &p, e);
-	if (!r && (!image_is_sound(s, p.manifest.config.digest, !n->hasty) ||
-		   (!n->hasty && !all_synced(s, &p))))
-		r = settle_and_sync(s, n, &p, e);
-	if (!r)
-		r = publish(s, n, &p, e);
-	if (!r && ret_id)
-		(void)snprintf(ret_id, DIGEST_TEXT_MAX, "%s", p.manifest.config.digest);
-	parts_done(&p);
+	own_fd_done(&g.gc);
+	if (r >= 0 && ret_id)
+		(void)snprintf(ret_id, DIGEST_TEXT_MAX, "%s", g.p.manifest.config.digest);
+	parts_done(&g.p);
 	return r < 0 ? err_ctx(e, "register image") : 0;
 }
