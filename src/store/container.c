@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -23,7 +22,7 @@
 #include "base/text.h"
 #include "format/js.h"
 
-enum { PATH_SPACE = 320, SWEEP_AGE_S = 10 };
+enum { PATH_SPACE = 320, MAKE_TRIES = 16 };
 
 static int no_such(const char *ref, struct err *e)
 {
@@ -174,11 +173,13 @@ int container_lock(const struct store *s, const char *id, int mode, int *ret_fd,
 	return 0;
 }
 
-int container_make(const struct store *s, struct container *ret, int *ret_lock, struct err *e)
+/* 0 made, 1 taken away by a sweep that came between, negative error */
+static int make_once(const struct store *s, struct container *ret, int *ret_lock, struct err *e)
 {
 	char path[PATH_SPACE];
 	struct container c = CONTAINER_NULL;
 	OWN_FD lock = -1, dir = -1;
+	struct stat st;
 	int r = text_random_id(c.id);
 
 	if (r < 0)
@@ -193,8 +194,16 @@ int container_make(const struct store *s, struct container *ret, int *ret_lock, 
 	if (r < 0)
 		return err_sys(e, -r, "make container %.12s", c.id);
 	dir = openat(s->root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (dir < 0 || lock_take(dir, "lock", LOCK_EXCLUSIVE, &lock, e) < 0) {
-		r = dir < 0 ? err_sys(e, errno, "make container %.12s", c.id) : -e->eno;
+	if (dir < 0) {
+		if (errno == ENOENT)
+			return 1;
+		r = err_sys(e, errno, "make container %.12s", c.id);
+	} else {
+		r = lock_take(dir, "lock", LOCK_EXCLUSIVE, &lock, e);
+		if (r == -ENOENT || (r >= 0 && (fstat(lock, &st) < 0 || !st.st_nlink)))
+			return 1;
+	}
+	if (r < 0) {
 		(void)io_remove_tree(s->root_fd, path, NULL); /* the first error counts */
 		return r;
 	}
@@ -202,6 +211,16 @@ int container_make(const struct store *s, struct container *ret, int *ret_lock, 
 	*ret = c;
 	*ret_lock = fd_take(&lock);
 	return 0;
+}
+
+int container_make(const struct store *s, struct container *ret, int *ret_lock, struct err *e)
+{
+	for (int tries = 0; tries < MAKE_TRIES; tries++) {
+		int r = make_once(s, ret, ret_lock, e);
+		if (r <= 0)
+			return r;
+	}
+	return err_new(e, E_BUSY, EBUSY, "make container: its folder is removed again and again");
 }
 
 int container_run_dir(const struct store *s, const char *id, bool make, int *ret_fd, struct err *e)
@@ -305,8 +324,6 @@ int container_sweep(const struct store *s, struct err *e)
 	OWN_PTR char (*ids)[65] = NULL;
 	size_t n;
 	int swept = 0;
-	struct stat st;
-	char path[PATH_SPACE];
 
 	if (container_ids(s, &ids, &n, e) < 0)
 		return -e->eno;
@@ -315,11 +332,7 @@ int container_sweep(const struct store *s, struct err *e)
 		struct err ignored;
 		if (has_record(s, ids[i]))
 			continue;
-		(void)snprintf(path, sizeof path, "containers/%s", ids[i]);
-		/* between mkdir and lock of a creator: too young to judge */
-		if (fstatat(s->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    st.st_mtime > time(NULL) - SWEEP_AGE_S)
-			continue;
+		/* a creator that has not got its lock yet takes another folder then */
 		if (container_lock(s, ids[i], LOCK_EXCLUSIVE | LOCK_NOWAIT, &lock, &ignored) < 0 ||
 		    has_record(s, ids[i]))
 			continue;
