@@ -74,6 +74,7 @@ int network_repair(const struct network_env *env, struct err *e)
 	if (network_open(env, &c, e) < 0 || nl_open(NETLINK_ROUTE, &rt, e) < 0)
 		return -e->eno;
 	r.rtfd = rt;
+	endpoint_sweep(&c, rt);
 	if (plan_each(&c, repair_plan, &r, e) < 0)
 		return err_ctx(e, "repair networks");
 	if (!json_object_size(bridges))
