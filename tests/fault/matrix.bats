@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Every step of every way fails, and is killed right after it has acted. The error says so, the next
+# commands leave nothing half-made, and then the same command succeeds. The steps come from the
+# tables of the programs themselves.
+
+load lib
+
+setup() { fault_setup; faults; }
+teardown() { fault_teardown; }
+
+# again WHAT: the same run with the same name and port succeeds, and its container goes again
+again() {
+	sleeper >"$T/out" 2>&1 || { echo "run after $1: $(cat "$T/out")"; return 1; }
+	onggi rm -f kk >/dev/null || { echo "rm after $1"; return 1; }
+}
+
+# fails WAY STEP, killed WAY STEP: one cell of the matrix for `run -d`
+fails() {
+	ONGGI_FAULT=$1:$2 run sleeper --rm
+	failed_well "$1:$2" && heal "$1:$2 fails" && again "$1:$2 fails"
+}
+
+killed() {
+	ONGGI_FAULT=$1:$2:kill run sleeper
+	case $1 in
+	create | start) [ "$status" = 137 ] || { echo "$1:$2:kill: status $status: $output"; return 1; } ;;
+	esac
+	onggi ps -a >/dev/null
+	# what has got as far as a container that can be used is one
+	onggi rm -f kk >/dev/null 2>&1 || true
+	heal "$1:$2 killed" && again "$1:$2 killed"
+}
+
+each() { # function, ways...
+	local fn=$1 w s n=0
+	shift
+	for w; do
+		for s in $(steps_of "$w"); do
+			"$fn" "$w" "$s"
+			n=$((n + 1))
+		done
+	done
+	[ "$n" -gt 0 ]
+}
+
+@test "create and start: each step fails" { each fails create start; }
+@test "create and start: each step is killed" { each killed create start; }
+@test "runtime and monitor: each step fails" { each fails runtime monitor; }
+@test "runtime and monitor: each step is killed" { each killed runtime monitor; }
+
+@test "exited and remove: each step fails" {
+	for s in $(steps_of remove); do
+		sleeper >/dev/null
+		ONGGI_FAULT=remove:$s run onggi rm -f kk
+		failed_well "remove:$s" 1
+		# gone already, or there to be removed again
+		onggi rm kk >/dev/null 2>&1 || true
+		heal "remove:$s fails"
+	done
+	for s in $(steps_of exited); do
+		sleeper >/dev/null
+		ONGGI_FAULT=exited:$s run onggi rm -f kk
+		failed_well "exited:$s" 1
+		onggi rm -f kk >/dev/null 2>&1 || true
+		heal "exited:$s fails" && again "exited:$s fails"
+	done
+}
+
+@test "exited and remove: each step is killed, in rm and in what follows the exit of --rm" {
+	for s in $(steps_of exited remove); do
+		w=remove
+		steps_of exited | grep -qx "$s" && w=exited
+		sleeper -v /anonymous >/dev/null
+		ONGGI_FAULT=$w:$s:kill run onggi rm -f -v kk
+		[ "$status" = 137 ] || { echo "$w:$s: status $status: $output"; return 1; }
+		onggi rm -f -v kk >/dev/null 2>&1 || true
+		heal "$w:$s killed"
+	done
+	for w in exited remove; do
+		for s in $(steps_of $w); do
+			# the monitor hands it on to the helper that it starts
+			ONGGI_FAULT=$w:$s:kill onggi run -d --rm --name kk -v /anonymous -p "$PORT:80" \
+				--cgroup-parent "$GROUP" base true >/dev/null
+			eventually 10 no_process
+			heal "$w:$s of the helper killed" && again "$w:$s of the helper killed"
+		done
+	done
+}
+
+no_process() { [ -z "$(pids_of_engine)" ]; }
