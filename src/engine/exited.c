@@ -270,7 +270,7 @@ int engine_exited(struct engine *eng, const char *id, struct err *e)
 
 	if (handle_open(eng, id, HANDLE_LOCK | HANDLE_NO_ADOPT, &h, e) < 0)
 		return e->kind == E_NOT_FOUND ? 0 : -e->eno;
-	if (h.st.status == CONTAINER_RESTARTING && h.st.orphan) {
+	if (h.st.status == CONTAINER_RESTARTING && h.st.orphan && !h.st.run) {
 		/* the process that waited was killed: wait in its place */
 		OWN_FD run = -1;
 		OWN_JSON note = NULL;
