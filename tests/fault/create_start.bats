@@ -47,9 +47,10 @@ nothing_left() { # context
 
 @test "start: without --rm the container stays created, with the reason, and starts later" {
 	onggi create --name c1 base true >/dev/null
-	for s in $start_steps; do
+	# not after the last step: then the process has run
+	for s in ${start_steps% process}; do
 		run -1 env ONGGI_FAULT="start:$s" "$ONGGI_BIN/onggi" start c1
-		[ "$(onggi inspect -f '{{.State.Status}} {{.State.ExitCode}}' c1)" = "created 128" ]
+		[ "$(onggi inspect -f '{{.State.Status}} {{.State.ExitCode}}' c1)" = "created 128" ] || { echo "$s: $(onggi inspect -f '{{.State.Status}} {{.State.ExitCode}}' c1)"; return 1; }
 		[[ $(onggi inspect -f '{{.State.Error}}' c1) == *"injected fault"* ]]
 		[ -z "$(ls "$ONGGI_RUN/containers" "$ONGGI_RUN/runtime" "$ONGGI_RUN/network/plans" 2>/dev/null | grep -v -e ':$' -e '^$')" ]
 	done

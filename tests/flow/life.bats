@@ -198,7 +198,7 @@ status_is() { [ "$(onggi inspect -f '{{.State.Status}}' "$1")" = "$2" ]; }
 	kill -9 "$(jq .monitor_pid "$ONGGI_RUN/containers/$id/run.json")"
 	rc=0
 	wait $cli || rc=$?
-	[ $rc = 5 ]
+	[ $rc = 5 ] || { echo "rc $rc, last $(tail -1 "$T/out"), $(state c1)"; return 1; }
 	[ "$(tail -1 "$T/out")" = 25 ]
 	[ "$(state c1)" = "exited 5" ]
 }
