@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # podman and docker with orun as their runtime. Private instances below one folder, with a cgroup
-# parent of their own and no network of theirs. # once
+# parent of their own and no network of theirs.
+# once
 
 load lib
 
@@ -201,7 +202,12 @@ teardown_file() {
 	[ "$output" = 100 ]
 	run -0 d_run --rm -v "$E/rootfs/etc:/mnt:ro" box sh -c 'cat /mnt/passwd; touch /mnt/x 2>/dev/null || echo ro'
 	[[ $output == *root:x:0*ro ]]
-	run -1 d_run --name oom --memory 20m box sh -c 'dd if=/dev/zero of=/dev/null bs=200M count=1 & wait $! || exit 1'
+	# docker learns of it by an event, which must be there before the exit
+	d_run -d --name oom --memory 20m box \
+		sh -c 'dd if=/dev/zero of=/dev/null bs=200M count=1 & wait $!; until [ -e /stop ]; do sleep 0.1; done; exit 1'
+	eventually 30 sh -c 'docker events --since 1h --until 0s --filter container=oom --filter event=oom | grep -q oom'
+	docker exec oom touch /stop
+	[ "$(docker wait oom)" = 1 ]
 	[ "$(docker inspect oom --format '{{.State.OOMKilled}}')" = true ]
 	docker rm oom
 }

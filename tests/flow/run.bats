@@ -67,7 +67,7 @@ refused() { # text, flags...
 	[[ $output == *"/dev/pts/0"* ]]
 	[[ $output == *xterm* ]]
 	[[ $output == *sized* ]]
-	run -125 bash -c "'$ONGGI_BIN/onggi' run --rm -it --network none base true </dev/null"
+	run -1 bash -c "'$ONGGI_BIN/onggi' run --rm -it --network none base true </dev/null"
 	[[ $output == *"the input device is not a TTY"* ]]
 }
 

@@ -104,7 +104,7 @@ talk() {
 		ends_with 0
 	'
 	[ "$(onggi inspect -f '{{.State.Running}}' ck)" = true ]
-	run onggi run --rm -it --detach-keys ctrl-aa busybox true
+	run onggi run --rm -t --detach-keys ctrl-aa busybox true
 	[ "$status" = 125 ]
 }
 
