@@ -29,8 +29,10 @@ archive() { # out name [layer text]...
 
 # nothing of the store is left but empty folders and lock files
 store_is_empty() {
-	[ -z "$(find "$ONGGI_ROOT" -type f ! -path '*/locks/*')" ] &&
-		[ -z "$(find "$ONGGI_ROOT"/snapshots "$ONGGI_ROOT"/tmp -mindepth 1 2>/dev/null)" ]
+	local left
+	left=$(find "$ONGGI_ROOT" -type f ! -path '*/locks/*'
+		find "$ONGGI_ROOT"/snapshots "$ONGGI_ROOT"/tmp -mindepth 1 2>/dev/null)
+	[ -z "$left" ] || { echo "left: $left"; return 1; }
 }
 
 @test "load: docker-archive and OCI archive, plain and compressed, from file and stdin" {
@@ -94,7 +96,7 @@ store_is_empty() {
 @test "load: killed half-way, the next command clears up and succeeds" {
 	archive a.tar one:1 'f 644 one 1'
 	mkfifo pipe
-	onggi load -i pipe &
+	"$ONGGI_BIN/onggi" load -i pipe &
 	pid=$!
 	exec 7>pipe
 	head -c 1500000 a.tar >&7
@@ -112,7 +114,7 @@ store_is_empty() {
 @test "load: killed at any moment, nothing stays that a prune does not take" {
 	archive a.tar one:1 'f 644 one 1' 'f 644 two 2'
 	for ms in 0 2 4 6 8 10 13 16 20 25 30 40 60 80; do
-		onggi load -q -i a.tar >/dev/null 2>&1 &
+		"$ONGGI_BIN/onggi" load -q -i a.tar >/dev/null 2>&1 &
 		pid=$!
 		sleep "0.$(printf %03d $ms)"
 		kill -9 $pid 2>/dev/null || true
@@ -132,7 +134,7 @@ store_is_empty() {
 	archive a.tar one:1 'f 644 one 1'
 	onggi load -q -i a.tar
 	mkfifo pipe
-	onggi load -q -i pipe >out &
+	"$ONGGI_BIN/onggi" load -q -i pipe >out &
 	pid=$!
 	exec 7>pipe
 	size=$(stat -c %s a.tar)
@@ -151,7 +153,7 @@ store_is_empty() {
 @test "load: ten at once of the same archive" {
 	archive a.tar one:1 'f 644 one 1'
 	for i in 1 2 3 4 5 6 7 8 9 10; do
-		onggi load -q -i a.tar >"out.$i" 2>&1 &
+		"$ONGGI_BIN/onggi" load -q -i a.tar >"out.$i" 2>&1 &
 	done
 	wait
 	[ "$(cat out.* | sort -u)" = "Loaded image: one:1" ]
