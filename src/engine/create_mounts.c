@@ -152,12 +152,21 @@ static int volume(struct create *c, const struct mount_spec *m, struct err *e)
 	struct volume_spec spec = { .name = m->source, .driver = driver, .options = m->driver_opts,
 				    .labels = m->labels };
 	OWN_JSON v = NULL;
+	char made[65];
 	bool fresh;
 
+	if (!m->source) {
+		int r = text_random_id(made);
+		if (r < 0)
+			return err_sys(e, -r, "random name");
+		/* known before it is there: a create that is killed leaves no volume */
+		spec.made_name = made;
+		json_array_append_new(c->new_volumes, json_string(made));
+		if (container_volumes_note(&c->c, c->new_volumes, e) < 0)
+			return -e->eno;
+	}
 	if (volume_create(&c->eng->store, &spec, &v, &fresh, e) < 0)
 		return -e->eno;
-	if (!m->source)
-		json_array_append(c->new_volumes, json_object_get(v, "Name"));
 	const char *source = js_str(v, "Mountpoint", "");
 	if (!m->no_copy && !m->subpath && !json_object_size(json_object_get(v, "Options")))
 		json_array_append_new(c->copy_up,

@@ -179,8 +179,17 @@ int handle_open(struct engine *eng, const char *ref, unsigned flags, struct hand
 				goto gone;
 			err_clear(e); /* somebody is at it */
 		} else {
-			if (handle_refresh(eng, &h, e) < 0 || adopt_locked(eng, &h, e) < 0)
+			if (handle_refresh(eng, &h, e) < 0)
 				return -e->eno;
+			if (adopt_locked(eng, &h, e) < 0) {
+				/* a disk that cannot be written is no reason not to look */
+				if ((e->kind != E_NOSPACE && e->eno != EROFS) || h.c.dir_fd < 0)
+					return -e->eno;
+				engine_warn(eng, "container %.12s: %s", h.c.id, e->chain);
+				err_clear(e);
+				if (handle_refresh(eng, &h, e) < 0)
+					return -e->eno;
+			}
 			if (!(flags & HANDLE_LOCK))
 				own_fd_done(&h.lock);
 			if (h.c.dir_fd < 0) { /* --rm */

@@ -51,7 +51,8 @@ static int record_unknown(struct handle *h, struct err *e)
 		.code = -1,
 		.started_at = js_str(h->st.run, "started_at", NULL),
 		.finished_at = now,
-		.error = "the monitor was killed: exit status unknown",
+		.error = h->st.init.pid ? "the monitor was killed: exit status unknown" :
+					  "the host went down: exit status unknown",
 	};
 	return exit_write(&h->c, &x, e);
 }
@@ -112,7 +113,8 @@ static int finish(struct engine *eng, struct handle *h, int64_t delay, struct er
 	OWN_FD run = -1;
 	char path[96];
 
-	if (container_run_dir(&eng->store, h->c.id, false, &run, e) < 0)
+	/* a reboot has taken it, but a waiting restart needs it */
+	if (container_run_dir(&eng->store, h->c.id, delay >= 0, &run, e) < 0)
 		return e->eno == ENOENT ? 0 : -e->eno;
 	if (delay >= 0) {
 		json_object_set_new(h->c.record, "RestartCount",
@@ -134,15 +136,25 @@ struct exited {
 	struct engine *eng;
 	struct handle *h;
 	bool stop, remove;
+	bool later; /* the record waits for room on the disk, and run.json with it */
 	int64_t delay;
 };
 
 static int step_record(void *ctx, struct err *e)
 {
-	const struct exited *x = ctx;
-	if (is_recorded(x->h) || x->remove)
+	struct exited *x = ctx;
+	int r;
+
+	if (x->remove || (is_recorded(x->h) && !x->h->st.exit_aside))
 		return 0;
-	return record_unknown(x->h, e) < 0 || handle_refresh(x->eng, x->h, e) < 0 ? -e->eno : 0;
+	r = is_recorded(x->h) ? js_save(x->h->c.dir_fd, "exit.json", x->h->st.exit, 0600, IO_DURABLE, e) :
+				record_unknown(x->h, e);
+	/* a full disk keeps nobody from stopping a container, and not from removing it */
+	if (r < 0 && e->kind == E_NOSPACE && x->stop) {
+		x->later = !x->h->keep;
+		return 0;
+	}
+	return r < 0 || handle_refresh(x->eng, x->h, e) < 0 ? -e->eno : 0;
 }
 
 static int step_release(void *ctx, struct err *e)
@@ -159,6 +171,8 @@ static int step_finish(void *ctx, struct err *e)
 
 	if (x->remove && !x->h->keep)
 		return remove_locked(x->eng, x->h, true, e);
+	if (x->later)
+		return 0;
 	if (!x->stop)
 		x->delay = policy_delay(x->h);
 	if (finish(x->eng, x->h, x->delay, e) < 0)

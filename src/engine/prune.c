@@ -19,8 +19,6 @@
 #include "store/image.h"
 #include "store/volume.h"
 
-enum { SWEEP_AGE_S = 60 };
-
 static bool one_of(const json_t *values, const char *s)
 {
 	size_t i;
@@ -175,23 +173,6 @@ int engine_volume_prune(struct engine *eng, const json_t *filters, json_t **ret,
 	return *ret ? 0 : err_new(e, E_NOMEM, ENOMEM, "prune");
 }
 
-/* ".new-*" and ".old-*" that a killed command left */
-static void sweep_volumes(struct engine *eng)
-{
-	OWN_FD fd = openat(eng->store.root_fd, "volumes", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int dup_fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	OWN_DIR d = dup_fd < 0 ? NULL : fdopendir(dup_fd);
-	struct stat st;
-
-	for (struct dirent *en; d && (en = readdir(d));) {
-		if (!text_starts(en->d_name, ".new-") && !text_starts(en->d_name, ".old-"))
-			continue;
-		if (fstatat(fd, en->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_ctime > time(NULL) - SWEEP_AGE_S)
-			continue;
-		(void)io_remove_tree(fd, en->d_name, &(struct err){ 0 }); /* the next sweep tries again */
-	}
-}
-
 /* network plans, cgroups and FIFOs of containers that are no more */
 static int sweep_run(struct engine *eng, struct err *e)
 {
@@ -220,7 +201,7 @@ int engine_sweep(struct engine *eng, struct err *e)
 
 	if (container_sweep(&eng->store, e) < 0)
 		return -e->eno;
-	sweep_volumes(eng);
+	volume_sweep(&eng->store);
 	if (container_ids(&eng->store, &ids, &n, e) < 0)
 		return -e->eno;
 	/* opening adopts living containers and settles dead ones */

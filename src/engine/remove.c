@@ -46,6 +46,10 @@ static int step_leftovers(void *ctx, struct err *e)
 static int step_record(void *ctx, struct err *e)
 {
 	const struct removal *r = ctx;
+	/* create has noted them already: on a full disk this may fail */
+	if (json_array_size(r->anonymous) && container_volumes_note(&r->h->c, r->volumes ? r->anonymous : NULL, e) < 0 &&
+	    (!r->volumes || e->kind != E_NOSPACE))
+		return -e->eno;
 	if (unlinkat(r->h->c.dir_fd, "config.json", 0) < 0 && errno != ENOENT)
 		return err_sys(e, errno, "remove container %.12s", r->id);
 	return 0;
@@ -101,8 +105,8 @@ static int step_volumes(void *ctx, struct err *e)
 
 static const struct step remove_steps[] = {
 	{ "leftovers", step_leftovers, NULL }, { "record", step_record, undo_record },
-	{ "layer", step_layer, NULL },         { "folder", step_folder, NULL },
-	{ "name", step_name, NULL },           { "volumes", step_volumes, NULL },
+	{ "layer", step_layer, NULL },         { "volumes", step_volumes, NULL },
+	{ "folder", step_folder, NULL },       { "name", step_name, NULL },
 };
 WAY_DEFINE(remove_way, "remove", remove_steps);
 

@@ -81,6 +81,10 @@ static int write_run(struct start *s, const struct runtime_proc *p, json_t **ret
 		return err_new(e, E_NOMEM, ENOMEM, "run.json");
 	if (js_save(s->run_fd, "run.json", run, 0600, 0, e) < 0)
 		return -e->eno;
+	/* a reboot takes run.json: that it ran has to outlive that */
+	if (!js_bool(s->h->c.record, "HostConfig.AutoRemove", false) &&
+	    container_started_set(&s->h->c, now, e) < 0)
+		return -e->eno;
 	*ret = ptr_take(&run);
 	return 0;
 }
@@ -138,7 +142,8 @@ int monitor_fill(struct engine *eng, const struct container *c, const json_t *ru
 	monitor_config_init(&m);
 	m.id = c->id;
 	m.dir = arena_printf(a, "%s/containers/%s", eng->store.root, c->id);
-	if (!self || !m.dir)
+	m.run_dir = arena_printf(a, "%s/containers/%s", eng->store.run, c->id);
+	if (!self || !m.dir || !m.run_dir)
 		return err_new(e, E_NOMEM, ENOMEM, "monitor");
 	if (program_self(self, e) < 0 || fill_log(c, a, &m, e) < 0)
 		return -e->eno;
@@ -212,6 +217,7 @@ static void undo_container(void *ctx)
 	(void)waitpid(k->p.id.pid, NULL, 0);
 	(void)runtime_delete(&k->s->eng->runtime, k->s->h->c.id, RUNTIME_DELETE_FORCE, &(struct err){ 0 });
 	(void)unlinkat(k->s->run_fd, "run.json", 0);
+	(void)container_started_set(&k->s->h->c, NULL, &(struct err){ 0 });
 }
 
 static int step_record(void *ctx, struct err *e)

@@ -20,11 +20,11 @@
 
 enum { STOP_DEFAULT_S = 10, KILL_WAIT_MS = 10000, LAST_WAIT_MS = 2000 };
 
-static bool recorded(const struct container *c, const struct proc_id *id)
+static bool recorded_in(int xdir, const struct proc_id *id)
 {
 	OWN_JSON x = NULL;
 	struct err e;
-	return js_load(c->dir_fd, "exit.json", 1 << 20, &x, &e) >= 0 && js_int(x, "pid", 0) == id->pid &&
+	return xdir >= 0 && js_load(xdir, "exit.json", 1 << 20, &x, &e) >= 0 && js_int(x, "pid", 0) == id->pid &&
 	       (uint64_t)js_int(x, "start_ticks", 0) == id->start_ticks;
 }
 
@@ -34,7 +34,8 @@ static int left_ms(int64_t until_ns)
 	return until_ns < 0 ? -1 : ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
-static int watch_dir(int xdir, uint32_t mask, int *ret_fd, struct err *e)
+/* @xaside -1: none */
+static int watch_dir(int xdir, int xaside, uint32_t mask, int *ret_fd, struct err *e)
 {
 	char path[40];
 	OWN_FD fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -42,6 +43,9 @@ static int watch_dir(int xdir, uint32_t mask, int *ret_fd, struct err *e)
 	(void)snprintf(path, sizeof path, "/proc/self/fd/%d", xdir);
 	if (fd < 0 || inotify_add_watch(fd, path, mask) < 0)
 		return err_sys(e, errno, "watch the container's folder");
+	(void)snprintf(path, sizeof path, "/proc/self/fd/%d", xaside);
+	if (xaside >= 0 && inotify_add_watch(fd, path, mask) < 0)
+		return err_sys(e, errno, "watch the container's run-time folder");
 	*ret_fd = fd_take(&fd);
 	return 0;
 }
@@ -56,18 +60,19 @@ static void drain(int fd)
 int exit_await(struct engine *eng, const struct container *c, const struct container_state *st,
 	       int64_t timeout_ms, struct err *e)
 {
-	OWN_FD init = -1, monitor = -1, watch = -1;
+	OWN_FD init = -1, monitor = -1, watch = -1, run = -1;
 	int64_t until = timeout_ms < 0 ? -1 : clock_mono_ns() + timeout_ms * 1000000;
 
-	(void)eng;
-	if (watch_dir(c->dir_fd, IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF, &watch, e) < 0)
+	/* where the monitor puts the record when the disk is full */
+	(void)container_run_dir(&eng->store, c->id, false, &run, e);
+	if (watch_dir(c->dir_fd, run, IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF, &watch, e) < 0)
 		return -e->eno;
 	/* gone already is fine: the loop looks first */
 	(void)proc_pidfd(&st->init, &init, e);
 	(void)proc_pidfd(&st->monitor, &monitor, e);
 	for (;;) {
 		bool alive = proc_alive(&st->init), watched = proc_alive(&st->monitor);
-		if (recorded(c, &st->init) || faccessat(c->dir_fd, "config.json", F_OK, 0) < 0 ||
+		if (recorded_in(c->dir_fd, &st->init) || recorded_in(run, &st->init) || faccessat(c->dir_fd, "config.json", F_OK, 0) < 0 ||
 		    (!alive && !watched))
 			return 1;
 		int ms = left_ms(until);
@@ -241,26 +246,31 @@ int engine_kill(struct engine *eng, const char *ref, int sig, struct err *e)
 	return settle(eng, &h, true, e);
 }
 
+/* @xrun: where it is when the disk is full, or -1 */
+static json_t *exit_load(const struct container *c, int xrun)
+{
+	json_t *x = NULL;
+	struct err e;
+	if ((xrun >= 0 && js_load(xrun, "exit.json", 1 << 20, &x, &e) >= 0) ||
+	    js_load(c->dir_fd, "exit.json", 1 << 20, &x, &e) >= 0)
+		return x;
+	return NULL;
+}
+
 /* the code of an exit that we may only just catch before --rm takes the folder away */
-static int code_of(const struct container *c, int known)
+static int code_of(const struct container *c, int xrun, int known)
 {
-	OWN_JSON x = NULL;
-	struct err e;
-	if (js_load(c->dir_fd, "exit.json", 1 << 20, &x, &e) < 0)
-		return known;
-	return (int)js_int(x, "exit_code", -1);
+	OWN_JSON x = exit_load(c, xrun);
+	return x ? (int)js_int(x, "exit_code", -1) : known;
 }
 
-static bool is_new_exit(const struct container *c, const json_t *old)
+static bool is_new_exit(const struct container *c, int xrun, const json_t *old)
 {
-	OWN_JSON x = NULL;
-	struct err e;
-	if (js_load(c->dir_fd, "exit.json", 1 << 20, &x, &e) < 0 || !js_int(x, "pid", 0))
-		return false;
-	return !old || !json_equal(x, (json_t *)old);
+	OWN_JSON x = exit_load(c, xrun);
+	return js_int(x, "pid", 0) && (!old || !json_equal(x, (json_t *)old));
 }
 
-static bool wait_over(struct engine *eng, const struct handle *h, enum engine_wait_condition cond)
+static bool wait_over(struct engine *eng, const struct handle *h, int xrun, enum engine_wait_condition cond)
 {
 	struct container_state st;
 	struct err e;
@@ -271,7 +281,7 @@ static bool wait_over(struct engine *eng, const struct handle *h, enum engine_wa
 	case ENGINE_WAIT_REMOVED:
 		return false;
 	case ENGINE_WAIT_NEXT_EXIT:
-		return is_new_exit(&h->c, h->st.exit);
+		return is_new_exit(&h->c, xrun, h->st.exit);
 	case ENGINE_WAIT_NOT_RUNNING:
 	default:
 		if (container_state_load(&eng->store, h->c.id, &st, &e) < 0)
@@ -286,23 +296,25 @@ int engine_wait(struct engine *eng, const char *ref, enum engine_wait_condition 
 		int *ret_exit_code, struct err *e)
 {
 	OWN_HANDLE h = HANDLE_NULL;
-	OWN_FD watch = -1, init = -1;
+	OWN_FD watch = -1, init = -1, run = -1;
 
-	if (handle_open(eng, ref, 0, &h, e) < 0 ||
-	    watch_dir(h.c.dir_fd, IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF, &watch, e) < 0)
+	if (handle_open(eng, ref, 0, &h, e) < 0)
+		return -e->eno;
+	(void)container_run_dir(&eng->store, h.c.id, false, &run, e); /* none: it does not run */
+	if (watch_dir(h.c.dir_fd, run, IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF, &watch, e) < 0)
 		return -e->eno;
 	int code = h.st.exit_code;
 	if (h.st.status == CONTAINER_RUNNING)
 		(void)proc_pidfd(&h.st.init, &init, e); /* gone: the loop looks first */
-	while (!wait_over(eng, &h, cond)) {
+	while (!wait_over(eng, &h, run, cond)) {
 		struct pollfd p[2] = { { watch, POLLIN, 0 }, { init, POLLIN, 0 } };
 		if (poll(p, 2, -1) < 0 && errno != EINTR)
 			return err_sys(e, errno, "wait for the container");
 		if (p[1].revents)
 			own_fd_done(&init); /* the record follows */
 		drain(watch);
-		code = code_of(&h.c, code);
+		code = code_of(&h.c, run, code);
 	}
-	*ret_exit_code = code_of(&h.c, code);
+	*ret_exit_code = code_of(&h.c, run, code);
 	return 0;
 }

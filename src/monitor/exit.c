@@ -188,10 +188,14 @@ static void write_record(struct monitor *m)
 		     m->exit.signal, m->exit.oom_killed ? "true" : "false",
 		     m->cfg.started_at ? m->cfg.started_at : "", finished,
 		     (unsigned long long)m->log.dropped);
-	/* A full disk leaves no record: the container then counts as ended with unknown status,
-	 * which is the truth on disk. Nobody is left to be told but the clients, by EXIT. */
-	(void)io_replace_file(m->dir, "exit.json", text, (size_t)n, 0644,
-			      m->cfg.ephemeral ? 0 : IO_DURABLE, &e);
+	if (io_replace_file(m->dir, "exit.json", text, (size_t)n, 0644, m->cfg.ephemeral ? 0 : IO_DURABLE,
+			    &e) >= 0 || !m->cfg.run_dir)
+		return;
+	/* a full disk: the work after the exit takes it from where there is room. If that fails too, the
+	 * container counts as ended with unknown status, which is the truth on disk. */
+	OWN_FD run = open(m->cfg.run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (run >= 0)
+		(void)io_replace_file(run, "exit.json", text, (size_t)n, 0644, 0, &e);
 }
 
 /* Whether a client still may take over: it has been told and has not hung up. */

@@ -33,6 +33,7 @@ struct config_key {
 static const struct config_key keys[] = {
 	{ "id", KEY_TEXT, F(id) },
 	{ "dir", KEY_TEXT, F(dir) },
+	{ "run_dir", KEY_TEXT, F(run_dir) },
 	{ "started_at", KEY_TEXT, F(started_at) },
 	{ "pid", KEY_PID, F(pid) },
 	{ "start_ticks", KEY_U64, F(start_ticks) },

@@ -120,6 +120,7 @@ enum monitor_log {
 struct monitor_config {
 	const char *id;         /* container ID, for the process title */
 	const char *dir;        /* ROOT/containers/ID: exit.json and the log go here */
+	const char *run_dir;    /* RUN/containers/ID: exit.json goes here when the disk is full; NULL: nowhere */
 	const char *started_at; /* RFC 3339, copied to exit.json */
 	pid_t pid;              /* init of the container: a child of the monitor unless @adopt */
 	uint64_t start_ticks;

@@ -21,8 +21,11 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "format/js.h"
+#include "store/volume.h"
 
-enum { PATH_SPACE = 320, MAKE_TRIES = 16 };
+#define VOLUMES_NOTE "volumes.json"
+
+enum { PATH_SPACE = 320, MAKE_TRIES = 16, NOTE_MAX = 1 << 20 };
 
 static int no_such(const char *ref, struct err *e)
 {
@@ -237,6 +240,33 @@ int container_run_dir(const struct store *s, const char *id, bool make, int *ret
 	return 0;
 }
 
+int container_volumes_note(const struct container *c, const json_t *names, struct err *e)
+{
+	if (!json_array_size(names)) {
+		if (unlinkat(c->dir_fd, VOLUMES_NOTE, 0) < 0 && errno != ENOENT)
+			return err_sys(e, errno, "container %.12s: note of volumes", c->id);
+		return 0;
+	}
+	return js_save(c->dir_fd, VOLUMES_NOTE, names, 0600, 0, e);
+}
+
+/* what cannot be removed, or is in use by now, stays as a volume without a container */
+static void noted_volumes_remove(const struct store *s, const char *id)
+{
+	char path[PATH_SPACE];
+	OWN_JSON names = NULL;
+	json_t *name;
+	size_t i;
+	struct err e;
+
+	(void)snprintf(path, sizeof path, "containers/%.64s/" VOLUMES_NOTE, id);
+	if (js_load(s->root_fd, path, NOTE_MAX, &names, &e) < 0)
+		return;
+	json_array_foreach(names, i, name)
+		if (json_is_string(name))
+			(void)volume_remove(s, json_string_value(name), VOLUME_REMOVE_FORCE, &e);
+}
+
 int container_unmake(const struct store *s, const char *id, struct err *e)
 {
 	char path[PATH_SPACE];
@@ -244,6 +274,7 @@ int container_unmake(const struct store *s, const char *id, struct err *e)
 	(void)snprintf(path, sizeof path, "containers/%.64s/config.json", id);
 	if (unlinkat(s->root_fd, path, 0) < 0 && errno != ENOENT)
 		return err_sys(e, errno, "remove container %.12s", id);
+	noted_volumes_remove(s, id);
 	(void)snprintf(path, sizeof path, "containers/%.64s", id);
 	if (io_remove_tree(s->run_fd, path, e) < 0 || io_remove_tree(s->root_fd, path, e) < 0)
 		return err_ctx(e, "remove container %.12s", id);

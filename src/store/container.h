@@ -46,7 +46,8 @@ struct container_state {
 	struct proc_id init;          /* pid 0: none */
 	struct proc_id monitor;
 	bool orphan;                  /* the process lives, its monitor does not */
-	bool unhandled;               /* run.json is there but the process is dead */
+	bool unhandled;               /* run.json is there but the process is dead, or a reboot took both */
+	bool exit_aside;              /* exit was found in the run-time folder: the disk was full */
 	int exit_code;                /* -1: unknown */
 	bool oom_killed;
 	int64_t started_ns, finished_ns; /* INT64_MIN: never */
@@ -68,6 +69,8 @@ int container_lock(const struct store *s, const char *id, int mode, int *ret_fd,
 /** container_state_load - derive the state; never waits for a lock. */
 int container_state_load(const struct store *s, const char *id, struct container_state *ret,
 			 struct err *e);
+/** container_started_set - note durably that a run began at @when; NULL: it did not after all. */
+int container_started_set(const struct container *c, const char *when, struct err *e);
 void container_state_done(struct container_state *st);
 const char *container_status_name(enum container_status st);
 
@@ -76,7 +79,11 @@ const char *container_status_name(enum container_status st);
 int container_make(const struct store *s, struct container *ret, int *ret_lock, struct err *e);
 /** container_run_dir - RUN/containers/ID, made when @make. */
 int container_run_dir(const struct store *s, const char *id, bool make, int *ret_fd, struct err *e);
-/** container_unmake - remove the folder and the run-time folder; the name is the caller's. */
+/** container_volumes_note - say that the volumes @names (array; NULL or empty: none) go with the
+ * container as long as it is half-made: before the record is there, or after it has gone. */
+int container_volumes_note(const struct container *c, const json_t *names, struct err *e);
+/** container_unmake - remove the folder, the run-time folder, and the volumes that were noted; the
+ * name is the caller's. */
 int container_unmake(const struct store *s, const char *id, struct err *e);
 
 /** container_name_claim - E_CONFLICT in docker's words when another container has @name. */

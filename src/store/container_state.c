@@ -6,6 +6,8 @@
  *   paused        beside run.json: the engine has frozen it
  *   restart.json  a process waits for the restart policy's delay: living = restarting
  *   exit.json     how the last run ended, or why a start failed
+ *   started       link whose text is the time of the last start: newer than exit.json and no
+ *                 run.json = it ran when the host went down
  */
 #include "store/container.h"
 
@@ -13,6 +15,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -20,6 +23,8 @@
 #include "format/js.h"
 
 enum { STATE_MAX = 1 << 20 };
+
+#define STARTED "started"
 
 const char *container_status_name(enum container_status st)
 {
@@ -55,12 +60,42 @@ static int load(int xdir, const char *name, json_t **ret, struct err *e)
 	return -e->eno;
 }
 
+static bool is_recorded(const struct container_state *st)
+{
+	return st->exit && st->run && js_int(st->exit, "pid", 0) == st->init.pid &&
+	       (uint64_t)js_int(st->exit, "start_ticks", 0) == st->init.start_ticks;
+}
+
+int container_started_set(const struct container *c, const char *when, struct err *e)
+{
+	if (unlinkat(c->dir_fd, STARTED, 0) < 0 && errno != ENOENT)
+		return err_sys(e, errno, "container %.12s: remove %s", c->id, STARTED);
+	if (when && symlinkat(when, c->dir_fd, STARTED) < 0)
+		return err_sys(e, errno, "container %.12s: make %s", c->id, STARTED);
+	return 0;
+}
+
+/* a run that a reboot ended, run.json and all: as a run.json of no process */
+static json_t *lost_run(const struct store *s, const char *id, const json_t *last)
+{
+	char path[96], when[CLOCK_TEXT_MAX];
+	int64_t ns;
+
+	(void)snprintf(path, sizeof path, "containers/%.64s/" STARTED, id);
+	ssize_t n = readlinkat(s->root_fd, path, when, sizeof when - 1);
+	if (n <= 0)
+		return NULL;
+	when[n] = 0;
+	if (!strcmp(when, js_str(last, "started_at", "")) || clock_parse(when, &ns) < 0)
+		return NULL;
+	return json_pack("{si si ss}", "pid", 0, "start_ticks", 1, "started_at", when); /* like no record */
+}
+
 static void derive(struct container_state *st, const json_t *restart)
 {
 	const json_t *x = st->exit;
 	bool alive = st->run && proc_alive(&st->init);
-	bool recorded = x && st->run && js_int(x, "pid", 0) == st->init.pid &&
-			(uint64_t)js_int(x, "start_ticks", 0) == st->init.start_ticks;
+	bool recorded = is_recorded(st);
 
 	st->exit_code = x ? (int)js_int(x, "exit_code", -1) : 0;
 	st->oom_killed = x && js_bool(x, "oom_killed", false);
@@ -111,7 +146,18 @@ int container_state_load(const struct store *s, const char *id, struct container
 		container_state_done(&st);
 		return err_ctx(e, "state of container %.12s", id);
 	}
+	if (!st.run && !restart)
+		st.run = lost_run(s, id, st.exit);
 	st.init = id_of(st.run, "pid", "start_ticks");
+	if (st.run && !is_recorded(&st)) {
+		json_t *aside = NULL;
+		struct err none;
+		if (load(run_fd, "exit.json", &aside, &none) >= 0 && aside) {
+			json_decref(st.exit);
+			st.exit = aside;
+			st.exit_aside = true;
+		}
+	}
 	st.monitor = id_of(st.run, "monitor_pid", "monitor_start_ticks");
 	derive(&st, restart);
 	/* made before the freeze, removed after the thaw */

@@ -298,13 +298,15 @@ static int sweep_tmp_file(int xdir, const char *name, struct err *e)
 	return 0;
 }
 
-static int sweep_tmp_layer(int xdir, const char *name, struct err *e)
+static int sweep_tmp_layer(int xdir, const char *name, time_t now, struct err *e)
 {
 	char path[300];
 
 	(void)snprintf(path, sizeof path, "%.255s/diff", name);
 	OWN_FD fd = openat(xdir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+	/* without the folder that gets the lock its maker may be about to make it; one that has not got its
+	 * lock in time takes another name */
+	if (fd < 0 ? !is_old(xdir, name, now, YOUNG_S) : flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return 0;
 	return io_remove_tree(xdir, name, e);
 }
@@ -316,7 +318,7 @@ static int sweep_tmp_name(void *data, int xdir, const char *name, struct err *e)
 	if (text_starts(name, "dead-"))
 		return io_remove_tree(xdir, name, e);
 	if (text_starts(name, "layer-"))
-		return is_old(xdir, name, w->now, YOUNG_S) ? sweep_tmp_layer(xdir, name, e) : 0;
+		return sweep_tmp_layer(xdir, name, w->now, e);
 	if (text_starts(name, "blob-"))
 		return sweep_tmp_file(xdir, name, e);
 	if (text_starts(name, "partial-"))

@@ -112,33 +112,63 @@ static json_t *document(const struct volume_spec *spec, const char *name)
 
 static int make(const struct store *s, const char *name, const json_t *doc, struct err *e)
 {
-	char tmp[65], from[PATH_SPACE], to[PATH_SPACE];
+	char tmp[65], dir[PATH_SPACE], from[PATH_SPACE], to[PATH_SPACE];
+	struct proc_id me;
 	int r = text_random_id(tmp);
 
 	if (r < 0)
 		return err_sys(e, -r, "random name");
-	(void)snprintf(from, sizeof from, "volumes/.new-%.16s/_data", tmp);
+	if (proc_id_of(getpid(), &me, e) < 0)
+		return -e->eno;
+	/* who makes it, for the sweep */
+	(void)snprintf(dir, sizeof dir, "volumes/.new-%d-%llu-%.16s", (int)me.pid,
+		       (unsigned long long)me.start_ticks, tmp);
+	(void)snprintf(from, sizeof from, "%.250s/_data", dir);
 	(void)snprintf(to, sizeof to, "volumes/%s", name);
 	if (io_mkdir_p(s->root_fd, from, 0701, e) < 0)
 		return -e->eno;
 	if (fchmodat(s->root_fd, from, 0755, 0) < 0)
 		r = err_sys(e, errno, "chmod %s", from);
-	(void)snprintf(from, sizeof from, "volumes/.new-%.16s/volume.json", tmp);
+	(void)snprintf(from, sizeof from, "%.250s/volume.json", dir);
 	if (!r)
 		r = js_save(s->root_fd, from, doc, 0600, 0, e);
-	(void)snprintf(from, sizeof from, "volumes/.new-%.16s", tmp);
-	if (r >= 0 && renameat2(s->root_fd, from, s->root_fd, to, RENAME_NOREPLACE) < 0)
+	if (r >= 0 && renameat2(s->root_fd, dir, s->root_fd, to, RENAME_NOREPLACE) < 0)
 		r = err_sys(e, errno, "make volume %s", name);
 	if (r < 0)
-		(void)io_remove_tree(s->root_fd, from, NULL); /* the first error counts */
+		(void)io_remove_tree(s->root_fd, dir, NULL); /* the first error counts */
 	return r < 0 ? r : 0;
+}
+
+static bool is_half_made(const char *name)
+{
+	struct proc_id maker;
+	unsigned long long ticks;
+	int pid;
+
+	if (text_starts(name, ".old-"))
+		return true;
+	if (sscanf(name, ".new-%d-%llu-", &pid, &ticks) != 2)
+		return text_starts(name, ".new-");
+	maker = (struct proc_id){ pid, ticks };
+	return !proc_alive(&maker);
+}
+
+void volume_sweep(const struct store *s)
+{
+	OWN_FD fd = openat(s->root_fd, "volumes", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int dup_fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	OWN_DIR d = dup_fd < 0 ? NULL : fdopendir(dup_fd);
+
+	for (struct dirent *en; d && (en = readdir(d));)
+		if (is_half_made(en->d_name))
+			(void)io_remove_tree(fd, en->d_name, &(struct err){ 0 }); /* the next sweep tries again */
 }
 
 int volume_create(const struct store *s, const struct volume_spec *spec, json_t **ret,
 		  bool *ret_new, struct err *e)
 {
 	char id[65];
-	const char *name = spec->name;
+	const char *name = spec->name ? spec->name : spec->made_name;
 	OWN_JSON have = NULL;
 
 	if (spec->driver && *spec->driver && strcmp(spec->driver, "local"))

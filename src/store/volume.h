@@ -15,6 +15,7 @@
 
 struct volume_spec {
 	const char *name;      /* NULL: anonymous */
+	const char *made_name; /* of an anonymous one; NULL: made here */
 	const char *driver;    /* NULL: "local" */
 	const json_t *options; /* driver options (type, device, o); NULL: none; borrowed */
 	const json_t *labels;  /* NULL: none; borrowed */
@@ -33,6 +34,9 @@ int volume_inspect(const struct store *s, const char *name, json_t **ret, struct
 int volume_list(const struct store *s, json_t **ret, struct err *e);
 /** volume_users - IDs of the containers that mount @name, as JSON array. Caller owns. */
 int volume_users(const struct store *s, const char *name, json_t **ret, struct err *e);
+
+/** volume_sweep - remove what killed commands left half-made or half-removed. */
+void volume_sweep(const struct store *s);
 
 enum volume_remove_flags {
 	VOLUME_REMOVE_FORCE = 1,  /* a missing one is no error */

@@ -2,8 +2,11 @@
  *
  * The host against the plans: what is missing is made again, what nobody planned is removed.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "driver/network/network_int.h"
 #include "format/js.h"
@@ -71,6 +74,8 @@ int network_repair(const struct network_env *env, struct err *e)
 
 	if (!links || !bridges)
 		return err_new(e, E_NOMEM, ENOMEM, "repair networks");
+	if (faccessat(AT_FDCWD, env->run, F_OK, 0) < 0 && errno == ENOENT)
+		return 0; /* no network was used since boot */
 	if (network_open(env, &c, e) < 0 || nl_open(NETLINK_ROUTE, &rt, e) < 0)
 		return -e->eno;
 	r.rtfd = rt;
