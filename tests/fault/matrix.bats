@@ -17,18 +17,18 @@ again() {
 
 # fails WAY STEP, killed WAY STEP: one cell of the matrix for `run -d`
 fails() {
-	ONGGI_FAULT=$1:$2 run sleeper --rm
+	ONGGI_FAULT=$1:$2 run sleeper --rm -v /anonymous
 	failed_well "$1:$2" && heal "$1:$2 fails" && again "$1:$2 fails"
 }
 
 killed() {
-	ONGGI_FAULT=$1:$2:kill run sleeper
+	ONGGI_FAULT=$1:$2:kill run sleeper -v /anonymous
 	case $1 in
 	create | start) [ "$status" = 137 ] || { echo "$1:$2:kill: status $status: $output"; return 1; } ;;
 	esac
 	onggi ps -a >/dev/null
 	# what has got as far as a container that can be used is one
-	onggi rm -f kk >/dev/null 2>&1 || true
+	onggi rm -f -v kk >/dev/null 2>&1 || true
 	heal "$1:$2 killed" && again "$1:$2 killed"
 }
 
@@ -68,17 +68,13 @@ each() { # function, ways...
 }
 
 @test "exited and remove: each step is killed, in rm and in what follows the exit of --rm" {
-	for s in $(steps_of exited remove); do
-		w=remove
-		steps_of exited | grep -qx "$s" && w=exited
-		sleeper -v /anonymous >/dev/null
-		ONGGI_FAULT=$w:$s:kill run onggi rm -f -v kk
-		[ "$status" = 137 ] || { echo "$w:$s: status $status: $output"; return 1; }
-		onggi rm -f -v kk >/dev/null 2>&1 || true
-		heal "$w:$s killed"
-	done
 	for w in exited remove; do
 		for s in $(steps_of $w); do
+			sleeper -v /anonymous >/dev/null
+			ONGGI_FAULT=$w:$s:kill run onggi rm -f -v kk
+			[ "$status" = 137 ] || { echo "$w:$s: status $status: $output"; return 1; }
+			onggi rm -f -v kk >/dev/null 2>&1 || true
+			heal "$w:$s killed"
 			# the monitor hands it on to the helper that it starts
 			ONGGI_FAULT=$w:$s:kill onggi run -d --rm --name kk -v /anonymous -p "$PORT:80" \
 				--cgroup-parent "$GROUP" base true >/dev/null
