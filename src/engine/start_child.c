@@ -254,16 +254,9 @@ static int step_tell(void *ctx, struct err *e)
 	return 0;
 }
 
-static int step_exec(void *ctx, struct err *e)
-{
-	const struct making *k = ctx;
-	return monitor_exec(NULL, &k->m, e);
-}
-
 static const struct step monitor_steps[] = {
 	{ "container", step_container, undo_container }, { "record", step_record, NULL },
 	{ "configure", step_configure, NULL },           { "tell", step_tell, NULL },
-	{ "exec", step_exec, NULL },
 };
 WAY_DEFINE(monitor_way, "monitor", monitor_steps);
 
@@ -273,7 +266,10 @@ __attribute__((noreturn)) static void m_main(struct start *s, int report_fd)
 	struct report r = { .made = false };
 
 	(void)setsid();
-	(void)way_run(&monitor_way, &k, NULL, &r.e); /* it ends in the exec, or has failed */
+	if (way_run(&monitor_way, &k, NULL, &r.e) >= 0) {
+		(void)monitor_exec(NULL, &k.m, &r.e); /* returns only on failure */
+		way_undo(&monitor_way, &k);
+	}
 	tell(report_fd, &r);
 	_exit(1);
 }
