@@ -63,6 +63,11 @@ struct sweep {
 	const char *but;
 };
 
+const char *bridge_owner(const struct rtnl_link *l)
+{
+	return text_starts(l->alias, ALIAS) && !strcmp(l->kind, "bridge") ? l->alias + strlen(ALIAS) : NULL;
+}
+
 static int sweep_table(const char *run, struct err *e)
 {
 	OWN_NFT_BATCH b = { 0 };

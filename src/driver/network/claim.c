@@ -45,6 +45,8 @@ struct taker {
 	struct net_endpoint *ep;
 	size_t cap;
 	bool has_single;         /* any claim for one address exists */
+	int others[NEIGHBOURS_MAX]; /* run folders of other engines */
+	size_t n_others;
 	const char *host_binding;
 };
 
@@ -196,6 +198,28 @@ static int probe(const struct net_port *p, unsigned port)
 	return r < 0 ? -errno : 0;
 }
 
+/* another engine has published it; asked after our own claim stands: of two at once, none wins both */
+static bool taken_elsewhere(const struct taker *t, const struct net_port *p, unsigned port)
+{
+	char any[CLAIM_NAME_MAX + 8] = "ports/", own[CLAIM_NAME_MAX + 8] = "ports/";
+	struct net_port all = *p;
+	bool found = false;
+
+	memset(all.ip.bytes, 0, sizeof all.ip.bytes);
+	claim_name(&all, port, any + 6);
+	claim_name(p, port, own + 6);
+	for (size_t i = 0; i < t->n_others && !found; i++) {
+		found = !faccessat(t->others[i], any, F_OK, AT_SYMLINK_NOFOLLOW) ||
+			!faccessat(t->others[i], own, F_OK, AT_SYMLINK_NOFOLLOW);
+		if (found || !ip_addr_is_any(&p->ip))
+			continue;
+		OWN_FD single = openat(t->others[i], "ports/single", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		const struct taker other = { .single = single };
+		found = single >= 0 && single_taken(&other, p, port);
+	}
+	return found;
+}
+
 /* one port of one family */
 static int take_one(const struct taker *t, const struct net_port *p, unsigned port, struct err *e)
 {
@@ -216,8 +240,14 @@ static int take_one(const struct taker *t, const struct net_port *p, unsigned po
 	if (r < 0)
 		return err_sys(e, -r, "failed to bind host port %s/%s", text, claim_proto_name(p->proto));
 	claim_name(p, port, name);
-	if (!symlinkat(t->id, t->ports, name))
-		return 0;
+	if (!symlinkat(t->id, t->ports, name)) {
+		if (!t->n_others || !taken_elsewhere(t, p, port))
+			return 0;
+		(void)unlinkat(t->ports, name, 0); /* just made */
+		(void)err_new(e, E_CONFLICT, EADDRINUSE, "Bind for %s failed: port is already allocated", text);
+		err_hint(e, "a container of another engine on this host has it");
+		return -e->eno;
+	}
 	if (errno != EEXIST)
 		return err_sys(e, errno, "claim port %s", text);
 taken:
@@ -402,6 +432,24 @@ static bool wants_single(const struct network_req *req, const char *host_binding
 	return false;
 }
 
+static int take_all(struct taker *t, const struct network_req *req, struct err *e)
+{
+	/* fixed numbers first: a free one must not take what is asked for below */
+	for (int fixed = 1; fixed >= 0; fixed--) {
+		for (size_t i = 0; i < req->n_ports; i++) {
+			if ((req->ports[i].host_port != 0) != fixed)
+				continue;
+			if (take_binding(t, &req->ports[i], e) >= 0)
+				continue;
+			for (size_t k = 0; k < t->ep->n_ports; k++)
+				claim_drop(t->c, &t->ep->ports[k], t->id);
+			t->ep->n_ports = 0;
+			return -e->eno;
+		}
+	}
+	return 0;
+}
+
 int claim_ports(const struct network_ctx *c, const struct network_req *req, const char *host_binding,
 		struct net_endpoint *ep, struct err *e)
 {
@@ -418,18 +466,9 @@ int claim_ports(const struct network_ctx *c, const struct network_req *req, cons
 	t.ports = ports;
 	t.single = single;
 	t.has_single = any_single(single);
-	/* fixed numbers first: a free one must not take what is asked for below */
-	for (int fixed = 1; fixed >= 0; fixed--) {
-		for (size_t i = 0; i < req->n_ports; i++) {
-			if ((req->ports[i].host_port != 0) != fixed)
-				continue;
-			if (take_binding(&t, &req->ports[i], e) >= 0)
-				continue;
-			for (size_t k = 0; k < ep->n_ports; k++)
-				claim_drop(c, &ep->ports[k], t.id);
-			ep->n_ports = 0;
-			return -e->eno;
-		}
-	}
-	return 0;
+	if (neighbours_open(c, t.others, &t.n_others, e) < 0)
+		return err_ctx(e, "claim ports");
+	int r = take_all(&t, req, e);
+	neighbours_close(t.others, t.n_others);
+	return r;
 }

@@ -353,7 +353,7 @@ int network_release(const struct network_env *env, const char *container_id, str
 
 int network_reset(const struct network_env *env, struct err *e)
 {
-	static const char *const folders[] = { "plans", "ports", "nets", "orphans", "firewall" };
+	static const char *const folders[] = { "plans", "ports", "nets", "orphans", "firewall", "neighbours" };
 	OWN_NETWORK_CTX c = { .root = -1, .run = -1 };
 	OWN_JSON names = NULL;
 	json_t *name;

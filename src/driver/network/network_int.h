@@ -156,6 +156,14 @@ int bridge_ensure(const struct network_ctx *c, const char *network, const char *
 /** bridge_make - make and configure the bridge of @d; an existing one is completed. */
 int bridge_make(const struct network_ctx *c, const struct network_def *d, int rtfd,
 		struct rtnl_link *ret, struct err *e);
+/** bridge_owner - run folder of the engine whose bridge @l is; NULL: it is none. Borrowed. */
+const char *bridge_owner(const struct rtnl_link *l);
+
+enum { NEIGHBOURS_MAX = 16 };
+/** neighbours_open - run folders of other engines on this host. neighbours_close ends it. */
+int neighbours_open(const struct network_ctx *c, int fds[NEIGHBOURS_MAX], size_t *ret_n, struct err *e);
+void neighbours_close(const int *fds, size_t n);
+
 /** bridge_sweep - delete what engines left whose run folder is gone; never the bridge @but. */
 void bridge_sweep(int rtfd, const char *but);
 /** bridge_announce - open the network's run-time folder and put its rules in. */
