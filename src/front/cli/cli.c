@@ -213,8 +213,9 @@ static int dispatch(struct cli *c, const struct opt_result *global)
 		json_decref(res.request);
 		return 0;
 	}
-	if (r >= 0)
-		r = check_args(c->cmd, res.argc, &e);
+	bool miscounted = r >= 0 && check_args(c->cmd, res.argc, &e) < 0; /* docker: 1, not 125 */
+	if (miscounted)
+		r = -e.eno;
 	/* a program of its own takes the checked words as they were typed */
 	bool raw = c->cmd->flags & CMD_RAW_ARGS;
 	c->req = res.request;
@@ -228,7 +229,7 @@ static int dispatch(struct cli *c, const struct opt_result *global)
 	cli_error(c, &e);
 	if (e.kind == E_USAGE && !c->json_errors)
 		usage_hint(c->cmd);
-	return exit_of(c->cmd, &e);
+	return miscounted ? 1 : exit_of(c->cmd, &e);
 }
 
 int cli_main(int argc, char **argv)
