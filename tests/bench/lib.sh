@@ -4,6 +4,8 @@
 # `row` one or more lines; tests/bench/run shows them as a table.
 #
 #   BENCH_RUNS    runs of each command in one round (20)
+#   BENCH_SETTLE  seconds between two commands (1): the kernel takes network namespaces of the one before
+#                 apart in the background, holding the lock that the next one needs
 #   BENCH_ROUNDS  rounds; the commands take turns, so that a busy moment hits all of them (5)
 #   ONGGI_BIN     folder with onggi, orun, onggi-monitor
 #   BENCH_FLOOR   the floor program
@@ -44,6 +46,7 @@ medians() {
 		for _word; do
 			_n=$((_n + 1))
 			[ $((_n % 2)) = 0 ] || continue
+			sleep "${BENCH_SETTLE:-1}"
 			hyperfine -N --warmup 2 --runs "$runs" --export-json "$_all.json" "$_word" \
 				>/dev/null 2>"$_all.err" || {
 				echo "bench: failed: $_word" >&2

@@ -8,9 +8,9 @@ set -eu
 engines_start "exec" "$0"
 runs=${BENCH_RUNS:-10} rounds=${BENCH_ROUNDS:-3}
 for e in "$onggi" "$docker" "$podman"; do
-	[ -z "$e" ] || $e run -d --network none --name x bench sleep 1000 >/dev/null
+	[ -z "$e" ] || $e run -d --network none --name xx bench sleep 1000 >/dev/null
 done
-set -- onggi "$onggi exec x true" docker "$docker exec x true"
-[ -z "$podman" ] || set -- "$@" podman "$podman exec x true"
+set -- onggi "$onggi exec xx true" docker "$docker exec xx true"
+[ -z "$podman" ] || set -- "$@" podman "$podman exec xx true"
 medians "$E/figures" "$@"
 row "exec true" "$E/figures" onggi ms "docker 0.1" "podman 0.1"
