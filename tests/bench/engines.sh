@@ -17,6 +17,19 @@ engines_stop() {
 	rm -rf "$E"
 }
 
+# as on a host: durable state on a disk, run-time state on a tmpfs. The disk is a fresh file system, since
+# what others have just deleted makes ext4 slow for everybody for a while.
+engines_disk() {
+	mkdir -p "$E/disk" "$E/run"
+	mount -t tmpfs tmpfs "$E/run"
+	truncate -s "${BENCH_DISK:-24G}" "$E/disk.img"
+	if mkfs.ext4 -q -F -E lazy_itable_init=0 -m 0 "$E/disk.img" 2>/dev/null &&
+		mount -o loop "$E/disk.img" "$E/disk" 2>/dev/null; then
+		return 0
+	fi
+	echo "bench: no loop device here: the engines' state lies in $BENCH_DIR" >&2
+}
+
 engines_start() {
 	_row=$1
 	[ "$(id -u)" = 0 ] || skip "$_row" "needs root"
@@ -26,16 +39,17 @@ engines_start() {
 	E=$BENCH_DIR/engines-$$
 	mkdir -p "$E"
 	trap engines_stop EXIT
-	ONGGI_ROOT=$E/onggi/root ONGGI_RUN=$E/onggi/run
+	engines_disk >&2
+	ONGGI_ROOT=$E/disk/onggi ONGGI_RUN=$E/run/onggi
 	ONGGI_DATA=${ONGGI_DATA:-$ONGGI_BUILD/data}
 	export ONGGI_ROOT ONGGI_RUN ONGGI_DATA
 	onggi=$ONGGI_BIN/onggi
 	docker=docker
-	docker_start "$E/docker" >&2
-	podman_setup "$E/podman"
+	docker_start "$E/disk/docker" --exec-root "$E/run/docker" >&2
+	podman_setup "$E/disk/podman"
 	# the words of podman_run as one prefix: hyperfine takes no functions
-	export CONTAINERS_CONF="$E/podman/containers.conf"
-	podman="podman --root $E/podman/root --runroot $E/podman/run --tmpdir $E/podman/tmp --cgroup-manager cgroupfs --events-backend file --storage-driver overlay"
+	export CONTAINERS_CONF="$E/disk/podman/containers.conf"
+	podman="podman --root $E/disk/podman/root --runroot $E/run/podman --tmpdir $E/run/podman-tmp --cgroup-manager cgroupfs --events-backend file --storage-driver overlay"
 	mkdir -p "$E/fs/bin" "$E/fs/tmp" "$E/fs/etc"
 	cp /bin/busybox "$E/fs/bin/busybox"
 	for _a in sh true sleep cat; do ln -sf busybox "$E/fs/bin/$_a"; done

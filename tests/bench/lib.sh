@@ -22,13 +22,17 @@ skip() {
 	exit 0
 }
 
-# without_unified SCRIPT - crun refuses hosts whose v2 hierarchy, beside v1, holds controllers. On
-# such a host start over where it is not mounted, for all that are measured alike.
-without_unified() {
+# private_mounts SCRIPT - start over in a mount namespace of its own, with a tmpfs at $BENCH_DIR/run: run-time
+# state lies on one on every ordinary host. crun refuses hosts whose v2 hierarchy, beside v1, holds
+# controllers: there it is unmounted in the namespace, for all that are measured alike.
+private_mounts() {
+	if [ -z "${BENCH_PRIVATE:-}" ]; then
+		BENCH_PRIVATE=1 exec unshare --mount --propagation private sh "$1"
+	fi
+	mkdir -p "$BENCH_DIR/run"
+	mount -t tmpfs tmpfs "$BENCH_DIR/run"
 	_v2=/sys/fs/cgroup/unified
-	grep -q . $_v2/cgroup.controllers 2>/dev/null && [ -z "${BENCH_WITHOUT_UNIFIED:-}" ] || return 0
-	BENCH_WITHOUT_UNIFIED=1 exec unshare --mount --propagation private \
-		sh -c "umount $_v2 && exec sh \"\$0\"" "$1"
+	! grep -q . $_v2/cgroup.controllers 2>/dev/null || umount $_v2
 }
 
 # medians FILE NAME COMMAND [NAME COMMAND]... - measure the commands in turns; FILE gets

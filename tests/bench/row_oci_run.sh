@@ -9,10 +9,10 @@ set -eu
 [ "$(id -u)" = 0 ] || skip "oci run" "needs root"
 [ -x "$ONGGI_BIN/orun" ] || skip "oci run" "orun is not built"
 for peer in crun runc; do have $peer || skip "oci run" "$peer is not installed"; done
-without_unified "$0"
+private_mounts "$0"
 
 bundle=$BENCH_DIR/oci
-state=$BENCH_DIR/oci-state
+state=$BENCH_DIR/run
 bundle_true "$bundle"
 mkdir -p "$state/orun" "$state/crun" "$state/runc"
 id=onggi-bench-$$

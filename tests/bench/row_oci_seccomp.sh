@@ -10,10 +10,10 @@ set -eu
 [ "$(id -u)" = 0 ] || skip "oci run, seccomp" "needs root"
 [ -x "$ONGGI_BIN/orun" ] || skip "oci run, seccomp" "orun is not built"
 for peer in crun runc; do have $peer || skip "oci run, seccomp" "$peer is not installed"; done
-without_unified "$0"
+private_mounts "$0"
 
 bundle=$BENCH_DIR/oci-seccomp
-state=$BENCH_DIR/oci-seccomp-state
+state=$BENCH_DIR/run/seccomp
 profile=${PROFILE:-$(dirname "$BENCH_FLOOR")/bench-profile.json}
 [ -r "$profile" ] || skip "oci run, seccomp" "no profile $profile"
 bundle_true "$bundle"

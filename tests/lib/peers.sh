@@ -34,7 +34,9 @@ docker_start() {
 	echo "{}" >"$_dir/none.json"
 	DOCKER_HOST=unix://$_dir/docker.sock
 	export DOCKER_HOST
-	env -u DOCKER_HOST dockerd --host "$DOCKER_HOST" --data-root "$_dir/data" --exec-root "$_dir/exec" \
+	# run-time state below DIR unless ARGS say otherwise
+	case " $* " in *" --exec-root "*) ;; *) set -- --exec-root "$_dir/exec" "$@" ;; esac
+	env -u DOCKER_HOST dockerd --host "$DOCKER_HOST" --data-root "$_dir/data" \
 		--pidfile "$_dir/dockerd.pid" --config-file "$_dir/none.json" --exec-opt native.cgroupdriver=cgroupfs \
 		"$@" >"$_dir/dockerd.log" 2>&1 &
 	DOCKERD_PID=$!
