@@ -38,8 +38,8 @@ hinted() {
 	bad 1 "requires at least 1 argument" rm
 	bad 1 "requires at most 1 argument" images one two
 	bad 1 "accepts no arguments" ps one
-	bad 125 "Conflicting options: --rm and --restart" run -d --rm --restart always base true
-	bad 125 "Conflicting options: -a and -d" run -d --attach stdout base true
+	bad 125 "restart policy" run -d --rm --restart always base true
+	bad 125 "cannot specify both --attach and --detach" run -d --attach stdout base true
 	bad 125 "invalid argument" run --cpus none base true
 	bad 125 "invalid argument" run --oom-score-adj x base true
 	bad 125 "invalid pull option" run --pull sometimes base true
