@@ -15,6 +15,8 @@
 #include "format/js.h"
 #include "sys/process.h"
 
+enum { DYING_MS = 2000 };
+
 struct foreground {
 	struct engine *eng;
 	struct handle *h;
@@ -55,23 +57,40 @@ static int request(const struct engine_attach *a, struct foreground *f, bool own
 	return 0;
 }
 
+/* a monitor that is dying has closed its sockets and is not dead yet */
+static bool death_await(const struct proc_id *monitor)
+{
+	struct err none;
+	OWN_FD fd = -1;
+
+	if (proc_pidfd(monitor, &fd, &none) < 0)
+		return true;
+	struct pollfd p = { fd, POLLIN, 0 };
+	return poll(&p, 1, DYING_MS) != 0;
+}
+
 /* The monitor was killed while we looked on: its successor serves us further. 1: @ret_sock is
  * connected anew; 0: it has ended, @ret is filled. */
 static int again(struct engine *eng, const char *id, uint32_t flags, int *ret_sock, struct engine_result *ret,
 		 struct err *e)
 {
-	OWN_HANDLE h = HANDLE_NULL;
-	OWN_FD run = -1;
 	int code = -1;
 
 	*ret = (struct engine_result){ ENGINE_ENDED, -1 };
-	/* opening it adopts it */
-	if (handle_open(eng, id, 0, &h, e) < 0)
-		return e->kind == E_NOT_FOUND ? 0 : -e->eno;
-	if (h.st.status == CONTAINER_RUNNING && !h.st.orphan &&
-	    container_run_dir(&eng->store, id, false, &run, e) >= 0 &&
-	    attach_connect(run, flags & ~(uint32_t)MONITOR_OWNER, ret_sock, e) >= 0)
-		return 1;
+	for (int tries = 0; tries < 2; tries++) {
+		OWN_HANDLE h = HANDLE_NULL;
+		OWN_FD run = -1;
+		/* opening it adopts it */
+		if (handle_open(eng, id, 0, &h, e) < 0)
+			return e->kind == E_NOT_FOUND ? 0 : -e->eno;
+		if (h.st.status != CONTAINER_RUNNING)
+			break;
+		if (!h.st.orphan && container_run_dir(&eng->store, id, false, &run, e) >= 0 &&
+		    attach_connect(run, flags & ~(uint32_t)MONITOR_OWNER, ret_sock, e) >= 0)
+			return 1;
+		if (!death_await(&h.st.monitor))
+			break; /* it lives without its socket: its record will tell */
+	}
 	if (engine_wait(eng, id, ENGINE_WAIT_NOT_RUNNING, &code, e) < 0 && e->kind != E_NOT_FOUND)
 		return -e->eno;
 	ret->exit_code = code;

@@ -303,7 +303,7 @@ int engine_wait(struct engine *eng, const char *ref, enum engine_wait_condition 
 	(void)container_run_dir(&eng->store, h.c.id, false, &run, e); /* none: it does not run */
 	if (watch_dir(h.c.dir_fd, run, IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF, &watch, e) < 0)
 		return -e->eno;
-	int code = h.st.exit_code;
+	int code = h.st.status == CONTAINER_RUNNING ? -1 : h.st.exit_code; /* -1: nobody recorded it */
 	if (h.st.status == CONTAINER_RUNNING)
 		(void)proc_pidfd(&h.st.init, &init, e); /* gone: the loop looks first */
 	while (!wait_over(eng, &h, run, cond)) {
