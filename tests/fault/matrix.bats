@@ -18,8 +18,14 @@ again() {
 # fails WAY STEP, killed WAY STEP: one cell of the matrix for `run -d`
 fails() {
 	ONGGI_FAULT=$1:$2 run sleeper --rm -v /anonymous
-	failed_well "$1:$2" && heal "$1:$2 fails" && again "$1:$2 fails"
+	failed_well "$1:$2"
+	# all by itself: a failed command needs no sweep after it
+	eventually 10 undone 2>/dev/null || { echo "$1:$2 fails: not undone:"; left_over; return 1; }
+	heal "$1:$2 fails" && again "$1:$2 fails"
 }
+
+# a link that goes with its namespace is noted until the next start
+undone() { ! left_over | grep -v 'file orphans/' >/dev/null; }
 
 killed() {
 	ONGGI_FAULT=$1:$2:kill run sleeper -v /anonymous
@@ -85,3 +91,22 @@ each() { # function, ways...
 }
 
 no_process() { [ -z "$(pids_of_engine)" ]; }
+
+@test "what dead makers left is swept, what living ones make is not" {
+	onggi run --rm --network none base true
+	read -r -a stat <"/proc/$$/stat"
+	mkdir -p "$ONGGI_ROOT"/volumes/.new-4194304-1-dead "$ONGGI_ROOT"/volumes/.old-dead \
+		"$ONGGI_ROOT/volumes/.new-$$-${stat[21]}-live" "$ONGGI_ROOT"/tmp/layer-dead/diff "$ONGGI_ROOT"/tmp/layer-live/diff
+	: >"$ONGGI_ROOT/tmp/blob-dead"
+	: >"$ONGGI_ROOT/leases/dead"
+	ln -s "$(printf '%064d' 1)" "$ONGGI_ROOT/names/dead"
+	mkdir -p "$ONGGI_ROOT/containers/$(printf '%064d' 2)"
+	exec 8<"$ONGGI_ROOT/tmp/layer-live/diff"
+	flock 8
+	onggi system sweep
+	[ "$(cd "$ONGGI_ROOT" && echo $(find volumes tmp leases names containers -mindepth 1 -maxdepth 1 | sort))" = \
+		"tmp/layer-live volumes/.new-$$-${stat[21]}-live" ] || { ls -A "$ONGGI_ROOT"/*; return 1; }
+	exec 8<&-
+	rm -r "$ONGGI_ROOT/volumes/.new-$$-${stat[21]}-live"
+	heal "live ones"
+}
