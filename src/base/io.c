@@ -52,20 +52,25 @@ ssize_t io_read_full(int xfd, void *p, size_t n)
 int io_read_fd(int xfd, size_t max, char **ret, size_t *ret_n, struct err *e)
 {
 	struct stat st;
-	size_t cap = 4096, n = 0;
+	size_t cap = 4096, n = 0, size = 0;
 
 	if (!fstat(xfd, &st) && S_ISREG(st.st_mode) && st.st_size > 0 && (uint64_t)st.st_size <= max)
-		cap = (size_t)st.st_size + 1;
+		cap = (size = (size_t)st.st_size) + 1;
 	OWN_STR p = malloc(cap + 1);
 	if (!p)
 		return err_new(e, E_NOMEM, ENOMEM, "read: out of memory");
 	for (;;) {
-		ssize_t r = io_read_full(xfd, p + n, cap - n);
+		ssize_t r = read(xfd, p + n, cap - n);
+		if (r < 0 && errno == EINTR)
+			continue;
 		if (r < 0)
-			return err_sys(e, (int)-r, "read");
+			return err_sys(e, errno, "read");
 		n += (size_t)r;
-		if (n < cap)
+		/* a file of its stated size is whole: no second read to see its end */
+		if (!r || (size && n == size))
 			break;
+		if (n < cap)
+			continue;
 		if (n > max)
 			return err_new(e, E_INVALID, EFBIG, "larger than %zu bytes", max);
 		cap *= 2;

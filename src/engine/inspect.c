@@ -11,6 +11,7 @@
 #include "engine/engine_int.h"
 #include "engine/look.h"
 #include "format/js.h"
+#include "format/js_fast.h"
 #include "spec/container_mode.h"
 
 static const char host_config_text[] =
@@ -51,7 +52,7 @@ static const char endpoint_text[] =
 /* the skeleton @text with the members of @over */
 static json_t *complete(const char *text, const json_t *over)
 {
-	json_t *o = json_loads(text, 0, NULL);
+	json_t *o = js_fast(text, strlen(text));
 	if (o && over)
 		json_object_update(o, (json_t *)over);
 	return o;

@@ -118,31 +118,46 @@ static json_t *ports(const struct handle *h)
 	return list;
 }
 
+/* What one listing keeps from one row to the next: the clock, and the image that the last name meant,
+ * since hundreds of containers are made from one image. */
+struct listing {
+	struct engine *eng;
+	int64_t now;
+	bool size;
+	char name[REFERENCE_TEXT_MAX];
+	char image[DIGEST_TEXT_MAX]; /* "": the name means no image any more */
+};
+
 /* the name it was made from, unless that means another image by now */
-static const char *image_name(struct engine *eng, const json_t *record)
+static const char *image_name(struct listing *l, const json_t *record)
 {
 	const char *name = js_str(record, "Config.Image", ""), *id = js_str(record, "Image", "");
-	char have[DIGEST_TEXT_MAX], canonical[REFERENCE_TEXT_MAX];
+	char canonical[REFERENCE_TEXT_MAX];
 	struct reference ref;
 	struct err e;
 
-	if (reference_is_id(name) || reference_parse_tagged(name, &ref, &e) < 0)
-		return name;
-	reference_canonical(&ref, canonical);
-	if (reference_get(&eng->store, canonical, have, NULL, &e) < 0 || strcmp(have, id))
-		return id;
-	return name;
+	if (!l->name[0] || strcmp(l->name, name) != 0) {
+		if (reference_is_id(name) || reference_parse_tagged(name, &ref, &e) < 0)
+			return name;
+		reference_canonical(&ref, canonical);
+		if (reference_get(&l->eng->store, canonical, l->image, NULL, &e) < 0)
+			l->image[0] = 0;
+		(void)snprintf(l->name, sizeof l->name, "%s", name); /* one that is cut never matches */
+	}
+	return strcmp(l->image, id) ? id : name;
 }
 
-static json_t *summary(struct engine *eng, const struct handle *h, bool size, int64_t now, int64_t created)
+static json_t *summary(struct listing *l, const struct handle *h, int64_t created)
 {
+	struct engine *eng = l->eng;
+	bool size = l->size;
 	const json_t *r = h->c.record;
 	struct buf status = { 0 };
 
-	look_status(h, now, &status);
+	look_status(h, l->now, &status);
 	json_t *labels = js_at(r, "Config.Labels"), *mounts = json_object_get(r, "Mounts");
 	json_t *o = json_pack("{ss s[s] ss ss so sI so sO? ss ss s{ss} s{so} sO? sI}", "Id", h->c.id, "Names",
-			      js_str(r, "Name", ""), "Image", image_name(eng, r), "ImageID", js_str(r, "Image", ""),
+			      js_str(r, "Name", ""), "Image", image_name(l, r), "ImageID", js_str(r, "Image", ""),
 			      "Command", command(r), "Created", (json_int_t)(created / 1000000000), "Ports", ports(h),
 			      "Labels", labels, "State",
 			      container_status_name(h->st.paused ? CONTAINER_PAUSED : h->st.status), "Status",
@@ -367,7 +382,8 @@ static size_t collect(struct engine *eng, const struct engine_list *q, const str
 		      char (*ids)[65], size_t n, struct row *rows)
 {
 	bool all = q->all || q->limit > 0 || w->status || w->exited;
-	int64_t now = clock_now_ns(), created;
+	struct listing l = { .eng = eng, .now = clock_now_ns(), .size = q->size };
+	int64_t created;
 	size_t k = 0;
 	bool half_made = false;
 
@@ -392,8 +408,7 @@ static size_t collect(struct engine *eng, const struct engine_list *q, const str
 		if (!matches(w, &h, created))
 			continue;
 		rows[k].created_ns = created;
-
-		rows[k].summary = summary(eng, &h, q->size, now, created);
+		rows[k].summary = summary(&l, &h, created);
 		k += rows[k].summary != NULL;
 	}
 	if (half_made)

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/io.h"
 #include "base/text.h"
+#include "format/js_fast.h"
 
 /* Integers from 2^63 to 2^64-1, which jansson cannot hold (Go writes RLIM_INFINITY as
  * 18446744073709551615), become the signed number of the same 64 bits. */
@@ -49,7 +50,9 @@ int js_parse(const char *text, size_t n, const char *what, json_t **ret, struct 
 {
 	size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL;
 	json_error_t je;
-	json_t *j = json_loadb(text, n, flags, &je);
+	json_t *j = js_fast(text, n);
+	if (!j)
+		j = json_loadb(text, n, flags, &je);
 	if (!j && json_error_code(&je) == json_error_numeric_overflow)
 		j = parse_big(text, n, flags, &je);
 	if (!j)

@@ -8,6 +8,7 @@
 . "$(dirname "$0")/../lib/peers.sh"
 
 engines_stop() {
+	set +e # what is gone already is no failure
 	for _c in $($onggi ps -aq 2>/dev/null); do $onggi rm -f "$_c" >/dev/null 2>&1; done
 	[ -z "${podman:-}" ] || $podman rm -fa -t 0 >/dev/null 2>&1
 	for _c in $(docker ps -aq 2>/dev/null); do docker rm -f "$_c" >/dev/null 2>&1; done

@@ -42,5 +42,5 @@ awk -v n="$up" '{ v[$1] = $2 } END {
 	if ("podman" in v) printf ", podman %.2f", v["podman"]
 	printf "\t%.3g x docker", v["onggi"] / v["docker"]
 	if ("podman" in v) printf ", %.3g x podman", v["onggi"] / v["podman"]
-	printf "\t<= 0.2 MB\t%s\n", v["onggi"] <= 0.2 ? "yes" : "no"
+	printf "\t<= 0.2 MB\t%s\n", (v["onggi"] <= 0.2 ? "yes" : "no")
 }' "$E/figures"

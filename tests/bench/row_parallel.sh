@@ -31,5 +31,5 @@ awk -v bad=$bad -v n="$n" '{ v[$1] = $2 } END {
 	if ("podman" in v) printf ", podman %.1f", v["podman"]
 	printf "\t%.3g x docker", q
 	if ("podman" in v && v["podman"] > 0) printf ", %.3g x podman", v["onggi"] / v["podman"]
-	printf "\t>= 10 x docker, 0 failed\t%s\n", q >= 10 && !bad ? "yes" : "no"
+	printf "\t>= 10 x docker, 0 failed\t%s\n", (q >= 10 && !bad ? "yes" : "no")
 }' "$E/figures"

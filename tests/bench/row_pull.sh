@@ -57,5 +57,5 @@ sort -k1,1 -k2,2n "$E/times" | awk '
 	{ v[++n] = $2 }
 	function show() { printf "%s %.3f\n", last, v[int((n + 1) / 2)] / 1e6 }
 	END { show() }' >"$E/figures"
-size=$(skopeo inspect "oci:$layout:latest" --format '{{range .LayersData}}{{.Size}} {{end}}' 2>/dev/null | awk '{ for (i = 1; i <= NF; i++) s += $i; printf "%d", s / 1e6 }')
+size=$(skopeo inspect --raw "oci:$layout:latest" | jq '[.layers[].size] | add / 1000000 | floor')
 row "pull, 4 layers, 440 MB (${size:-?} MB gzip)" "$E/figures" onggi s "docker 0.5" "podman 0.5"

@@ -19,4 +19,4 @@ for p in dockerd containerd containerd-shim-runc-v2 runc docker podman conmon cr
 	f=$(command -v $p) && s=$(stat -Lc %s "$f") && peers="$peers${peers:+, }$p $((s / 1024 / 1024))M"
 done
 awk -v t="$total" -v parts="$parts" -v peers="$peers" 'BEGIN {
-	printf "all programs, stripped\t%.2f MB\t%s\t%s\t<= 3 MB\t%s\n", t / 1048576, peers, parts, t <= 3 * 1048576 ? "yes" : "no" }'
+	printf "all programs, stripped\t%.2f MB\t%s\t%s\t<= 3 MB\t%s\n", t / 1048576, peers, parts, (t <= 3 * 1048576 ? "yes" : "no") }'
