@@ -157,7 +157,9 @@ int handle_open(struct engine *eng, const char *ref, unsigned flags, struct hand
 		return 0;
 	}
 	engine_forget(eng); /* its lock would be waited for */
-	if (container_resolve(&eng->store, ref, id, e) < 0)
+	if (flags & HANDLE_FULL_ID)
+		memcpy(id, ref, sizeof id);
+	else if (container_resolve(&eng->store, ref, id, e) < 0)
 		return -e->eno;
 	/* the record after the lock: whoever held it may have removed the container */
 	if ((flags & HANDLE_LOCK) &&

@@ -23,6 +23,7 @@ struct handle {
 enum handle_flags {
 	HANDLE_LOCK = 1,   /* under the exclusive lock: the state holds until handle_done */
 	HANDLE_NO_ADOPT = 2,
+	HANDLE_FULL_ID = 4, /* @ref is an ID that the store has just listed: nothing to look up */
 };
 /** handle_open - resolve @ref, adopt what needs it, lock when asked, load record and state. */
 int handle_open(struct engine *eng, const char *ref, unsigned flags, struct handle *ret, struct err *e);

@@ -392,7 +392,7 @@ static size_t collect(struct engine *eng, const struct engine_list *q, const str
 		struct err e;
 		if (w->id && !id_matches(w->id, ids[i]))
 			continue;
-		if (handle_open(eng, ids[i], 0, &h, &e) < 0) {
+		if (handle_open(eng, ids[i], HANDLE_FULL_ID, &h, &e) < 0) {
 			if (e.kind != E_NOT_FOUND)
 				engine_warn(eng, "%s", e.chain);
 			else

@@ -61,20 +61,18 @@ static void join_keys(json_t *o, struct buf *b)
 		buf_printf(b, "%s%s", b->n ? "," : "", k);
 }
 
-static json_t *row_of(const json_t *s, bool trunc)
+/* what the default table shows */
+static void row_table(json_t *row, const json_t *s, bool trunc, int64_t created)
 {
-	json_t *row = json_object();
 	struct buf b = { 0 };
-	char when[CLOCK_TEXT_MAX];
-	int local = 0;
-	int64_t created = js_int(s, "CreatedNs", js_int(s, "Created", 0) * 1000000000);
 	const char *image = js_str(s, "Image", "");
 
 	buf_printf(&b, "%.*s", trunc ? 12 : 64, js_str(s, "Id", ""));
 	list_set(row, "ID", &b);
-	buf_puts(&b, trunc && !strncmp(image, "sha256:", 7) ? "" : image);
-	if (!b.n)
+	if (trunc && !strncmp(image, "sha256:", 7))
 		buf_printf(&b, "%.12s", image + 7);
+	else
+		buf_puts(&b, image);
 	list_set(row, "Image", &b);
 	buf_putc(&b, '"');
 	if (trunc)
@@ -83,19 +81,28 @@ static json_t *row_of(const json_t *s, bool trunc)
 		buf_puts(&b, js_str(s, "Command", ""));
 	buf_putc(&b, '"');
 	list_set(row, "Command", &b);
-	clock_format(created, when);
-	buf_printf(&b, "%.10s %.8s +0000 UTC", when, when + 11);
-	list_set(row, "CreatedAt", &b);
 	human_ago(created, &b);
 	list_set(row, "RunningFor", &b);
 	buf_puts(&b, js_str(s, "Status", ""));
 	list_set(row, "Status", &b);
-	buf_puts(&b, js_str(s, "State", ""));
-	list_set(row, "State", &b);
 	human_ports(json_object_get(s, "Ports"), &b);
 	list_set(row, "Ports", &b);
 	join_names(json_object_get(s, "Names"), &b);
 	list_set(row, "Names", &b);
+}
+
+/* what only templates and JSON ask for */
+static void row_rest(json_t *row, const json_t *s, bool trunc, int64_t created)
+{
+	struct buf b = { 0 };
+	char when[CLOCK_TEXT_MAX];
+	int local = 0;
+
+	clock_format(created, when);
+	buf_printf(&b, "%.10s %.8s +0000 UTC", when, when + 11);
+	list_set(row, "CreatedAt", &b);
+	buf_puts(&b, js_str(s, "State", ""));
+	list_set(row, "State", &b);
 	list_set_labels(row, json_object_get(s, "Labels"));
 	join_mounts(json_object_get(s, "Mounts"), trunc, &local, &b);
 	list_set(row, "Mounts", &b);
@@ -112,7 +119,6 @@ static json_t *row_of(const json_t *s, bool trunc)
 	list_set(row, "Size", &b);
 	(void)json_object_set_new(row, "Platform", json_string(""));
 	(void)json_object_set_new(row, "HealthStatus", json_string(""));
-	return row;
 }
 
 int cmd_ps(struct cli *c, struct err *e)
@@ -137,7 +143,13 @@ int cmd_ps(struct cli *c, struct err *e)
 				 .limit = last > 0 ? last : 0, .filters = filters };
 	if (engine_list(&c->eng, &q, &list, e) < 0)
 		return -e->eno;
-	json_array_foreach(list, i, s)
-		(void)json_array_append_new(rows, row_of(s, trunc));
+	json_array_foreach(list, i, s) {
+		json_t *row = json_object();
+		int64_t created = js_int(s, "CreatedNs", js_int(s, "Created", 0) * 1000000000);
+		row_table(row, s, trunc, created);
+		if (opt.format || opt.json || size)
+			row_rest(row, s, trunc, created);
+		(void)json_array_append_new(rows, row);
+	}
 	return list_print(size ? &spec_size : &spec, rows, &opt, e);
 }
