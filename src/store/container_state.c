@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/own.h"
 #include "format/js.h"
 
@@ -53,11 +54,16 @@ static int64_t time_of(const json_t *o, const char *key)
 /* 0 also when the file is missing or unreadable nonsense: a torn file is no file */
 static int load(int xdir, const char *name, json_t **ret, struct err *e)
 {
-	if (xdir < 0 || js_load(xdir, name, STATE_MAX, ret, e) >= 0)
-		return 0;
-	if (e->eno == ENOENT || e->eno == ENOTDIR || e->kind == E_INVALID)
-		return 0;
-	return -e->eno;
+	OWN_FD fd = xdir < 0 ? -1 : openat(xdir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	OWN_STR text = NULL;
+	size_t n;
+
+	/* most files of most containers are not there: no error is put into words for them */
+	if (fd < 0)
+		return xdir < 0 || errno == ENOENT || errno == ENOTDIR ? 0 : err_sys(e, errno, "open %s", name);
+	if (io_read_fd(fd, STATE_MAX, &text, &n, e) < 0 || js_parse(text, n, name, ret, e) < 0)
+		return e->kind == E_INVALID ? 0 : -e->eno;
+	return 0;
 }
 
 static bool is_recorded(const struct container_state *st)
