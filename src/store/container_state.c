@@ -143,9 +143,11 @@ int container_state_load(const struct store *s, const char *id, struct container
 	OWN_FD run_fd = -1;
 	char path[96];
 
+	(void)snprintf(path, sizeof path, "containers/%.64s", id);
+	run_fd = openat(s->run_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (run_fd < 0 && errno != ENOENT)
+		return err_sys(e, errno, "run-time folder of %.12s", id);
 	(void)snprintf(path, sizeof path, "containers/%.64s/exit.json", id);
-	if (container_run_dir(s, id, false, &run_fd, e) < 0 && e->eno != ENOENT)
-		return -e->eno;
 	/* run.json before exit.json: a run that ends in between is then seen as unhandled at worst */
 	if (load(run_fd, "run.json", &st.run, e) < 0 || load(run_fd, "restart.json", &restart, e) < 0 ||
 	    load(s->root_fd, path, &st.exit, e) < 0) {
