@@ -77,12 +77,20 @@ static int step_folder(void *ctx, struct err *e)
 	return container_unmake(&r->eng->store, r->id, e);
 }
 
+/* at once: who is told that there is no such container may take its name */
 static int step_name(void *ctx, struct err *e)
 {
 	const struct removal *r = ctx;
 	(void)e;
 	container_name_release(&r->eng->store, r->name, r->id);
 	return 0;
+}
+
+static void undo_name(void *ctx)
+{
+	const struct removal *r = ctx;
+	/* taken meanwhile: then it is found by its ID */
+	(void)container_name_claim(&r->eng->store, r->name, r->id, &(struct err){ 0 });
 }
 
 static int step_volumes(void *ctx, struct err *e)
@@ -105,8 +113,8 @@ static int step_volumes(void *ctx, struct err *e)
 
 static const struct step remove_steps[] = {
 	{ "leftovers", step_leftovers, NULL }, { "record", step_record, undo_record },
-	{ "layer", step_layer, NULL },         { "volumes", step_volumes, NULL },
-	{ "folder", step_folder, NULL },       { "name", step_name, NULL },
+	{ "name", step_name, undo_name },      { "layer", step_layer, NULL },
+	{ "volumes", step_volumes, NULL },     { "folder", step_folder, NULL },
 };
 WAY_DEFINE(remove_way, "remove", remove_steps);
 
