@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/own.h"
@@ -314,6 +315,23 @@ int io_remove_tree(int xdir, const char *name, struct err *e)
 		if (unlinkat(xdir, name, AT_REMOVEDIR) < 0 && errno != ENOENT && errno != ENOTEMPTY)
 			return err_sys(e, errno, "remove %s", name);
 	}
+}
+
+void io_sweep_replaced(int xdir, const char *name)
+{
+	enum { OLD_S = 60 };
+	static const char tmp[] = ".tmp-";
+	OWN_FD fd = openat(xdir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	OWN_DIR d = fd < 0 ? NULL : fdopendir(fd);
+	struct stat st;
+
+	if (!d)
+		return;
+	int xdirfd = fd_take(&fd); /* now the stream's */
+	for (struct dirent *en; (en = readdir(d));)
+		if (!strncmp(en->d_name, tmp, sizeof tmp - 1) &&
+		    !fstatat(xdirfd, en->d_name, &st, AT_SYMLINK_NOFOLLOW) && st.st_mtime + OLD_S < time(NULL))
+			(void)unlinkat(xdirfd, en->d_name, 0);
 }
 
 int io_copy_fd(int xin, int xout, struct err *e)

@@ -42,6 +42,9 @@ int io_open_dir(int xdir, const char *path, mode_t mode, int *ret_fd, struct err
 /** io_remove_tree - remove @name below @xdir with all it holds, never crossing a mount point,
  * never following a link. A missing @name is success. */
 int io_remove_tree(int xdir, const char *name, struct err *e);
+/** io_sweep_replaced - remove what io_replace_file left in folder @name below @xdir where it was
+ * killed: by age, since nobody knows whose it is. Errors are left to the next sweep. */
+void io_sweep_replaced(int xdir, const char *name);
 /** io_copy_fd - copy all from @xin to @xout (copy_file_range, else read and write). */
 int io_copy_fd(int xin, int xout, struct err *e);
 

@@ -194,6 +194,15 @@ static int sweep_run(struct engine *eng, struct err *e)
 	return 0;
 }
 
+static void sweep_files(const struct store *s)
+{
+	static const char *const durable[] = { "images", "references", "network" };
+
+	for (size_t i = 0; i < ARRAY_LEN(durable); i++)
+		io_sweep_replaced(s->root_fd, durable[i]);
+	io_sweep_replaced(s->run_fd, "network/plans");
+}
+
 int engine_sweep(struct engine *eng, struct err *e)
 {
 	OWN_PTR char (*ids)[65] = NULL;
@@ -202,6 +211,7 @@ int engine_sweep(struct engine *eng, struct err *e)
 	if (container_sweep(&eng->store, e) < 0)
 		return -e->eno;
 	volume_sweep(&eng->store);
+	sweep_files(&eng->store);
 	if (container_ids(&eng->store, &ids, &n, e) < 0)
 		return -e->eno;
 	/* opening adopts living containers and settles dead ones */

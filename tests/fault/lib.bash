@@ -62,8 +62,8 @@ pids_of_engine() {
 	done 2>/dev/null
 }
 
-# left_over [KEEP-PATTERN]: prints what of a container is left in this engine and on this host;
-# nothing printed, status 1: nothing is left
+# left_over: prints what of a container is left in this engine and on this host;
+# nothing printed, status 1: nothing is left. Files .tmp-* of a writer that was killed go by age.
 left_over() {
 	{
 		ls -A "$ONGGI_ROOT/containers" 2>/dev/null | sed 's/^/record /'
@@ -71,7 +71,7 @@ left_over() {
 		ls -A "$ONGGI_RUN/containers" 2>/dev/null | sed 's/^/run-time folder /'
 		ls -A "$ONGGI_RUN/runtime" 2>/dev/null | sed 's/^/state of the runtime /'
 		(cd "$ONGGI_RUN/network" 2>/dev/null && find plans ports nets orphans ! -type d 2>/dev/null) |
-			grep -v -e '/lock$' -e '/next$' -e '/hint' -e '/bridge' | sed 's/^/network file /'
+			grep -v -e '/lock$' -e '/next$' -e '/hint' -e '/bridge' -e '/\.tmp-' | sed 's/^/network file /'
 		find "$ONGGI_ROOT/tmp" "$ONGGI_ROOT/leases" -mindepth 1 -maxdepth 1 2>/dev/null |
 			grep -v '/partial-' | sed 's/^/temporary /'
 		find "$ONGGI_ROOT/volumes" -mindepth 1 -maxdepth 1 2>/dev/null | sed 's/^/volume /'

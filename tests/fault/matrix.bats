@@ -101,11 +101,14 @@ no_process() { [ -z "$(pids_of_engine)" ]; }
 	: >"$ONGGI_ROOT/leases/dead"
 	ln -s "$(printf '%064d' 1)" "$ONGGI_ROOT/names/dead"
 	mkdir -p "$ONGGI_ROOT/containers/$(printf '%064d' 2)"
+	: >"$ONGGI_ROOT/images/.tmp-live"
+	touch -d '-2 minutes' "$ONGGI_ROOT/images/.tmp-dead"
 	exec 8<"$ONGGI_ROOT/tmp/layer-live/diff"
 	flock 8
 	onggi system sweep
 	[ "$(cd "$ONGGI_ROOT" && echo $(find volumes tmp leases names containers -mindepth 1 -maxdepth 1 | sort))" = \
 		"tmp/layer-live volumes/.new-$$-${stat[21]}-live" ] || { ls -A "$ONGGI_ROOT"/*; return 1; }
+	[ "$(cd "$ONGGI_ROOT/images" && echo .tmp-*)" = .tmp-live ]
 	exec 8<&-
 	rm -r "$ONGGI_ROOT/volumes/.new-$$-${stat[21]}-live"
 	heal "live ones"

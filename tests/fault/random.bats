@@ -2,6 +2,8 @@
 #
 # kill -9 at any moment: the command, the process that makes the container, the monitor. The delays
 # come from a seed that is printed (ONGGI_SEED repeats a run).
+#
+# both: the release build is quicker, other moments are hit
 
 load lib
 
