@@ -73,7 +73,7 @@ json_t *look_state(const struct handle *h)
 			 started, "FinishedAt", finished);
 }
 
-json_t *look_networks(const struct handle *h)
+json_t *look_networks(const struct handle *h, json_t **shared)
 {
 	const char *net;
 	const json_t *hc = json_object_get(h->c.record, "HostConfig");
@@ -98,13 +98,18 @@ json_t *look_networks(const struct handle *h)
 	default:
 		return json_object();
 	}
-	return json_pack("{so}", net, complete(endpoint_text, json_object_get(given, net)));
+	const json_t *over = json_object_get(given, net);
+	if (!shared || over)
+		return json_pack("{so}", net, complete(endpoint_text, over));
+	if (!*shared)
+		*shared = complete(endpoint_text, NULL);
+	return json_pack("{sO}", net, *shared);
 }
 
 static json_t *network_settings(const struct handle *h)
 {
 	json_t *o = complete(network_text, json_object_get(h->st.run, "network"));
-	json_object_set_new(o, "Networks", look_networks(h));
+	json_object_set_new(o, "Networks", look_networks(h, NULL));
 	return o;
 }
 

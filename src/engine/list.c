@@ -124,6 +124,7 @@ struct listing {
 	struct engine *eng;
 	int64_t now;
 	bool size;
+	json_t *endpoint; /* settings of a network that a container is not on now, shared; owned */
 	char name[REFERENCE_TEXT_MAX];
 	char image[DIGEST_TEXT_MAX]; /* "": the name means no image any more */
 };
@@ -163,7 +164,7 @@ static json_t *summary(struct listing *l, const struct handle *h, int64_t create
 			      container_status_name(h->st.paused ? CONTAINER_PAUSED : h->st.status), "Status",
 			      buf_str(&status) ? buf_str(&status) : "", "HostConfig", "NetworkMode",
 			      js_str(r, "HostConfig.NetworkMode", ""), "NetworkSettings", "Networks",
-			      look_networks(h), "Mounts", mounts, "CreatedNs", (json_int_t)created);
+			      look_networks(h, &l->endpoint), "Mounts", mounts, "CreatedNs", (json_int_t)created);
 	buf_done(&status);
 	if (o && json_is_null(json_object_get(o, "Labels")))
 		json_object_set_new(o, "Labels", json_object());
@@ -236,7 +237,7 @@ static bool volume_matches(const json_t *values, const json_t *mounts)
 
 static bool network_matches(const json_t *values, const struct handle *h)
 {
-	OWN_JSON nets = look_networks(h);
+	OWN_JSON nets = look_networks(h, NULL);
 	const char *key;
 	json_t *v;
 	json_object_foreach(nets, key, v)
@@ -411,6 +412,7 @@ static size_t collect(struct engine *eng, const struct engine_list *q, const str
 		rows[k].summary = summary(&l, &h, created);
 		k += rows[k].summary != NULL;
 	}
+	json_decref(l.endpoint);
 	if (half_made)
 		(void)container_sweep(&eng->store, &(struct err){ 0 }); /* what was killed while it was made */
 	return k;

@@ -12,8 +12,9 @@
 
 /** look_state - State object. Caller owns. */
 json_t *look_state(const struct handle *h);
-/** look_networks - NetworkSettings.Networks, of the plan when running. Caller owns. */
-json_t *look_networks(const struct handle *h);
+/** look_networks - NetworkSettings.Networks, of the plan when running. Caller owns. @shared: one value for all
+ * containers of a listing that are on no network now, made on first use; the lister lets go of it. NULL: none. */
+json_t *look_networks(const struct handle *h, json_t **shared);
 /** look_sizes - set SizeRw and SizeRootFs in @o. */
 void look_sizes(struct engine *eng, const struct handle *h, json_t *o);
 /** look_status - docker's words: "Up 3 minutes", "Exited (0) 2 hours ago". */
