@@ -6,10 +6,9 @@
 #ifndef ONGGI_ENGINE_CREATE_H
 #define ONGGI_ENGINE_CREATE_H
 
-#include <jansson.h>
-
 #include "base/arena.h"
 #include "engine/engine_int.h"
+#include "format/json.h"
 #include "store/image.h"
 
 struct create {

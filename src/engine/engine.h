@@ -9,7 +9,6 @@
 #ifndef ONGGI_ENGINE_ENGINE_H
 #define ONGGI_ENGINE_ENGINE_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +17,7 @@
 #include "base/step.h"
 #include "driver/network/network.h"
 #include "driver/storage/storage.h"
+#include "format/json.h"
 #include "runtime/runtime.h"
 #include "store/store.h"
 

@@ -6,11 +6,11 @@
 #ifndef ONGGI_ENGINE_IMAGE_H
 #define ONGGI_ENGINE_IMAGE_H
 
-#include <jansson.h>
 #include <stdbool.h>
 
 #include "base/err.h"
 #include "engine/engine.h"
+#include "format/json.h"
 
 struct engine_image_list {
 	bool all;

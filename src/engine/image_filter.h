@@ -5,11 +5,11 @@
 #ifndef ONGGI_ENGINE_IMAGE_FILTER_H
 #define ONGGI_ENGINE_IMAGE_FILTER_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
+#include "format/json.h"
 #include "store/image.h"
 
 enum image_filter_dangling { DANGLING_ANY, DANGLING_ONLY, DANGLING_NOT };

@@ -5,10 +5,9 @@
 #ifndef ONGGI_ENGINE_LOOK_H
 #define ONGGI_ENGINE_LOOK_H
 
-#include <jansson.h>
-
 #include "base/buf.h"
 #include "engine/engine_int.h"
+#include "format/json.h"
 
 /** look_state - State object. Caller owns. */
 json_t *look_state(const struct handle *h);

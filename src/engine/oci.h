@@ -6,11 +6,11 @@
 #ifndef ONGGI_ENGINE_OCI_H
 #define ONGGI_ENGINE_OCI_H
 
-#include <jansson.h>
 #include <stdbool.h>
 
 #include "base/err.h"
 #include "engine/user.h"
+#include "format/json.h"
 #include "store/container.h"
 
 struct oci_req {

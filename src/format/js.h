@@ -7,13 +7,13 @@
 #ifndef ONGGI_FORMAT_JS_H
 #define ONGGI_FORMAT_JS_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
 #include "base/own.h"
+#include "format/json.h"
 
 static inline void own_json_done(json_t **j)
 {

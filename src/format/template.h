@@ -10,13 +10,13 @@
 #ifndef ONGGI_FORMAT_TEMPLATE_H
 #define ONGGI_FORMAT_TEMPLATE_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "format/json.h"
 
 struct template;
 

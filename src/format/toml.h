@@ -6,10 +6,10 @@
 #ifndef ONGGI_FORMAT_TOML_H
 #define ONGGI_FORMAT_TOML_H
 
-#include <jansson.h>
 #include <stddef.h>
 
 #include "base/err.h"
+#include "format/json.h"
 
 enum { TOML_DEPTH_MAX = 64 }; /* of arrays and inline tables in each other, and of one key */
 

@@ -6,11 +6,11 @@
 #ifndef ONGGI_REGISTRY_ARCHIVE_H
 #define ONGGI_REGISTRY_ARCHIVE_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
+#include "format/json.h"
 #include "spec/reference.h"
 #include "store/store.h"
 

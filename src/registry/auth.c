@@ -5,7 +5,6 @@
  */
 #include "registry/auth.h"
 
-#include <jansson.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "base/text.h"
 #include "format/challenge.h"
 #include "format/js.h"
+#include "format/json.h"
 #include "registry/base64.h"
 #include "registry/credential.h"
 

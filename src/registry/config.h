@@ -12,11 +12,11 @@
 #ifndef ONGGI_REGISTRY_CONFIG_H
 #define ONGGI_REGISTRY_CONFIG_H
 
-#include <jansson.h>
 #include <stdbool.h>
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "format/json.h"
 #include "registry/http.h"
 #include "spec/reference.h"
 

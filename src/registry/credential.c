@@ -5,7 +5,6 @@
 #include "registry/credential.h"
 
 #include <fcntl.h>
-#include <jansson.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -20,6 +19,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "format/js.h"
+#include "format/json.h"
 #include "registry/base64.h"
 
 #define HUB_KEY "https://index.docker.io/v1/"

@@ -9,11 +9,11 @@
 #ifndef ONGGI_REGISTRY_REGISTRIES_CONF_H
 #define ONGGI_REGISTRY_REGISTRIES_CONF_H
 
-#include <jansson.h>
 #include <stdbool.h>
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "format/json.h"
 
 /** registries_conf_load - all [[registry]] tables as an array; empty when there is no file. */
 int registries_conf_load(json_t **ret, struct err *e);

@@ -10,7 +10,6 @@
 #ifndef ONGGI_RUNTIME_RUNTIME_H
 #define ONGGI_RUNTIME_RUNTIME_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +18,7 @@
 #include "base/err.h"
 #include "base/proc.h"
 #include "base/step.h"
+#include "format/json.h"
 #include "spec/mount_plan.h"
 
 /* Where and how; one per process, read only. */

@@ -10,7 +10,6 @@
 #ifndef ONGGI_SPEC_BUNDLE_H
 #define ONGGI_SPEC_BUNDLE_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "format/json.h"
 #include "spec/mount_option.h"
 #include "spec/namespace.h"
 

@@ -6,9 +6,8 @@
 #ifndef ONGGI_SPEC_CREATE_BODY_H
 #define ONGGI_SPEC_CREATE_BODY_H
 
-#include <jansson.h>
-
 #include "base/err.h"
+#include "format/json.h"
 
 /* What the host can do, for checks that depend on it. */
 struct create_host {

@@ -7,10 +7,10 @@
 #ifndef ONGGI_SPEC_IMAGE_CHANGE_H
 #define ONGGI_SPEC_IMAGE_CHANGE_H
 
-#include <jansson.h>
 #include <stddef.h>
 
 #include "base/err.h"
+#include "format/json.h"
 
 /** image_change_apply - carry out @n texts, each of one or more lines, on the "config" object of an
  * image config. E_INVALID in docker's words: "FROM is not a valid change command". */

@@ -9,12 +9,12 @@
 #ifndef ONGGI_SPEC_MANIFEST_H
 #define ONGGI_SPEC_MANIFEST_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
+#include "format/json.h"
 #include "spec/digest.h"
 #include "spec/platform.h"
 

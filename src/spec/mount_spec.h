@@ -7,13 +7,13 @@
 #ifndef ONGGI_SPEC_MOUNT_SPEC_H
 #define ONGGI_SPEC_MOUNT_SPEC_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "format/json.h"
 
 enum mount_type { MOUNT_BIND, MOUNT_VOLUME, MOUNT_TMPFS, MOUNT_TYPE_N };
 

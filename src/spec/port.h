@@ -10,11 +10,11 @@
 #ifndef ONGGI_SPEC_PORT_H
 #define ONGGI_SPEC_PORT_H
 
-#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
+#include "format/json.h"
 
 enum { PORT_IP_MAX = 48, PORT_SPECS_MAX = 65536 };
 

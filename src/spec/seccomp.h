@@ -7,10 +7,10 @@
 #ifndef ONGGI_SPEC_SECCOMP_H
 #define ONGGI_SPEC_SECCOMP_H
 
-#include <jansson.h>
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "format/json.h"
 #include "sys/seccomp.h"
 
 /** seccomp_compile - compile @spec (OCI linux.seccomp). Unknown system calls are skipped; wrong

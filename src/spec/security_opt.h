@@ -6,10 +6,10 @@
 #ifndef ONGGI_SPEC_SECURITY_OPT_H
 #define ONGGI_SPEC_SECURITY_OPT_H
 
-#include <jansson.h>
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "format/json.h"
 
 struct security_opt {
 	bool no_new_privileges;

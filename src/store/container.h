@@ -10,13 +10,13 @@
 #ifndef ONGGI_STORE_CONTAINER_H
 #define ONGGI_STORE_CONTAINER_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "base/proc.h"
+#include "format/json.h"
 #include "store/store.h"
 
 enum { CONTAINER_ID_LEN = 64, CONTAINER_RECORD_MAX = 8 << 20 };

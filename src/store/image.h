@@ -8,12 +8,12 @@
 #ifndef ONGGI_STORE_IMAGE_H
 #define ONGGI_STORE_IMAGE_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
+#include "format/json.h"
 #include "spec/digest.h"
 #include "store/lease.h"
 #include "store/store.h"

@@ -6,11 +6,11 @@
 #ifndef ONGGI_STORE_VOLUME_H
 #define ONGGI_STORE_VOLUME_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
+#include "format/json.h"
 #include "store/store.h"
 
 struct volume_spec {

@@ -6,13 +6,13 @@
 #ifndef ONGGI_DRIVER_CGROUP_CGROUP_H
 #define ONGGI_DRIVER_CGROUP_CGROUP_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "format/json.h"
 
 struct cgroup; /* one group in every hierarchy that is used */
 

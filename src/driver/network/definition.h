@@ -7,11 +7,11 @@
 #ifndef ONGGI_DRIVER_NETWORK_DEFINITION_H
 #define ONGGI_DRIVER_NETWORK_DEFINITION_H
 
-#include <jansson.h>
 #include <stdbool.h>
 
 #include "base/err.h"
 #include "driver/network/network.h"
+#include "format/json.h"
 
 /** network_create - make a user network from docker's create body {"Name", "Driver", "Internal",
  * "EnableIPv6", "EnableIPv4", "IPAM": {"Config": [{"Subnet", "IPRange", "Gateway",

@@ -9,12 +9,12 @@
 #ifndef ONGGI_DRIVER_NETWORK_NETWORK_H
 #define ONGGI_DRIVER_NETWORK_NETWORK_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
+#include "format/json.h"
 
 /* Where networks keep their files. Borrowed strings. */
 struct network_env {

@@ -17,7 +17,6 @@
 #ifndef ONGGI_DRIVER_NETWORK_NETWORK_INT_H
 #define ONGGI_DRIVER_NETWORK_NETWORK_INT_H
 
-#include <jansson.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +24,7 @@
 #include "base/ip.h"
 #include "base/own.h"
 #include "driver/network/network.h"
+#include "format/json.h"
 #include "sys/rtnl.h"
 
 enum { NETWORK_NAME_MAX = 128, NETWORK_FILE_MAX = 16 << 20 };

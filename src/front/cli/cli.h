@@ -10,13 +10,13 @@
 #ifndef ONGGI_FRONT_CLI_CLI_H
 #define ONGGI_FRONT_CLI_CLI_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
 #include "base/err.h"
 #include "engine/engine.h"
+#include "format/json.h"
 #include "front/cli/opt.h"
 
 struct command;

@@ -5,11 +5,11 @@
 #ifndef ONGGI_FRONT_CLI_LIST_H
 #define ONGGI_FRONT_CLI_LIST_H
 
-#include <jansson.h>
 #include <stdbool.h>
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "format/json.h"
 
 struct list_field {
 	const char *name;   /* member of the row, as in templates */

@@ -9,12 +9,12 @@
 #ifndef ONGGI_FRONT_CLI_OPT_H
 #define ONGGI_FRONT_CLI_OPT_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "format/json.h"
 
 enum opt_type {
 	OPT_BOOL,     /* --x, --x=false */

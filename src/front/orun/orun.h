@@ -6,12 +6,12 @@
 #ifndef ONGGI_FRONT_ORUN_ORUN_H
 #define ONGGI_FRONT_ORUN_ORUN_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "format/json.h"
 #include "front/orun/opt.h"
 #include "runtime/runtime.h"
 
