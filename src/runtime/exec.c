@@ -192,9 +192,9 @@ static int prepare(struct exec *x, struct err *e)
 		return 0;
 	if (state_cgroup(&x->state, &x->cg, e) < 0)
 		return -e->eno;
-	if (x->req->cgroup) {
+	if (x->req->cgroups && *x->req->cgroups) {
 		struct cgroup *sub;
-		if (cgroup_open_sub(x->cg, x->req->cgroup, &sub, e) < 0)
+		if (cgroup_open_sub(x->cg, x->req->cgroups, &sub, e) < 0)
 			return -e->eno;
 		cgroup_free(x->cg);
 		x->cg = sub;

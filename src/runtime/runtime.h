@@ -101,7 +101,8 @@ struct runtime_exec_req {
 	int *ret_console;
 	int preserve_fds;
 	const char *pid_file;
-	const char *cgroup;    /* sub-cgroup "[controllers:]path", NULL: the container's */
+	const char *const *cgroups; /* "path", or several "controllers:path" below the container's
+				     * groups, NULL-terminated; NULL: those themselves */
 	bool ignore_paused;
 };
 /** runtime_exec - one more process in a running container; it is a child of the caller. */

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/own.h"
-#include "base/path.h"
 #include "driver/cgroup/cgroup_int.h"
 #include "format/js.h"
 
@@ -355,49 +354,4 @@ int cgroup_enter_self(const struct cgroup *cg)
 		else if (!cg->cloned)
 			r = self_write(&cg->t[i], "/cgroup.procs");
 	return r;
-}
-
-static bool sub_names(const char *ctrls, const struct cg_tree *t)
-{
-	uint32_t bits = cg_ctrl_bits(ctrls, ",");
-	return (bits & t->ctrls) || !strcmp(ctrls, t->name);
-}
-
-/* "a/b" or "cpu,memory:a/b" below the container's group, never above it. */
-int cgroup_open_sub(const struct cgroup *cg, const char *spec, struct cgroup **ret, struct err *e)
-{
-	const char *colon = strchr(spec, ':');
-	char ctrls[256] = "", raw[4096], below[4096];
-	OWN_CGROUP sub = cg_new();
-	bool any = false;
-
-	if (!sub)
-		return err_new(e, E_NOMEM, ENOMEM, "out of memory");
-	if (colon)
-		(void)snprintf(ctrls, sizeof ctrls, "%.*s", (int)(colon - spec), spec); /* cut: unknown */
-	int n = snprintf(raw, sizeof raw, "/%s", colon ? colon + 1 : spec);
-	if (n < 0 || (size_t)n >= sizeof raw || path_normalize(raw, below, sizeof below) < 0)
-		return err_new(e, E_INVALID, ENAMETOOLONG, "--cgroup: path too long");
-	for (size_t i = 0; i < cg->n; i++) {
-		struct cg_tree *t = &sub->t[sub->n];
-		bool here = !colon || sub_names(ctrls, &cg->t[i]);
-		*t = cg->t[i];
-		t->fd = -1;
-		if (asprintf(&t->dir, "%s%s", cg->t[i].dir, here && strcmp(below, "/") ? below : "") < 0) {
-			t->dir = NULL;
-			return err_new(e, E_NOMEM, ENOMEM, "out of memory");
-		}
-		sub->n++;
-		any = any || here;
-		n = cg_tree_fd(t);
-		if (n < 0)
-			return err_sys(e, -n, "open control group %s", t->dir);
-	}
-	if (!any)
-		return err_new(e, E_INVALID, EINVAL, "--cgroup: no hierarchy \"%s\" here", ctrls);
-	sub->rootless = cg->rootless;
-	sub->warn = cg->warn;
-	sub->warn_data = cg->warn_data;
-	*ret = ptr_take(&sub);
-	return 0;
 }

@@ -51,9 +51,11 @@ int cgroup_open(const json_t *record, struct cgroup **ret, struct err *e);
 json_t *cgroup_record(const struct cgroup *cg);
 /** cgroup_warn_to - where degraded operations of an opened group are reported. */
 void cgroup_warn_to(struct cgroup *cg, void (*warn)(const char *msg, void *data), void *data);
-/** cgroup_open_sub - the group that `exec --cgroup` names below @cg: "path", or "ctrl[,ctrl]:path"
- * where only these controllers differ. It must exist. cgroup_enter puts a process there. */
-int cgroup_open_sub(const struct cgroup *cg, const char *spec, struct cgroup **ret, struct err *e);
+/** cgroup_open_sub - the groups that `exec --cgroup` names below @cg: the NULL-terminated @words are
+ * one "path", or any number of "ctrl[,ctrl]:path", which speak of v1 hierarchies only. They must
+ * exist. cgroup_enter puts a process there. */
+int cgroup_open_sub(const struct cgroup *cg, const char *const *words, struct cgroup **ret,
+		    struct err *e);
 /** cgroup_path - directory on the host that stands for the group (memory's where controllers have
  * their own), below the mount: "/docker/ID". Borrowed. */
 const char *cgroup_path(const struct cgroup *cg);

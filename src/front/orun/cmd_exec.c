@@ -39,7 +39,7 @@ static const struct opt_row exec_rows[] = {
 	{ "no-new-privs", 0, OPT_BOOL, AT(no_new_privs), NULL, "forbid gaining privileges" },
 	{ "cap", 'c', OPT_LIST, AT(cap), "CAP", "add a capability" },
 	{ "preserve-fds", 0, OPT_INT, AT(preserve_fds), "N", "pass N more descriptors from 3 on" },
-	{ "cgroup", 0, OPT_LIST, AT(cgroup), "[CONTROLLER:]PATH", "run in this existing sub-cgroup" },
+	{ "cgroup", 0, OPT_LIST, AT(cgroup), "[CONTROLLER:]PATH", "run in this existing sub-cgroup (once per controller)" },
 	{ "ignore-paused", 0, OPT_BOOL, AT(ignore_paused), NULL, "allow a paused container" },
 };
 /* clang-format on */
@@ -209,8 +209,6 @@ static int exec_run(struct orun *o, const struct call *c, struct err *e)
 		return r;
 	if (opts->preserve_fds.v < 0 || opts->preserve_fds.v > 65536)
 		return err_new(e, E_USAGE, EINVAL, "invalid value for --preserve-fds");
-	if (opts->cgroup.n > 1)
-		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "--cgroup can be given only once");
 	struct runtime_exec_req req = {
 		.id = c->args[0],
 		.process = process,
@@ -218,7 +216,7 @@ static int exec_run(struct orun *o, const struct call *c, struct err *e)
 		.console_socket = sock,
 		.preserve_fds = (int)opts->preserve_fds.v + orun_listen_fds(),
 		.pid_file = opts->pid_file,
-		.cgroup = opts->cgroup.n ? opts->cgroup.v[0] : NULL,
+		.cgroups = opts->cgroup.v,
 		.ignore_paused = opts->ignore_paused,
 	};
 	return exec_request(o, c, &req, e);
