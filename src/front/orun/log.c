@@ -26,8 +26,9 @@ int orun_log_open(struct orun_log *l, const char *file, const char *format, stru
 		file += 5;
 	if (!file || !*file || !strcmp(file, "/dev/stderr"))
 		return 0;
-	if (!strncmp(file, "syslog:", 7) || !strncmp(file, "journald:", 9))
-		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "log %s: only files are supported", file);
+	int r = orun_log_open_daemon(l, file, e);
+	if (r)
+		return r < 0 ? r : 0;
 	l->fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	return l->fd < 0 ? err_sys(e, errno, "open log %s", file) : 0;
 }
@@ -36,14 +37,13 @@ static void line_json(struct buf *b, enum log_level level, const char *msg, cons
 {
 	buf_printf(b, "{\"level\":\"%s\",\"msg\":", level_names[level]);
 	buf_json_string(b, msg, strlen(msg));
-	buf_printf(b, ",\"time\":\"%s\"}\n", time);
+	buf_printf(b, ",\"time\":\"%s\"}", time);
 }
 
 static void line_text(struct buf *b, enum log_level level, const char *msg, const char *time)
 {
 	buf_printf(b, "time=\"%s\" level=%s msg=", time, level_names[level]);
 	buf_json_string(b, msg, strlen(msg));
-	buf_putc(b, '\n');
 }
 
 void orun_log_write(const struct orun_log *l, enum log_level level, const char *msg, const char *hint)
@@ -55,10 +55,17 @@ void orun_log_write(const struct orun_log *l, enum log_level level, const char *
 	if (level > l->level)
 		return;
 	clock_format(clock_now_ns(), time);
-	if (formatted)
-		(l->json ? line_json : line_text)(&b, level, msg, time);
+	if (l->json)
+		line_json(&b, level, msg, time);
+	else if (formatted && l->sink == LOG_FILE_)
+		line_text(&b, level, msg, time);
+	else /* a daemon knows level and time itself */
+		buf_puts(&b, msg);
+	if (!buf_failed(&b) && l->sink != LOG_FILE_)
+		orun_log_send(l, level, buf_str(&b));
+	buf_putc(&b, '\n');
 	/* nothing can be done when a message cannot be written */
-	if (formatted && !buf_failed(&b))
+	if (formatted && l->sink == LOG_FILE_ && !buf_failed(&b))
 		(void)io_write_all(l->fd >= 0 ? l->fd : STDERR_FILENO, b.p, b.n);
 	/* The line of a log file is for machines; a person sees the error as well. Warnings must not:
 	 * with a log file standard error may already be the container's. */

@@ -33,7 +33,7 @@ struct global_opts {
 /* clang-format off */
 static const struct opt_row global_rows[] = {
 	{ "debug", 0, OPT_BOOL, AT(debug), NULL, "log what is done" },
-	{ "log", 0, OPT_STR, AT(log), "FILE", "write log lines to this file (default: standard error)" },
+	{ "log", 0, OPT_STR, AT(log), "FILE", "write log lines to this file, syslog:[NAME] or journald:[NAME] (default: standard error)" },
 	{ "log-format", 0, OPT_STR, AT(log_format), "FORMAT", "text (default) or json" },
 	{ "log-level", 0, OPT_STR, AT(log_level), "LEVEL", "error, warning (default), info or debug" },
 	{ "root", 0, OPT_STR, AT(root), "DIR", "directory of run-time state (default: /run/orun or $XDG_RUNTIME_DIR/orun)" },

@@ -17,8 +17,12 @@
 
 enum log_level { LOG_ERROR_, LOG_WARNING_, LOG_INFO_, LOG_DEBUG_ };
 
+enum log_sink { LOG_FILE_, LOG_SYSLOG_, LOG_JOURNAL_ };
+
 struct orun_log {
 	int fd;             /* -1: standard error */
+	enum log_sink sink;
+	const char *name;   /* of this program in a daemon's log */
 	bool json;
 	enum log_level level;
 };
@@ -60,8 +64,13 @@ extern const struct command orun_command_create, orun_command_run, orun_command_
 	orun_command_restore;
 
 
-/** orun_log_open - where messages go. @file NULL: standard error. */
+/** orun_log_open - where messages go. @file NULL: standard error. "syslog:[NAME]" and
+ * "journald:[NAME]" are the daemons of the host. */
 int orun_log_open(struct orun_log *l, const char *file, const char *format, struct err *e);
+/** orun_log_open_daemon - 1 when @target was one of the daemons, 0 when it is none of them.
+ * orun_log_send - one message to it. */
+int orun_log_open_daemon(struct orun_log *l, const char *target, struct err *e);
+void orun_log_send(const struct orun_log *l, enum log_level level, const char *msg);
 /** orun_log_write - one line to the log; errors, and without a log file warnings, plainly on standard
  * error. */
 void orun_log_write(const struct orun_log *l, enum log_level level, const char *msg, const char *hint);
