@@ -9,7 +9,7 @@
  *     -c      no control groups
  *     -o DIR  ROOTFS is the lower layer of an overlay with a new upper layer below DIR
  *
- * Under the name "true" it is the program in the container.
+ * Under the name "true" or "pause" it is the program in the container.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -286,8 +286,11 @@ int main(int argc, char **argv)
 	const char *name = strrchr(argv[0], '/');
 	int opt, status = 0;
 
-	if (!strcmp(name ? name + 1 : argv[0], "true"))
+	name = name ? name + 1 : argv[0];
+	if (!strcmp(name, "true"))
 		return 0;
+	if (!strcmp(name, "pause"))
+		return pause();
 	while ((opt = getopt(argc, argv, "+nco:")) != -1)
 		if (opt == 'n')
 			o.no_net = true;

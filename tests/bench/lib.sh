@@ -36,7 +36,8 @@ private_mounts() {
 }
 
 # medians FILE NAME COMMAND [NAME COMMAND]... - measure the commands in turns; FILE gets
-# "NAME MILLISECONDS" lines. A command that fails ends the row with its output.
+# "NAME MILLISECONDS" lines. A command that fails ends the row with its output. Around the measured time:
+# the commands in $setup_NAME before each round, $prepare_NAME before each run, $cleanup_NAME after each round.
 medians() {
 	_out=$1
 	shift
@@ -49,14 +50,18 @@ medians() {
 		_n=0
 		for _word; do
 			_n=$((_n + 1))
-			[ $((_n % 2)) = 0 ] || continue
+			[ $((_n % 2)) = 0 ] || { _name=$_word; continue; }
 			sleep "${BENCH_SETTLE:-1}"
-			hyperfine -N --warmup 2 --runs "$runs" --export-json "$_all.json" "$_word" \
-				>/dev/null 2>"$_all.err" || {
+			eval "\${setup_$_name:-:}"
+			eval "_prepare=\${prepare_$_name:-}"
+			hyperfine -N --warmup 2 --runs "$runs" --export-json "$_all.json" \
+				${_prepare:+--prepare "$_prepare"} "$_word" >/dev/null 2>"$_all.err" || {
 				echo "bench: failed: $_word" >&2
+				[ -z "$_prepare" ] || $_prepare >&2
 				$_word >&2 || cat "$_all.err" >&2
 				return 1
 			}
+			eval "\${cleanup_$_name:-:}"
 			jq -r '.results[0].times[]' "$_all.json" >>"$_all.$_n"
 		done
 	done
@@ -110,11 +115,39 @@ row() {
 		}'
 }
 
-# an OCI bundle whose process does nothing: bundle_true DIR
+# an OCI bundle whose process does nothing: bundle_true DIR. /bin/pause in it waits for ever.
 bundle_true() {
 	mkdir -p "$1/rootfs/bin" "$1/rootfs/proc" "$1/rootfs/sys" "$1/rootfs/dev"
 	cp "$BENCH_FLOOR" "$1/rootfs/bin/true"
+	ln -f "$1/rootfs/bin/true" "$1/rootfs/bin/pause"
 	(cd "$1" && rm -f config.json && runc spec) || return 1
 	jq '.process.terminal = false | .process.args = ["/bin/true"] | .root.readonly = true' \
 		"$1/config.json" >"$1/config.new" && mv "$1/config.new" "$1/config.json"
+}
+
+# bundle_change DIR FILTER [JQ-OPTION...] - the config of the bundle through a jq filter
+bundle_change() {
+	_dir=$1 _filter=$2
+	shift 2
+	jq "$@" "$_filter" "$_dir/config.json" >"$_dir/config.new" && mv "$_dir/config.new" "$_dir/config.json"
+}
+
+# oci_start ROW SCRIPT - what all rows that compare runtimes begin with: the runtimes are there, the mounts
+# private, $bundle holds the default bundle. Then `of RUNTIME` is how to call one of $runtimes.
+runtimes="orun crun runc"
+oci_start() {
+	[ "$(id -u)" = 0 ] || skip "$1" "needs root"
+	[ -x "$ONGGI_BIN/orun" ] || skip "$1" "orun is not built"
+	for _peer in crun runc; do have $_peer || skip "$1" "$_peer is not installed"; done
+	private_mounts "$2"
+	bundle=$BENCH_DIR/bundle-$$
+	id=onggi-bench-$$
+	for _r in $runtimes; do mkdir -p "$BENCH_DIR/run/$_r"; done
+	bundle_true "$bundle"
+}
+of() {
+	case $1 in
+	orun) echo "$ONGGI_BIN/orun --root $BENCH_DIR/run/orun" ;;
+	*) echo "$1 --root $BENCH_DIR/run/$1" ;;
+	esac
 }
