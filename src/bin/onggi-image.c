@@ -24,12 +24,6 @@ static int stdio_fill(void)
 
 int main(int argc, char **argv)
 {
-	const struct image_verb *v = argc > 1 ? image_verb_find(argv[1]) : NULL;
-
-	if (!v) {
-		fprintf(stderr, "onggi-image: %s: it is run by onggi\n", argc > 1 ? "unknown verb" : "no verb");
-		return 125;
-	}
 	(void)signal(SIGPIPE, SIG_IGN); /* a lost connection or reader is an error, not a death */
 	if (stdio_fill() < 0) {
 		perror("onggi-image: /dev/null");
@@ -39,7 +33,7 @@ int main(int argc, char **argv)
 		fputs("onggi-image: cannot initialise the HTTP library\n", stderr);
 		return 1;
 	}
-	int status = v->run(argc - 1, argv + 1);
+	int status = image_run(argc - 1, argv + 1);
 	curl_global_cleanup();
 	return status;
 }

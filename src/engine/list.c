@@ -173,16 +173,6 @@ static json_t *summary(struct listing *l, const struct handle *h, int64_t create
 	return o;
 }
 
-static bool any_equal(const json_t *values, const char *s)
-{
-	size_t i;
-	json_t *v;
-	json_array_foreach(values, i, v)
-		if (json_is_string(v) && !strcmp(json_string_value(v), s))
-			return true;
-	return false;
-}
-
 /* docker takes a regular expression; a bare word matches anywhere, with or without the slash */
 static bool name_matches(const json_t *values, const char *name)
 {
@@ -214,14 +204,14 @@ static bool id_matches(const json_t *values, const char *id)
 
 static bool status_matches(const json_t *values, const struct handle *h)
 {
-	return any_equal(values, container_status_name(h->st.paused ? CONTAINER_PAUSED : h->st.status));
+	return js_has_string(values, container_status_name(h->st.paused ? CONTAINER_PAUSED : h->st.status));
 }
 
 static bool exited_matches(const json_t *values, const struct handle *h)
 {
 	char code[16];
 	(void)snprintf(code, sizeof code, "%d", h->st.exit_code);
-	return h->st.status == CONTAINER_EXITED && any_equal(values, code);
+	return h->st.status == CONTAINER_EXITED && js_has_string(values, code);
 }
 
 static bool volume_matches(const json_t *values, const json_t *mounts)
@@ -229,8 +219,8 @@ static bool volume_matches(const json_t *values, const json_t *mounts)
 	size_t i;
 	json_t *m;
 	json_array_foreach(mounts, i, m)
-		if (any_equal(values, js_str(m, "Name", "")) || any_equal(values, js_str(m, "Destination", "")) ||
-		    any_equal(values, js_str(m, "Source", "")))
+		if (js_has_string(values, js_str(m, "Name", "")) || js_has_string(values, js_str(m, "Destination", "")) ||
+		    js_has_string(values, js_str(m, "Source", "")))
 			return true;
 	return false;
 }
@@ -241,7 +231,7 @@ static bool network_matches(const json_t *values, const struct handle *h)
 	const char *key;
 	json_t *v;
 	json_object_foreach(nets, key, v)
-		if (any_equal(values, key) || any_equal(values, js_str(v, "NetworkID", "-")))
+		if (js_has_string(values, key) || js_has_string(values, js_str(v, "NetworkID", "-")))
 			return true;
 	return false;
 }
@@ -279,11 +269,11 @@ static bool ancestor_matches(const struct wanted *w, const json_t *record)
 	size_t i;
 	json_t *v;
 
-	if (any_equal(w->ancestor, js_str(record, "Config.Image", "-")) ||
-	    any_equal(w->ancestor_ids, js_str(record, "Image", "-")))
+	if (js_has_string(w->ancestor, js_str(record, "Config.Image", "-")) ||
+	    js_has_string(w->ancestor_ids, js_str(record, "Image", "-")))
 		return true;
 	json_array_foreach(chain, i, v)
-		if (any_equal(w->ancestor_ids, json_string_value(v)))
+		if (js_has_string(w->ancestor_ids, json_string_value(v)))
 			return true;
 	return false;
 }
@@ -302,7 +292,7 @@ static bool matches(const struct wanted *w, const struct handle *h, int64_t crea
 	       (!w->network || network_matches(w->network, h)) &&
 	       (!w->publish || port_matches(w->publish, js_at(r, "HostConfig.PortBindings"), true)) &&
 	       (!w->expose || port_matches(w->expose, js_at(r, "Config.ExposedPorts"), false)) &&
-	       (!w->task || any_equal(w->task, "false")) && (!w->health || any_equal(w->health, "none")) &&
+	       (!w->task || js_has_string(w->task, "false")) && (!w->health || js_has_string(w->health, "none")) &&
 	       (!w->ancestor || ancestor_matches(w, r));
 }
 

@@ -39,16 +39,6 @@ static const char native_arch[] = "SCMP_ARCH_S390X", go_arch[] = "s390x";
 static const char native_arch[] = "", go_arch[] = "";
 #endif
 
-static bool has_arch(const json_t *list)
-{
-	size_t i;
-	json_t *v;
-	json_array_foreach(list, i, v)
-		if (json_is_string(v) && !strcmp(json_string_value(v), go_arch))
-			return true;
-	return false;
-}
-
 static bool has_cap(const json_t *v, uint64_t caps)
 {
 	int cap = json_is_string(v) ? capability_parse(json_string_value(v)) : -1;
@@ -73,14 +63,14 @@ static bool applies(const json_t *rule, uint64_t caps)
 	size_t i;
 	json_t *v;
 
-	if (json_array_size(json_object_get(in, "arches")) && !has_arch(json_object_get(in, "arches")))
+	if (json_array_size(json_object_get(in, "arches")) && !js_has_string(json_object_get(in, "arches"), go_arch))
 		return false;
 	json_array_foreach(json_object_get(in, "caps"), i, v)
 		if (!has_cap(v, caps))
 			return false;
 	if ((kernel = js_str(in, "minKernel", NULL)) && *kernel && !kernel_at_least(kernel))
 		return false;
-	if (has_arch(json_object_get(ex, "arches")))
+	if (js_has_string(json_object_get(ex, "arches"), go_arch))
 		return false;
 	json_array_foreach(json_object_get(ex, "caps"), i, v)
 		if (has_cap(v, caps))

@@ -19,16 +19,6 @@
 #include "store/image.h"
 #include "store/volume.h"
 
-static bool one_of(const json_t *values, const char *s)
-{
-	size_t i;
-	json_t *v;
-	json_array_foreach(values, i, v)
-		if (json_is_string(v) && !strcmp(json_string_value(v), s))
-			return true;
-	return false;
-}
-
 static bool part_of(const json_t *values, const char *s)
 {
 	size_t i;
@@ -41,7 +31,7 @@ static bool part_of(const json_t *values, const char *s)
 
 static bool is_true(const json_t *values)
 {
-	return one_of(values, "true") || one_of(values, "1");
+	return js_has_string(values, "true") || js_has_string(values, "1");
 }
 
 /* "label!" takes away what has the label */
@@ -74,7 +64,7 @@ int engine_volume_list(struct engine *eng, const json_t *filters, json_t **ret, 
 	}
 	json_array_foreach(all, i, v) {
 		const char *n = js_str(v, "Name", "");
-		if ((driver && !one_of(driver, js_str(v, "Driver", ""))) || (name && !part_of(name, n)) ||
+		if ((driver && !js_has_string(driver, js_str(v, "Driver", ""))) || (name && !part_of(name, n)) ||
 		    !filter_labels(filters, "label", json_object_get(v, "Labels")) ||
 		    (dangling && is_true(dangling) == is_used(eng, n)))
 			continue;

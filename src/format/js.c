@@ -199,3 +199,14 @@ bool js_bool(const json_t *o, const char *dotted, bool dflt)
 	const json_t *j = js_at(o, dotted);
 	return json_is_boolean(j) ? json_is_true(j) : dflt;
 }
+
+bool js_has_string(const json_t *values, const char *s)
+{
+	size_t i;
+	json_t *v;
+
+	json_array_foreach(values, i, v)
+		if (json_is_string(v) && !strcmp(json_string_value(v), s))
+			return true;
+	return false;
+}

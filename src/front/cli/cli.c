@@ -111,12 +111,23 @@ int cli_filters(const struct cli *c, const char *at_name, json_t **ret, struct e
 
 /* ---- global flags, dispatch ---- */
 
+static int put_log_level(json_t *request, const struct opt *o, const char *value, struct err *e)
+{
+	static const char *const levels[] = { "trace", "debug", "info", "warn", "warning", "error", "fatal", "panic" };
+
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++)
+		if (!strcasecmp(value, levels[i]))
+			return opt_store(request, o->path, json_integer((json_int_t)i), e);
+	return err_new(e, E_USAGE, EINVAL, "unable to parse logging level: %s", value);
+}
+enum { LEVEL_DEBUG = 1, LEVEL_WARN = 4 }; /* up to this index in the list */
+
 static const struct opt global_rows[] = {
-	{ "config", 0, OPT_STRING, OPT_HIDDEN, "@config", NULL, "Directory of client configuration", NULL, NULL },
+	{ "config", 0, OPT_STRING, 0, "@config", NULL, "Directory of config.json, with credentials", NULL, NULL },
 	{ "debug", 'D', OPT_BOOL, 0, "@debug", NULL, "Show kinds of errors", NULL, NULL },
 	{ "host", 'H', OPT_REFUSED, 0, "", NULL, "there is no daemon to connect to", NULL, NULL },
 	{ "json-errors", 0, OPT_BOOL, 0, "@json-errors", NULL, "Print errors as JSON", NULL, NULL },
-	{ "log-level", 'l', OPT_STRING, OPT_HIDDEN, "@log-level", NULL, "", NULL, NULL },
+	{ "log-level", 'l', OPT_CUSTOM, 0, "@log-level", "string", "What to tell: debug, info, warn, error or fatal", put_log_level, NULL },
 	{ "root", 0, OPT_STRING, 0, "@root", NULL, "Durable state", NULL, NULL },
 	{ "run-dir", 0, OPT_STRING, 0, "@run-dir", NULL, "Run-time state", NULL, NULL },
 	{ "trace", 0, OPT_BOOL, 0, "@trace", NULL, "Show timings of steps", NULL, NULL },
@@ -125,8 +136,10 @@ static const struct opt global_rows[] = {
 
 static void warn_user(const char *msg, void *data)
 {
-	(void)data;
-	fprintf(stderr, "WARNING: %s\n", msg);
+	const struct cli *c = data;
+
+	if (!c->quiet)
+		fprintf(stderr, "WARNING: %s\n", msg);
 }
 
 static void trace_step(void *data, const struct way *w, size_t index, uint64_t ns, int result)
@@ -156,7 +169,7 @@ static const struct way_observer tracer = { trace_step, NULL };
 static int run_command(struct cli *c, const struct opt_result *global, struct err *e)
 {
 	c->trace = opt_bool(global->request, "@trace");
-	struct engine_options o = { .root = c->root, .run = c->run, .warn = warn_user,
+	struct engine_options o = { .root = c->root, .run = c->run, .warn = warn_user, .warn_data = c,
 				    .observer = c->trace ? &tracer : NULL };
 	bool open = !(c->cmd->flags & CMD_NO_ENGINE);
 
@@ -246,11 +259,17 @@ int cli_main(int argc, char **argv)
 		usage_hint(NULL);
 		return 125;
 	}
-	c.debug = opt_bool(global.request, "@debug");
+	long long level = opt_int(global.request, "@log-level", 2);
+	c.debug = opt_bool(global.request, "@debug") || level <= LEVEL_DEBUG;
+	c.quiet = level > LEVEL_WARN;
 	c.json_errors = opt_bool(global.request, "@json-errors");
 	c.root = opt_str(global.request, "@root", NULL);
 	c.run = opt_str(global.request, "@run-dir", NULL);
-	if (opt_bool(global.request, "@version")) {
+	const char *config = opt_str(global.request, "@config", NULL);
+	if (config && setenv("DOCKER_CONFIG", config, 1) < 0) { /* read by onggi-image */
+		perror("onggi: environment");
+		rc = 1;
+	} else if (opt_bool(global.request, "@version")) {
 		puts("onggi version " ONGGI_VERSION);
 		rc = 0;
 	} else if (global.help || !global.argc) {

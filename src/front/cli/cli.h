@@ -30,6 +30,7 @@ struct cli {
 	struct arena arena;
 	const char *root, *run; /* --root, --run-dir */
 	bool debug, trace, json_errors;
+	bool quiet;             /* no warnings: --log-level error */
 };
 
 enum command_flags {

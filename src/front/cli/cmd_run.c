@@ -123,6 +123,9 @@ static int create(struct cli *c, bool detach, char id[65], struct err *e)
 
 	if (strcmp(pull, "always") && strcmp(pull, "missing") && strcmp(pull, "never"))
 		return err_new(e, E_USAGE, EINVAL, "invalid pull option: '%s': must be one of \"always\", \"missing\" or \"never\"", pull);
+	if (json_is_false(json_object_get(c->req, "@disable-content-trust")))
+		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP,
+			       "--disable-content-trust=false is not supported: there is no Notary client");
 	if (finish_body(c, detach, &body, e) < 0 || cidfile_open(cidfile, &cid, e) < 0)
 		return -e->eno;
 	int r = 0;

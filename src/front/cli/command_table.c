@@ -4,18 +4,10 @@
  * own sets.
  */
 #include "front/cli/commands.h"
+#include "front/cli/image_rows.h"
+#include "front/cli/opt_rows.h"
 #include "front/cli/run_fields.h"
 
-#define BOOL(name, letter, help) { name, letter, OPT_BOOL, 0, "@" name, NULL, help, NULL, NULL }
-#define STR(name, letter, help) { name, letter, OPT_STRING, 0, "@" name, NULL, help, NULL, NULL }
-#define INT(name, letter, help) { name, letter, OPT_INT, 0, "@" name, NULL, help, NULL, NULL }
-#define LIST(name, letter, help) { name, letter, OPT_LIST, 0, "@" name, NULL, help, NULL, NULL }
-#define MAP(name, letter, help) { name, letter, OPT_MAP, 0, "@" name, NULL, help, NULL, NULL }
-#define FILTER(letter) { "filter", letter, OPT_LIST, 0, "@filter", "filter", "Show only what fits (name=value)", NULL, NULL }
-#define REFUSED(name, why) { name, 0, OPT_REFUSED, 0, "", NULL, why, NULL, NULL }
-#define DETACH_KEYS STR("detach-keys", 0, "Keys that detach (default ctrl-p,ctrl-q)")
-#define SIG_PROXY { "sig-proxy", 0, OPT_BOOL, 0, "@sig-proxy", NULL, "Pass signals on to the process (default true)", NULL, NULL }
-#define SET(rows) { rows, ARRAY_LEN(rows) }
 
 static const struct opt list_opts[] = {
 	STR("format", 0, "Print by a Go template, as \"table\" or \"json\""),
@@ -101,26 +93,6 @@ static const struct opt cp_opts[] = {
 	BOOL("quiet", 'q', "Print nothing"),
 };
 static const struct opt output_opts[] = { { "output", 'o', OPT_STRING, 0, "@output", NULL, "Write to this file, not to standard output", NULL, "file" } };
-static const struct opt pull_opts[] = {
-	BOOL("all-tags", 'a', "Pull every tag of the repository"),
-	{ "disable-content-trust", 0, OPT_BOOL, OPT_HIDDEN, "@content-trust", NULL, "", NULL, NULL },
-	STR("platform", 0, "Platform of the image (os/arch[/variant])"),
-	BOOL("quiet", 'q', "Print only the name"),
-};
-static const struct opt load_opts[] = {
-	{ "input", 'i', OPT_STRING, 0, "@input", NULL, "Read from this file, not from standard input", NULL, "file" },
-	STR("platform", 0, "Load only this platform"),
-	BOOL("quiet", 'q', "Do not show progress"),
-};
-static const struct opt save_opts[] = {
-	{ "output", 'o', OPT_STRING, 0, "@output", NULL, "Write to this file, not to standard output", NULL, "file" },
-	STR("platform", 0, "Save only this platform"),
-};
-static const struct opt import_opts[] = {
-	LIST("change", 'c', "Apply a Dockerfile instruction to the image"),
-	STR("message", 'm', "Comment of the image"),
-	STR("platform", 0, "Platform of the image"),
-};
 static const struct opt rmi_opts[] = {
 	BOOL("force", 'f', "Remove it even if it has several names or a stopped container"),
 	BOOL("no-prune", 0, "Keep untagged parents"),
@@ -207,7 +179,7 @@ const struct command command_table[] = {
 	  "  onggi images\n  onggi images --format '{{.Repository}}:{{.Tag}} {{.Size}}'\n",
 	  { SET(list_opts), SET(images_opts) }, 0, 1, 0, cmd_images, "image" },
 	{ "import", "image import", "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]", "Make an image from a tar archive", NULL,
-	  { SET(import_opts) }, 1, 2, CMD_RAW_ARGS, cmd_import, "file" },
+	  { { import_rows, IMPORT_ROWS_N } }, 1, 2, CMD_RAW_ARGS, cmd_import, "file" },
 	{ "info", "system info", "[OPTIONS]", "Show what this engine is and has", NULL, { SET(format_opts) }, 0, 0, 0,
 	  cmd_info, NULL },
 	{ "inspect", NULL, "[OPTIONS] NAME|ID [NAME|ID...]", "Show objects in detail",
@@ -222,7 +194,7 @@ const struct command command_table[] = {
 	{ "kill", "container kill", "[OPTIONS] CONTAINER [CONTAINER...]", "Send a signal to containers", NULL,
 	  { SET(kill_opts) }, 1, -1, 0, cmd_kill, "container" },
 	{ "load", "image load", "[OPTIONS]", "Load images from an archive", "  onggi load -i nginx.tar\n",
-	  { SET(load_opts) }, 0, 0, CMD_RAW_ARGS, cmd_load, NULL },
+	  { { load_rows, LOAD_ROWS_N } }, 0, 0, CMD_RAW_ARGS, cmd_load, NULL },
 	{ "logs", "container logs", "[OPTIONS] CONTAINER", "Show the output of a container",
 	  "  onggi logs -f --tail 20 web\n", { SET(logs_opts) }, 1, 1, 0, cmd_logs, "container" },
 	{ "network create", NULL, "[OPTIONS] NETWORK", "Make a network", NULL, { SET(network_create_opts) }, 1, 1, 0,
@@ -243,7 +215,7 @@ const struct command command_table[] = {
 	  "  onggi ps -a\n  onggi ps --filter status=exited -q\n  onggi ps --format 'table {{.Names}}\\t{{.Status}}'\n",
 	  { SET(list_opts), SET(ps_opts) }, 0, 0, 0, cmd_ps, NULL },
 	{ "pull", "image pull", "[OPTIONS] NAME[:TAG|@DIGEST]", "Fetch an image from a registry",
-	  "  onggi pull nginx\n  onggi pull localhost:5000/team/app:1.2\n", { SET(pull_opts) }, 1, 1, CMD_RAW_ARGS,
+	  "  onggi pull nginx\n  onggi pull localhost:5000/team/app:1.2\n", { { pull_rows, PULL_ROWS_N } }, 1, 1, CMD_RAW_ARGS,
 	  cmd_pull, NULL },
 	{ "rename", "container rename", "CONTAINER NEW_NAME", "Rename a container", NULL, { { NULL, 0 } }, 2, 2, 0,
 	  cmd_rename, "container" },
@@ -258,7 +230,7 @@ const struct command command_table[] = {
 	  "  onggi run --rm -m 64m --cpus 0.5 --read-only base echo hello\n",
 	  { RUN_SET, ENV_SET, SET(run_opts) }, 1, -1, CMD_STOP_AT_ARG | CMD_EXIT_125, cmd_run, "image" },
 	{ "save", "image save", "[OPTIONS] IMAGE [IMAGE...]", "Write images to an archive", "  onggi save -o nginx.tar nginx\n",
-	  { SET(save_opts) }, 1, -1, CMD_RAW_ARGS, cmd_save, "image" },
+	  { { save_rows, SAVE_ROWS_N } }, 1, -1, CMD_RAW_ARGS, cmd_save, "image" },
 	{ "start", "container start", "[OPTIONS] CONTAINER [CONTAINER...]", "Start containers", NULL, { SET(start_opts) },
 	  1, -1, 0, cmd_start, "container" },
 	{ "stats", "container stats", "[OPTIONS] [CONTAINER...]", "Show use of CPU, memory, network and disk", NULL,

@@ -44,7 +44,7 @@ const struct opt run_fields[RUN_FIELDS_N] = {
 	PUT("device-read-iops", 0, H "BlkioDeviceReadIOps", "list", "Limit reads from a device (path:operations)", put_throttle),
 	PUT("device-write-bps", 0, H "BlkioDeviceWriteBps", "list", "Limit writes to a device (path:bytes)", put_throttle),
 	PUT("device-write-iops", 0, H "BlkioDeviceWriteIOps", "list", "Limit writes to a device (path:operations)", put_throttle),
-	{ "disable-content-trust", 0, OPT_BOOL, OPT_HIDDEN, "@content-trust", NULL, "", NULL, NULL },
+	{ "disable-content-trust", 0, OPT_BOOL, OPT_HIDDEN, "@disable-content-trust", NULL, "", NULL, NULL },
 	LIST("dns", 0, H "Dns", "Set a DNS server"),
 	{ "dns-opt", 0, OPT_LIST, OPT_HIDDEN, H "DnsOptions", NULL, "", NULL, NULL },
 	LIST("dns-option", 0, H "DnsOptions", "Set a DNS option"),

@@ -3,7 +3,6 @@
  * onggi-image import [-c CHANGE]... [-m MESSAGE] [--platform P] FILE|URL|- [REPOSITORY[:TAG]]
  */
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,8 @@
 #include "base/io.h"
 #include "base/own.h"
 #include "base/text.h"
+#include "format/js.h"
+#include "front/cli/opt.h"
 #include "front/image/verb.h"
 #include "registry/archive.h"
 #include "registry/http.h"
@@ -21,56 +22,7 @@ struct options {
 	const char **changes;
 	size_t n_changes;
 	const char *message, *platform, *source, *target;
-	bool help;
 };
-
-static const char help_text[] =
-	"Usage:  onggi import [OPTIONS] file|URL|- [REPOSITORY[:TAG]]\n\n"
-	"Import the contents from a tarball to create a filesystem image\n\n"
-	"Options:\n"
-	"  -c, --change list       Apply Dockerfile instruction to the created image\n"
-	"  -m, --message string    Set commit message for imported image\n"
-	"      --platform string   Set platform if server is multi-platform capable\n";
-
-static int options_read(int argc, char **argv, struct options *o)
-{
-	static const struct option table[] = {
-		{ "change", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "message", required_argument, NULL, 'm' },
-		{ "platform", required_argument, NULL, 'P' },
-		{ 0 },
-	};
-	int c;
-
-	optind = 0; /* GNU: start over */
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":c:hm:", table, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			o->changes[o->n_changes++] = optarg;
-			break;
-		case 'h':
-			o->help = true;
-			return 0;
-		case 'm':
-			o->message = optarg;
-			break;
-		case 'P':
-			o->platform = optarg;
-			break;
-		default:
-			return image_verb_badflag("import", c, argv);
-		}
-	}
-	if (argc - optind < 1)
-		return image_verb_usage(1, "import", "\"onggi import\" requires at least 1 argument.");
-	if (argc - optind > 2)
-		return image_verb_usage(1, "import", "\"onggi import\" requires at most 2 arguments.");
-	o->source = argv[optind];
-	o->target = argv[optind + 1]; /* NULL when there is none */
-	return 0;
-}
 
 static bool is_url(const char *s)
 {
@@ -154,25 +106,25 @@ static int run(const struct options *o, const struct store *s, struct err *e)
 	return puts(id) < 0 || fflush(stdout) < 0 ? err_sys(e, errno, "write") : 0;
 }
 
-int verb_import(int argc, char **argv)
+int verb_import(const struct image_call *call)
 {
-	OWN_PTR const char **changes = calloc((size_t)argc, sizeof *changes);
-	struct options o = { .changes = changes };
+	const json_t *changes = json_object_get(call->req, "@change"), *v;
+	OWN_PTR const char **list = calloc(json_array_size(changes) + 1, sizeof *list);
+	struct options o = { .changes = list, .message = opt_str(call->req, "@message", NULL),
+			     .platform = opt_str(call->req, "@platform", NULL),
+			     .source = call->argv[0], .target = call->argc > 1 ? call->argv[1] : NULL };
 	struct store store;
 	struct err e = { 0 };
 
-	if (!changes) {
+	if (!list) {
 		err_new(&e, E_NOMEM, ENOMEM, "import");
-		return image_verb_fail(&e);
+		return image_fail(&e);
 	}
-	int status = options_read(argc, argv, &o);
-	if (status)
-		return status;
-	if (o.help)
-		return fputs(help_text, stdout) < 0;
+	json_array_foreach(changes, o.n_changes, v)
+		list[o.n_changes] = json_string_value(v);
 	if (store_open(NULL, NULL, &store, &e) < 0)
-		return image_verb_fail(&e);
-	status = run(&o, &store, &e) < 0 ? image_verb_fail(&e) : 0;
+		return image_fail(&e);
+	int status = run(&o, &store, &e) < 0 ? image_fail(&e) : 0;
 	store_close(&store);
 	return status;
 }

@@ -3,64 +3,20 @@
  * onggi-image load [-i FILE] [-q] [--platform P]
  */
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/own.h"
+#include "front/cli/opt.h"
 #include "front/image/verb.h"
 #include "registry/archive.h"
 #include "store/image_gc.h"
 
 struct options {
 	const char *input, *platform;
-	bool quiet, help;
+	bool quiet;
 };
-
-static const char help_text[] =
-	"Usage:  onggi load [OPTIONS]\n\n"
-	"Load an image from a tar archive or STDIN\n\n"
-	"Options:\n"
-	"  -i, --input string      Read from tar archive file, instead of STDIN\n"
-	"      --platform string   Load only the given platform of a multi-platform archive\n"
-	"  -q, --quiet             Suppress the load output\n";
-
-static int options_read(int argc, char **argv, struct options *o)
-{
-	static const struct option table[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ "input", required_argument, NULL, 'i' },
-		{ "platform", required_argument, NULL, 'P' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ 0 },
-	};
-	int c;
-
-	optind = 0; /* GNU: start over */
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":hi:q", table, NULL)) != -1) {
-		switch (c) {
-		case 'h':
-			o->help = true;
-			return 0;
-		case 'i':
-			o->input = optarg;
-			break;
-		case 'P':
-			o->platform = optarg;
-			break;
-		case 'q':
-			o->quiet = true;
-			break;
-		default:
-			return image_verb_badflag("load", c, argv);
-		}
-	}
-	if (argc != optind)
-		return image_verb_usage(1, "load", "\"onggi load\" accepts no arguments.");
-	return 0;
-}
 
 static void loaded(void *data, const char *familiar, const char *id, const char *replaced)
 {
@@ -100,19 +56,12 @@ static int run(const struct options *o, struct err *e)
 	return r;
 }
 
-int verb_load(int argc, char **argv)
+int verb_load(const struct image_call *call)
 {
-	struct options o = { 0 };
+	const struct options o = { .input = opt_str(call->req, "@input", NULL),
+				   .platform = opt_str(call->req, "@platform", NULL),
+				   .quiet = opt_bool(call->req, "@quiet") };
 	struct err e = { 0 };
-	int status = options_read(argc, argv, &o);
 
-	if (status)
-		return status;
-	if (o.help)
-		return fputs(help_text, stdout) < 0;
-	status = run(&o, &e) < 0 ? image_verb_fail(&e) : 0;
-	if (fflush(stdout) == 0)
-		return status;
-	perror("onggi: write");
-	return 1;
+	return image_flush(run(&o, &e) < 0 ? image_fail(&e) : 0);
 }

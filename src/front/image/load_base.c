@@ -79,11 +79,10 @@ static int run(struct err *e)
 	return r;
 }
 
-int verb_load_base(int argc, char **argv)
+int verb_load_base(const struct image_call *call)
 {
 	struct err e = { 0 };
 
-	if (argc > 1)
-		return image_verb_usage(1, argv[0], "\"load-base\" accepts no arguments.");
-	return run(&e) < 0 ? image_verb_fail(&e) : 0;
+	(void)call;
+	return run(&e) < 0 ? image_fail(&e) : 0;
 }

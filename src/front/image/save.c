@@ -3,7 +3,6 @@
  * onggi-image save [-o FILE] [--platform P] IMAGE [IMAGE...]
  */
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "front/cli/opt.h"
 #include "front/image/verb.h"
 #include "registry/archive.h"
 
@@ -19,49 +19,7 @@ struct options {
 	const char *output, *platform;
 	char **names;
 	size_t n_names;
-	bool help;
 };
-
-static const char help_text[] =
-	"Usage:  onggi save [OPTIONS] IMAGE [IMAGE...]\n\n"
-	"Save one or more images to a tar archive (streamed to STDOUT by default)\n\n"
-	"Options:\n"
-	"  -o, --output string     Write to a file, instead of STDOUT\n"
-	"      --platform string   Save only the given platform\n";
-
-static int options_read(int argc, char **argv, struct options *o)
-{
-	static const struct option table[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ "output", required_argument, NULL, 'o' },
-		{ "platform", required_argument, NULL, 'P' },
-		{ 0 },
-	};
-	int c;
-
-	optind = 0; /* GNU: start over */
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":ho:", table, NULL)) != -1) {
-		switch (c) {
-		case 'h':
-			o->help = true;
-			return 0;
-		case 'o':
-			o->output = optarg;
-			break;
-		case 'P':
-			o->platform = optarg;
-			break;
-		default:
-			return image_verb_badflag("save", c, argv);
-		}
-	}
-	if (argc == optind)
-		return image_verb_usage(1, "save", "\"onggi save\" requires at least 1 argument.");
-	o->names = argv + optind;
-	o->n_names = (size_t)(argc - optind);
-	return 0;
-}
 
 static int save_to(const struct options *o, int fd, struct err *e)
 {
@@ -104,22 +62,19 @@ static int save_to_file(const struct options *o, struct err *e)
 	return r;
 }
 
-int verb_save(int argc, char **argv)
+int verb_save(const struct image_call *call)
 {
-	struct options o = { 0 };
+	const struct options o = { .output = opt_str(call->req, "@output", NULL),
+				   .platform = opt_str(call->req, "@platform", NULL),
+				   .names = call->argv, .n_names = (size_t)call->argc };
 	struct err e = { 0 };
-	int status = options_read(argc, argv, &o);
 
-	if (status)
-		return status;
-	if (o.help)
-		return fputs(help_text, stdout) < 0;
 	if (o.output)
-		return save_to_file(&o, &e) < 0 ? image_verb_fail(&e) : 0;
+		return save_to_file(&o, &e) < 0 ? image_fail(&e) : 0;
 	if (isatty(STDOUT_FILENO)) {
 		err_new(&e, E_USAGE, EINVAL,
 			"cowardly refusing to save to a terminal. Use the -o flag or redirect");
-		return image_verb_fail(&e);
+		return image_fail(&e);
 	}
-	return save_to(&o, STDOUT_FILENO, &e) < 0 ? image_verb_fail(&e) : 0;
+	return save_to(&o, STDOUT_FILENO, &e) < 0 ? image_fail(&e) : 0;
 }

@@ -1,65 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Table of verbs and what they share: see verb.h.
+ * Table of verbs, and what they share: see verb.h.
  */
 #include "front/image/verb.h"
 
-#include <getopt.h>
-#include <stdarg.h>
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/own.h"
 #include "base/step.h"
+#include "format/js.h"
+#include "front/cli/image_rows.h"
 
-static const struct image_verb verbs[] = {
-	{ "import", verb_import },
-	{ "load", verb_load },
-	{ "load-base", verb_load_base },
-	{ "pull", verb_pull },
-	{ "save", verb_save },
-	{ "ways", verb_ways },
+struct image_verb {
+	const char *name;
+	struct opt_set set;
+	int min_args, max_args; /* -1: any number */
+	int (*run)(const struct image_call *call);
 };
-
-const struct image_verb *image_verb_find(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-		if (!strcmp(verbs[i].name, name))
-			return &verbs[i];
-	return NULL;
-}
-
-int image_verb_fail(const struct err *e)
-{
-	fprintf(stderr, "onggi: %s\n", e->chain);
-	if (*e->hint)
-		fprintf(stderr, "hint: %s\n", e->hint);
-	return 1;
-}
-
-int image_verb_usage(int status, const char *verb, const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("onggi: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fprintf(stderr, "\nSee 'onggi %s --help'.\n", verb);
-	return status;
-}
-
-int image_verb_badflag(const char *verb, int c, char **argv)
-{
-	const char *arg = argv[optind - 1];
-
-	if (c == ':')
-		return image_verb_usage(125, verb, "flag needs an argument: %s", arg);
-	if (optopt && optopt < 128 && strncmp(arg, "--", 2) != 0)
-		return image_verb_usage(125, verb, "unknown shorthand flag: '%c' in %s", optopt, arg);
-	return image_verb_usage(125, verb, "unknown flag: %s", arg);
-}
 
 static void print_way(void *data, const struct way *w)
 {
@@ -68,11 +28,85 @@ static void print_way(void *data, const struct way *w)
 		printf("%s %s\n", w->name, w->steps[i].name);
 }
 
-int verb_ways(int argc, char **argv)
+/* the step tables of this program, for the tests that break each step */
+static int verb_ways(const struct image_call *call)
 {
-	(void)argc, (void)argv;
-	if (!way_faults())
-		return image_verb_usage(125, "ways", "this build has no fault points");
+	(void)call;
+	if (!way_faults()) {
+		fputs("onggi: this build has no fault points\n", stderr);
+		return 125;
+	}
 	way_each(print_way, NULL);
-	return fflush(stdout) ? 1 : 0;
+	return image_flush(0);
+}
+
+static const struct image_verb verbs[] = {
+	{ "import", { import_rows, IMPORT_ROWS_N }, 1, 2, verb_import },
+	{ "load", { load_rows, LOAD_ROWS_N }, 0, 0, verb_load },
+	{ "load-base", { NULL, 0 }, 0, 0, verb_load_base },
+	{ "pull", { pull_rows, PULL_ROWS_N }, 1, 1, verb_pull },
+	{ "save", { save_rows, SAVE_ROWS_N }, 1, -1, verb_save },
+	{ "ways", { NULL, 0 }, 0, 0, verb_ways },
+};
+
+int image_fail(const struct err *e)
+{
+	fprintf(stderr, "onggi: %s\n", e->chain);
+	if (*e->hint)
+		fprintf(stderr, "hint: %s\n", e->hint);
+	return 1;
+}
+
+int image_flush(int status)
+{
+	if (fflush(stdout) == 0)
+		return status;
+	perror("onggi: write");
+	return 1;
+}
+
+static const struct image_verb *find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (!strcmp(verbs[i].name, name))
+			return &verbs[i];
+	return NULL;
+}
+
+static int check_args(const struct image_verb *v, int n)
+{
+	if (n >= v->min_args && (v->max_args < 0 || n <= v->max_args))
+		return 0;
+	fprintf(stderr, "onggi: \"onggi %s\" requires %s %d argument(s).\n", v->name,
+		v->min_args == v->max_args ? "exactly" : n < v->min_args ? "at least" : "at most",
+		n < v->min_args ? v->min_args : v->max_args);
+	return -EINVAL;
+}
+
+int image_run(int argc, char **argv)
+{
+	ARENA arena = { 0 };
+	struct opt_result res = { 0 };
+	struct err e = { 0 };
+	const struct image_verb *v = argc > 0 ? find(argv[0]) : NULL;
+
+	if (!v) {
+		fprintf(stderr, "onggi-image: %s: it is run by onggi\n", argc > 0 ? "unknown verb" : "no verb");
+		return 125;
+	}
+	if (opt_parse(&v->set, 1, argc - 1, argv + 1, 0, &arena, &res, &e) < 0) {
+		(void)image_fail(&e);
+		return 125;
+	}
+	OWN_JSON req = res.request;
+	if (res.help || check_args(v, res.argc) < 0) {
+		fprintf(stderr, "See 'onggi %s --help'.\n", v->name);
+		return res.help ? 0 : 1;
+	}
+	if (json_is_false(json_object_get(req, "@disable-content-trust"))) {
+		fputs("onggi: --disable-content-trust=false is not supported: there is no Notary client\n", stderr);
+		return 125;
+	}
+	const struct image_call call = { .req = req, .argv = res.argv, .argc = res.argc };
+	return v->run(&call);
 }

@@ -1,35 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Verbs of onggi-image, the program that holds the heavy libraries. Each parses its own command
- * line (docker's), prints and returns the exit status.
+ * Verbs of onggi-image, the program that holds the heavy libraries. Each is a row with its flags;
+ * it prints and returns the exit status.
  */
 #ifndef ONGGI_FRONT_IMAGE_VERB_H
 #define ONGGI_FRONT_IMAGE_VERB_H
 
+#include <jansson.h>
+
 #include "base/err.h"
 
-struct image_verb {
-	const char *name;
-	int (*run)(int argc, char **argv); /* argv[0] is the verb */
+/* What a verb is asked to do: docker's own flags by the rows that onggi parses too. */
+struct image_call {
+	const json_t *req; /* values of the flags, see front/cli/opt.h */
+	char **argv;       /* positional arguments, ended by NULL */
+	int argc;
 };
 
-/** image_verb_find - NULL when there is none of that name. */
-const struct image_verb *image_verb_find(const char *name);
-/** image_verb_fail - print @e once, with its hint, to stderr. Returns the exit status 1. */
-int image_verb_fail(const struct err *e);
-/** image_verb_usage - print a message about the command line. Returns @status. */
-int image_verb_usage(int status, const char *verb, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+/** image_run - find the verb argv[0], parse the rest by its rows, run it. Returns the exit status. */
+int image_run(int argc, char **argv);
+/** image_fail - print @e once, with its hint, to stderr. Returns the exit status 1. */
+int image_fail(const struct err *e);
+/** image_flush - the end of what was printed: @status, or 1 when standard output failed. */
+int image_flush(int status);
 
-/** image_verb_badflag - what getopt_long() did not take (@c is '?' or ':'). Returns 125. */
-int image_verb_badflag(const char *verb, int c, char **argv);
-
-int verb_import(int argc, char **argv);
-int verb_load(int argc, char **argv);
-int verb_load_base(int argc, char **argv);
-int verb_pull(int argc, char **argv);
-int verb_save(int argc, char **argv);
-/* the step tables of this program, for the tests that break each step */
-int verb_ways(int argc, char **argv);
+/* each returns the exit status */
+int verb_import(const struct image_call *call);
+int verb_load(const struct image_call *call);
+int verb_load_base(const struct image_call *call);
+int verb_pull(const struct image_call *call);
+int verb_save(const struct image_call *call);
 
 #endif

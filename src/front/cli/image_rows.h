@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Options of the commands that `onggi-image` carries out. Both programs read them: onggi for the
+ * command line, --help and completion, onggi-image for the words that it was handed.
+ */
+#ifndef ONGGI_FRONT_CLI_IMAGE_ROWS_H
+#define ONGGI_FRONT_CLI_IMAGE_ROWS_H
+
+#include "front/cli/opt.h"
+
+enum { PULL_ROWS_N = 4, LOAD_ROWS_N = 3, SAVE_ROWS_N = 2, IMPORT_ROWS_N = 3 };
+
+extern const struct opt pull_rows[PULL_ROWS_N];
+extern const struct opt load_rows[LOAD_ROWS_N];
+extern const struct opt save_rows[SAVE_ROWS_N];
+extern const struct opt import_rows[IMPORT_ROWS_N];
+
+#endif
