@@ -27,6 +27,7 @@
 #include "runtime/container.h"
 #include "runtime/hooks.h"
 #include "sys/keyring.h"
+#include "sys/loopback.h"
 #include "sys/nsfd.h"
 #include "sys/procfs.h"
 
@@ -66,6 +67,9 @@ static int namespaces(struct child *ch, struct err *e)
 			err_hint(e, "see /proc/sys/user/max_*_namespaces");
 		return r;
 	}
+	/* before anybody is told of the namespace; a caller that finds it up may set it up again */
+	if (c->b.ns[NS_NETWORK].present && !c->b.ns[NS_NETWORK].path && (r = loopback_up()) < 0)
+		return err_sys(e, -r, "set the loopback device up");
 	if (flags && container_tells_namespaces(c) &&
 	    (r = sync_send(c->sync[1], SYNC_NAMESPACES, 0, NULL, -1)) < 0)
 		return err_sys(e, -r, "tell the runtime");

@@ -45,6 +45,20 @@ teardown() {
 	fails "container does not exist"
 }
 
+@test "network namespace: a new one has its loopback device up, a joined one stays as it is" {
+	run_sh 'cat /sys/class/net/lo/flags'
+	ok
+	[ "$((output & 1))" -eq 1 ]
+	unshare -n sleep 1000 &
+	holder=$!
+	until [ "$(readlink /proc/$holder/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done
+	cfg '(.linux.namespaces[] | select(.type == "network")).path = $p' --arg p "/proc/$holder/ns/net"
+	run_sh 'cat /sys/class/net/lo/flags'
+	kill "$holder"
+	ok
+	[ "$((output & 1))" -eq 0 ]
+}
+
 @test "a created container that is deleted" {
 	orun create -b "$B" --pid-file "$T/pid" "$ID"
 	orun delete "$ID"
