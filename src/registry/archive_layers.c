@@ -2,7 +2,6 @@
  *
  * Unpacking of layers whose blobs are in the store, a few at a time.
  */
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,19 +10,15 @@
 #include "base/own.h"
 #include "driver/storage/storage.h"
 #include "registry/archive_int.h"
+#include "registry/crew.h"
 #include "registry/layer_apply.h"
 #include "store/blob.h"
 
 enum { WORKERS_MAX = 4 };
 
-struct crew {
+struct layers {
 	const struct store *store;
 	struct layer_job *jobs;
-	size_t n;
-	atomic_size_t next;
-	atomic_bool failed;
-	pthread_mutex_t lock;
-	struct err err; /* the first one */
 };
 
 static int unpack(const struct store *s, const struct layer_job *j, struct err *e)
@@ -48,49 +43,26 @@ static int unpack(const struct store *s, const struct layer_job *j, struct err *
 	return r < 0 ? err_ctx(e, "layer %.19s", j->blob) : 0;
 }
 
-static void *work(void *data)
+static int work(void *data, size_t i, struct http *h, struct err *e)
 {
-	struct crew *c = data;
-	struct err e = { 0 };
+	const struct layers *all = data;
 
-	while (!atomic_load(&c->failed)) {
-		size_t i = atomic_fetch_add(&c->next, 1);
-		if (i >= c->n)
-			break;
-		if (unpack(c->store, &c->jobs[i], &e) >= 0)
-			continue;
-		pthread_mutex_lock(&c->lock);
-		if (!c->err.kind)
-			c->err = e;
-		pthread_mutex_unlock(&c->lock);
-		atomic_store(&c->failed, true);
-	}
-	return NULL;
+	(void)h; /* everything is here */
+	return unpack(all->store, &all->jobs[i], e);
 }
 
 int archive_layers(const struct store *s, struct lease *lease, struct layer_job *jobs, size_t n,
 		   struct err *e)
 {
-	struct crew c = { .store = s, .jobs = jobs, .n = n, .lock = PTHREAD_MUTEX_INITIALIZER };
-	pthread_t threads[WORKERS_MAX];
+	struct layers all = { .store = s, .jobs = jobs };
+	atomic_bool cancel = false;
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t want = 0, started = 0, missing = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		if (lease_add_layer(lease, jobs[i].chain_id, e) < 0)
 			return -e->eno;
-		missing += !storage_layer_exists(s, jobs[i].chain_id);
-	}
-	want = cpus > WORKERS_MAX ? WORKERS_MAX : cpus > 1 ? (size_t)cpus : 1;
-	if (want > missing)
-		want = missing;
-	/* this thread is one of them; fewer than wished for do the same work */
-	while (started + 1 < want && !pthread_create(&threads[started], NULL, work, &c))
-		started++;
-	work(&c);
-	for (size_t i = 0; i < started; i++)
-		pthread_join(threads[i], NULL);
-	if (c.err.kind)
-		*e = c.err;
-	return c.err.kind ? -e->eno : 0;
+	const struct crew_plan plan = { .n = n,
+					.threads = cpus > WORKERS_MAX ? WORKERS_MAX : cpus > 1 ? (unsigned)cpus : 1,
+					.cancel = &cancel, .work = work, .data = &all };
+	return crew_run(&plan, e);
 }

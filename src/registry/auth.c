@@ -23,7 +23,7 @@ enum { CHALLENGES_MAX = 8, TOKEN_BYTES_MAX = 1 << 20 };
 struct auth {
 	pthread_mutex_t lock;
 	char domain[300], path[300];
-	char scope[400];
+	char scope[2000];
 	bool looked_up;
 	struct credential credential;
 	char *value;      /* of the Authorization header */
@@ -53,6 +53,15 @@ int auth_open(const char *domain, const char *path, const char *actions, struct 
 	(void)snprintf(a->scope, sizeof a->scope, "repository:%s:%s", path, actions);
 	*ret = a;
 	return 0;
+}
+
+void auth_also_pull(struct auth *a, const char *path)
+{
+	size_t at = strlen(a->scope);
+
+	/* one more that does not fit is only an upload that could have been spared */
+	if (at + strlen(path) + 20 < sizeof a->scope)
+		(void)snprintf(a->scope + at, sizeof a->scope - at, " repository:%s:pull", path);
 }
 
 void auth_close(struct auth *a)
@@ -174,15 +183,31 @@ static int token_parse(const struct http_resp *r, struct auth *a, struct err *e)
 	return value_set(a, "Bearer", token, false, e);
 }
 
+/* What is asked for is what the challenge names and what we shall need beside it: a HEAD is
+ * answered with a scope for "pull" only, and the upload that follows would be refused. */
+static void scope_join(const char *challenge, const char *own, char *out, size_t n)
+{
+	(void)snprintf(out, n, "%s", challenge); /* the buffer holds both */
+	while (*own) {
+		size_t len = strcspn(own, " "), at = strlen(out);
+		char one[400];
+		(void)snprintf(one, sizeof one, "%.*s", (int)len, own);
+		if (!strstr(out, one))
+			(void)snprintf(out + at, n - at, "%s%s", at ? " " : "", one);
+		own += len + (own[len] == ' ');
+	}
+}
+
 static int token_send(struct auth *a, struct http *h, const struct registry_endpoint *ep,
 		      const struct challenge *c, struct http_resp *ret, struct err *e)
 {
-	const char *scope = *c->scope ? c->scope : a->scope;
+	char scope[sizeof c->scope + sizeof a->scope + 2];
 	OWN_BUF url = { 0 };
 	OWN_BUF form = { 0 };
 	OWN_BUF basic = { 0 };
 	struct http_req req = { .method = "GET", .max_body = TOKEN_BYTES_MAX };
 
+	scope_join(c->scope, a->scope, scope, sizeof scope);
 	buf_puts(&url, c->realm);
 	if (a->credential.identity_token) {
 		req.method = "POST";

@@ -18,6 +18,9 @@ struct auth;
 int auth_open(const char *domain, const char *path, const char *actions, struct auth **ret,
 	      struct err *e);
 void auth_close(struct auth *a);
+/** auth_also_pull - ask for pull from repository @path too (a blob is mounted from there). To be
+ * called before the first exchange. */
+void auth_also_pull(struct auth *a, const char *path);
 /** auth_value - what to send as Authorization now, a heap string; *ret NULL: nothing. */
 int auth_value(struct auth *a, char **ret, struct err *e);
 /** auth_renew - after a 401: get what its challenges ask for.

@@ -26,6 +26,17 @@ static int auths_open(struct registry *r, const char *actions, struct err *e)
 	return 0;
 }
 
+/* what is written goes to the registry itself */
+static void mirrors_drop(struct registry_endpoints *list)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (!list->list[i].mirror)
+			list->list[n++] = list->list[i];
+	list->n = n;
+}
+
 int registry_open(const struct reference *ref, const struct registry_config *config,
 		  const char *actions, const atomic_bool *cancel, struct registry **ret, struct err *e)
 {
@@ -38,7 +49,10 @@ int registry_open(const struct reference *ref, const struct registry_config *con
 	r->ref = *ref;
 	r->config = config;
 	r->cancel = cancel;
+	r->writes = strstr(actions, "push") || strstr(actions, "delete");
 	int res = registry_endpoints_find(config, &r->ref, &r->arena, &r->endpoints, e);
+	if (res == 0 && r->writes)
+		mirrors_drop(&r->endpoints);
 	if (res == 0)
 		res = auths_open(r, actions, e);
 	if (res < 0) {
@@ -66,15 +80,16 @@ const char *registry_warning(const struct registry *r)
 }
 
 /* what authorization failures mean to the user: docker's one sentence for all of them */
-static int auth_err(const struct registry *r, struct err *e)
+int registry_auth_err(const struct registry *r, struct err *e)
 {
 	char name[REFERENCE_TEXT_MAX];
 
 	if (e->kind != E_AUTH)
 		return -e->eno;
 	reference_familiar_name(&r->ref, name);
-	(void)err_ctx(e, "pull access denied for %s, repository does not exist or may require authorization",
-		      name);
+	(void)(r->writes ? err_ctx(e, "requested access to %s is denied", name) :
+	       err_ctx(e, "pull access denied for %s, repository does not exist or may require authorization",
+		       name));
 	err_hint(e, "log in with: onggi login %s", strcmp(r->ref.domain, "docker.io") ? r->ref.domain : "");
 	return -e->eno;
 }
@@ -94,7 +109,7 @@ int registry_manifest_get(struct registry *r, struct http *h, const char *tag_or
 	struct registry_call c = { .method = "GET", .what = what, .headers = accept,
 				   .max_body = MANIFEST_BYTES_MAX };
 	if (registry_exchange(r, h, &c, &resp, e) < 0)
-		return auth_err(r, e);
+		return registry_auth_err(r, e);
 	if (resp.status != 200)
 		return registry_status_err(r, &resp, tag_or_digest, e);
 	const char *type = http_header(&resp, "content-type", 0);
@@ -138,7 +153,7 @@ int registry_blob_get(struct registry *r, struct http *h, const char *digest, in
 	struct registry_call c = { .method = "GET", .what = what, .sink = sink, .size = size,
 				   .retry = retry };
 	if (registry_exchange(r, h, &c, &resp, e) < 0)
-		return auth_err(r, e);
+		return registry_auth_err(r, e);
 	if (resp.status / 100 != 2)
 		return registry_status_err(r, &resp, NULL, e);
 	return 0;
@@ -213,7 +228,7 @@ static int tags_read(struct registry *r, struct http *h, struct tags *t, struct 
 		struct registry_call c = { .method = "GET", .what = "tags/list", .max_body = TAGS_BYTES_MAX,
 					   .url = page ? buf_str(&url) : NULL };
 		if (registry_exchange(r, h, &c, &resp, e) < 0)
-			return auth_err(r, e);
+			return registry_auth_err(r, e);
 		if (resp.status != 200)
 			return registry_status_err(r, &resp, NULL, e);
 		int res = tags_add(t, &resp, e);

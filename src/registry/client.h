@@ -58,6 +58,36 @@ struct registry_sink {
 int registry_blob_get(struct registry *r, struct http *h, const char *digest, int64_t size,
 		      struct registry_sink *sink, const struct registry_retry *retry, struct err *e);
 
+/** registry_mount_from - blobs may be taken over from repository @path of the same registry. To be
+ * called before the first exchange. */
+void registry_mount_from(struct registry *r, const char *path);
+
+/** registry_blob_has - 1 when the repository has the blob, 0 when not. */
+int registry_blob_has(struct registry *r, struct http *h, const char *digest, struct err *e);
+
+/* One blob on its way into the repository. Strings are borrowed. */
+struct registry_upload {
+	const char *digest;
+	int64_t size_bytes;
+	int fd;                  /* read from its first byte on, by offset */
+	const char *const *from; /* repositories that may have it, to be tried as mount sources */
+	size_t n_from;
+	void (*sent)(void *data, int64_t n_bytes); /* so far in all; may be NULL */
+	void *data;
+	const struct registry_retry *retry;
+	const char *ret_mounted; /* out: which of @from it was taken from; NULL: sent */
+};
+/** registry_blob_put - mount or upload: small blobs in one request, others as a stream that goes on
+ * at the byte that the registry has after a broken connection, in parts when the registry does not
+ * take it whole (413). distribution-spec, "Pushing blobs". */
+int registry_blob_put(struct registry *r, struct http *h, struct registry_upload *u, struct err *e);
+
+/** registry_manifest_put - @tag_or_digest: where; @n bytes of @media_type, at most
+ * MANIFEST_BYTES_MAX. @ret_subject (may be NULL): whether the registry has processed `subject` for
+ * the referrers list (OCI-Subject). */
+int registry_manifest_put(struct registry *r, struct http *h, const char *tag_or_digest,
+			  const struct registry_manifest *m, bool *ret_subject, struct err *e);
+
 /** registry_tags - all tags; heap array of heap strings. */
 int registry_tags(struct registry *r, struct http *h, char ***ret, size_t *ret_n, struct err *e);
 void registry_tags_free(char **tags, size_t n);

@@ -90,6 +90,7 @@ static int at_endpoint(struct registry *r, struct http *h, const struct registry
 	int res = url_make(c, ep, &url, e);
 	if (res < 0)
 		return res;
+	bool foreign = c->url && !http_same_origin(c->url, ep->url);
 	for (int n = 0;; n++) {
 		OWN_STR authorization = NULL;
 		struct body body = { .sink = c->sink, .size = c->size };
@@ -97,14 +98,15 @@ static int at_endpoint(struct registry *r, struct http *h, const struct registry
 			.method = c->method, .url = buf_str(&url), .headers = c->headers, .tls = &ep->tls,
 			.max_body = c->max_body ? c->max_body : 1 << 20, .stall_s = r->config->stall_s,
 			.cancel = r->cancel, .sink = c->sink ? body_add : NULL, .data = &body,
-			.range_from = c->sink ? c->sink->at_bytes : 0,
+			.range_from = c->sink ? c->sink->at_bytes : 0, .body = c->body,
+			.foreign = foreign,
 		};
-		res = auth_value(r->auth[at], &authorization, e);
+		res = foreign ? 0 : auth_value(r->auth[at], &authorization, e);
 		if (res < 0)
 			return res;
 		req.authorization = authorization;
 		res = http_do(h, &req, ret, e);
-		if (res < 0 || ret->status != 401 || n == AUTH_TRIES)
+		if (res < 0 || ret->status != 401 || n == AUTH_TRIES || foreign)
 			return res;
 		res = auth_renew(r->auth[at], h, ep, ret, authorization, e);
 		if (res < 0)
@@ -195,9 +197,22 @@ static int wait_ms(const struct registry *r, unsigned ms, struct err *e)
 	return 0;
 }
 
-static bool status_is_transient(long s)
+bool registry_is_transient(long s)
 {
 	return s == 408 || s == 429 || s == 500 || s == 502 || s == 503 || s == 504;
+}
+
+int registry_backoff(struct registry *r, unsigned attempt, unsigned delay_ms,
+		     const struct registry_retry *retry, struct err *why)
+{
+	if (!delay_ms) {
+		unsigned shift = attempt - 1 < 8 ? attempt - 1 : 8;
+		unsigned ms = r->config->retry_delay_ms << shift;
+		delay_ms = jitter(ms < DELAY_MAX_MS ? ms : DELAY_MAX_MS);
+	}
+	if (retry && retry->wait)
+		retry->wait(retry->data, delay_ms, why);
+	return wait_ms(r, delay_ms, why);
 }
 
 int registry_exchange(struct registry *r, struct http *h, const struct registry_call *c,
@@ -209,7 +224,7 @@ int registry_exchange(struct registry *r, struct http *h, const struct registry_
 		int res = any_endpoint(r, h, c, ret, e);
 		unsigned delay = 0;
 		if (res == 0) {
-			if (status_is_transient(ret->status)) {
+			if (registry_is_transient(ret->status)) {
 				res = registry_status_err(r, ret, NULL, e);
 				delay = retry_after_ms(ret);
 			} else if (c->sink && ret->status / 100 == 2 && c->size >= 0 &&
@@ -227,16 +242,9 @@ int registry_exchange(struct registry *r, struct http *h, const struct registry_
 			at = c->sink->at_bytes;
 			attempt = 1;
 		}
-		if (attempt >= r->config->attempts)
+		if (c->once || attempt >= r->config->attempts)
 			return res;
-		if (!delay) {
-			unsigned shift = attempt - 1 < 8 ? attempt - 1 : 8;
-			unsigned ms = r->config->retry_delay_ms << shift;
-			delay = jitter(ms < DELAY_MAX_MS ? ms : DELAY_MAX_MS);
-		}
-		if (c->retry && c->retry->wait)
-			c->retry->wait(c->retry->data, delay, e);
-		res = wait_ms(r, delay, e);
+		res = registry_backoff(r, attempt, delay, c->retry, e);
 		if (res < 0)
 			return res;
 	}
@@ -274,6 +282,7 @@ int registry_status_err(const struct registry *r, const struct http_resp *resp, 
 	if (resp->status == 401 || resp->status == 403 || !strcmp(code, "DENIED") ||
 	    !strcmp(code, "UNAUTHORIZED"))
 		return err_new(e, E_AUTH, EACCES,
+			       r->writes ? "requested access to %s is denied: %s" :
 			       "pull access denied for %s, repository does not exist or may require "
 			       "authorization: %s", name, text);
 	if (!strcmp(code, "NAME_UNKNOWN"))

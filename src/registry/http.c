@@ -29,6 +29,7 @@ struct exchange {
 	struct err *e;
 	bool failed;        /* @e is filled by a call-back */
 	bool redirected;    /* to another origin */
+	int64_t sent_bytes; /* of the body */
 	int64_t moved_ns;   /* when a byte last came or went */
 	curl_off_t moved_bytes;
 };
@@ -154,6 +155,46 @@ static size_t on_body(char *p, size_t size, size_t n, void *data)
 	}
 	buf_add(&r->body, p, n);
 	return n;
+}
+
+static size_t on_send(char *p, size_t size, size_t n, void *data)
+{
+	struct exchange *x = data;
+	const struct http_body *b = x->req->body;
+	int64_t left = b->n_bytes - x->sent_bytes;
+
+	n *= size;
+	if ((int64_t)n > left)
+		n = (size_t)left;
+	if (!n)
+		return 0;
+	if (b->p) {
+		memcpy(p, (const char *)b->p + x->sent_bytes, n);
+	} else {
+		ssize_t got = pread(b->fd, p, n, b->from_bytes + x->sent_bytes);
+		if (got <= 0) {
+			(void)(got < 0 ? err_sys(x->e, errno, "read what is sent") :
+					 err_new(x->e, E_CORRUPT, EPIPE, "what is sent became shorter"));
+			x->failed = true;
+			return CURL_READFUNC_ABORT;
+		}
+		n = (size_t)got;
+	}
+	x->sent_bytes += (int64_t)n;
+	if (b->sent)
+		b->sent(b->data, x->sent_bytes);
+	return n;
+}
+
+/* curl begins again, on a new connection for instance */
+static int on_rewind(void *data, curl_off_t offset, int origin)
+{
+	struct exchange *x = data;
+
+	if (origin != SEEK_SET || offset < 0 || offset > x->req->body->n_bytes)
+		return CURL_SEEKFUNC_FAIL;
+	x->sent_bytes = offset;
+	return CURL_SEEKFUNC_OK;
 }
 
 static int on_progress(void *data, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal,
@@ -313,6 +354,8 @@ static struct curl_slist *header_list(const struct http_req *req, bool secret)
 	OWN_BUF line = { 0 };
 
 	next = list = curl_slist_append(NULL, "Expect:");
+	if (next && !req->form && !req->body) /* curl would call nothing a form */
+		next = curl_slist_append(list, "Content-Type:");
 	for (size_t i = 0; next && req->headers && req->headers[i]; i++)
 		next = curl_slist_append(list, req->headers[i]);
 	if (next && secret && req->authorization) {
@@ -352,6 +395,32 @@ static void set_proxy(CURL *c, const char *url)
 		curl_easy_setopt(c, CURLOPT_PROXY, upper);
 }
 
+static void set_method(CURL *c, struct exchange *x)
+{
+	const struct http_req *req = x->req;
+
+	if (!strcmp(req->method, "HEAD")) {
+		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+	} else if (req->form) {
+		curl_easy_setopt(c, CURLOPT_POSTFIELDS, req->form);
+	} else if (req->body) {
+		curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
+		curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, req->method);
+		curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)req->body->n_bytes);
+		curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, 512L << 10);
+		curl_easy_setopt(c, CURLOPT_READFUNCTION, on_send);
+		curl_easy_setopt(c, CURLOPT_READDATA, x);
+		curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, on_rewind);
+		curl_easy_setopt(c, CURLOPT_SEEKDATA, x);
+	} else if (!strcmp(req->method, "POST") || !strcmp(req->method, "PUT") || !strcmp(req->method, "PATCH")) {
+		curl_easy_setopt(c, CURLOPT_POSTFIELDS, "");
+		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, 0L);
+		curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, req->method);
+	} else if (strcmp(req->method, "GET") != 0) {
+		curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, req->method);
+	}
+}
+
 static void set_up(struct http *h, struct exchange *x, const char *url, struct curl_slist *headers)
 {
 	const struct http_req *req = x->req;
@@ -379,10 +448,7 @@ static void set_up(struct http *h, struct exchange *x, const char *url, struct c
 	curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, x);
 	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
 	set_proxy(c, url);
-	if (!strcmp(req->method, "HEAD"))
-		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
-	if (req->form)
-		curl_easy_setopt(c, CURLOPT_POSTFIELDS, req->form);
+	set_method(c, x);
 	if (req->range_from > 0) {
 		(void)snprintf(range, sizeof range, "%lld-", (long long)req->range_from);
 		curl_easy_setopt(c, CURLOPT_RANGE, range); /* copied */
@@ -414,6 +480,7 @@ static int once(struct http *h, struct exchange *x, const char *url, struct err 
 	x->resp->headers.n = x->resp->body.n = 0;
 	x->moved_ns = clock_mono_ns();
 	x->moved_bytes = 0;
+	x->sent_bytes = 0;
 	set_up(h, x, url, headers);
 	CURLcode code = curl_easy_perform(h->curl);
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &x->resp->status);
@@ -429,8 +496,7 @@ static int once(struct http *h, struct exchange *x, const char *url, struct err 
 	return 0;
 }
 
-/* where a redirect leads, relative ones resolved */
-static int redirect_target(const char *from, const char *location, char out[HTTP_URL_MAX], struct err *e)
+int http_url_resolve(const char *from, const char *location, char out[HTTP_URL_MAX], struct err *e)
 {
 	CURLU *u = curl_url();
 	char *abs = NULL, *scheme = NULL;
@@ -448,13 +514,14 @@ static int redirect_target(const char *from, const char *location, char out[HTTP
 	curl_free(scheme);
 	curl_url_cleanup(u);
 	if (r < 0)
-		return err_new(e, E_DENIED, EACCES, "redirect to %.200s refused", location);
+		return err_new(e, E_DENIED, EACCES, "redirect to %.150s refused", location);
 	return 0;
 }
 
 int http_do(struct http *h, const struct http_req *req, struct http_resp *ret, struct err *e)
 {
-	struct exchange x = { .req = req, .resp = ret, .e = e };
+	struct exchange x = { .req = req, .resp = ret, .e = e, .redirected = req->foreign };
+	bool reads = !strcmp(req->method, "GET") || !strcmp(req->method, "HEAD");
 
 	http_resp_done(ret);
 	if (snprintf(ret->url, sizeof ret->url, "%s", req->url) >= (int)sizeof ret->url)
@@ -466,12 +533,13 @@ int http_do(struct http *h, const struct http_req *req, struct http_resp *ret, s
 			return r;
 		long s = ret->status;
 		const char *location = http_header(ret, "location", 0);
-		if ((s != 301 && s != 302 && s != 303 && s != 307 && s != 308) || !location ||
-		    !strcmp(req->method, "POST"))
+		/* only 307 and 308 say that the method stays what it is (RFC 9110, 15.4) */
+		bool moved = s == 307 || s == 308 || (reads && (s == 301 || s == 302 || s == 303));
+		if (!moved || !location || req->form)
 			return 0;
 		if (n == HTTP_REDIRECTS_MAX)
 			return err_new(e, E_CORRUPT, ELOOP, "more than %d redirects", HTTP_REDIRECTS_MAX);
-		r = redirect_target(ret->url, location, next, e);
+		r = http_url_resolve(ret->url, location, next, e);
 		if (r < 0)
 			return r;
 		if (!http_same_origin(req->url, next))

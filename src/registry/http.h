@@ -45,12 +45,23 @@ struct http_resp {
 	char url[HTTP_URL_MAX]; /* after redirects */
 };
 
+/* What is sent with a request: bytes of a file, or @p when that is set. */
+struct http_body {
+	const void *p;
+	int fd;
+	int64_t from_bytes, n_bytes;
+	void (*sent)(void *data, int64_t n_bytes); /* so far in this exchange; may be NULL */
+	void *data;
+};
+
 struct http_req {
-	const char *method;          /* "GET", "HEAD", "POST" */
+	const char *method;          /* "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE" */
 	const char *url;
 	const char *const *headers;  /* "Name: value", NULL-terminated; may be NULL */
 	const char *authorization;   /* value; only to the first host */
 	const char *form;            /* body of a POST, application/x-www-form-urlencoded */
+	const struct http_body *body; /* NULL: none */
+	bool foreign;                /* @url came from another host: as after a redirect */
 	const struct http_tls *tls;  /* of the first host; NULL: system's */
 	int64_t range_from;          /* > 0: Range: bytes=N- */
 	size_t max_body;             /* of a body kept in memory; more is E_CORRUPT */
@@ -77,6 +88,9 @@ void http_resp_done(struct http_resp *r);
 bool http_err_is_transient(const struct err *e);
 /** http_same_origin - whether two URLs have the same scheme, host and port. */
 bool http_same_origin(const char *a, const char *b);
+/** http_url_resolve - @to, which may be relative, as seen from @from. E_DENIED when it is no http
+ * or https URL. */
+int http_url_resolve(const char *from, const char *to, char out[HTTP_URL_MAX], struct err *e);
 /** http_url_host - host of a URL into @out. 0 or -EINVAL. */
 int http_url_host(const char *url, char *out, size_t n);
 

@@ -16,7 +16,7 @@
 #include "store/image.h"
 #include "store/image_gc.h"
 
-void pull_emit(struct pull *p, const struct pull_event *ev)
+void pull_emit(struct pull *p, const struct transfer_event *ev)
 {
 	if (!p->req->progress)
 		return;
@@ -33,7 +33,7 @@ void pull_note(struct pull *p, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof text, fmt, ap); /* a note may be cut */
 	va_end(ap);
-	struct pull_event ev = { .state = PULL_NOTE, .text = text };
+	struct transfer_event ev = { .state = TRANSFER_NOTE, .text = text };
 	pull_emit(p, &ev);
 }
 

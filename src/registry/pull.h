@@ -12,29 +12,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "registry/transfer.h"
 #include "spec/reference.h"
 #include "store/store.h"
-
-/* What one layer (or the whole pull) just reached; docker's words in pull_state_text[]. */
-enum pull_state {
-	PULL_NOTE,              /* text: a line about the whole pull */
-	PULL_LAYER_QUEUED,      /* "Pulling fs layer" */
-	PULL_LAYER_WAITING,     /* "Waiting" */
-	PULL_LAYER_DOWNLOADING, /* done_bytes of total_bytes */
-	PULL_LAYER_DOWNLOADED,  /* "Download complete" */
-	PULL_LAYER_EXTRACTING,  /* done_bytes of total_bytes (compressed) */
-	PULL_LAYER_DONE,        /* "Pull complete" */
-	PULL_LAYER_EXISTS,      /* "Already exists" */
-	PULL_LAYER_RETRY,       /* text: "Retrying in 5 seconds", reason */
-	PULL_STATE_N,
-};
-
-struct pull_event {
-	enum pull_state state;
-	const char *layer;     /* first 12 digits of the layer's digest; NULL for PULL_NOTE */
-	const char *text;
-	int64_t done_bytes, total_bytes;
-};
 
 struct pull_req {
 	const struct store *store;
@@ -43,7 +23,7 @@ struct pull_req {
 	bool all_tags;
 	unsigned parallel;     /* layers at a time; 0: 3 */
 	/* told from any thread, one call at a time; may be NULL */
-	void (*progress)(void *data, const struct pull_event *ev);
+	transfer_progress *progress;
 	void *data;
 };
 

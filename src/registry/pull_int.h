@@ -49,7 +49,7 @@ struct pull {
  * time, the largest first. On failure the rest is cancelled; downloads are kept for a resume. */
 int pull_layers(struct pull *p, struct err *e);
 /** pull_emit - tell the caller's progress function, one call at a time. */
-void pull_emit(struct pull *p, const struct pull_event *ev);
+void pull_emit(struct pull *p, const struct transfer_event *ev);
 void pull_note(struct pull *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -17,21 +17,12 @@
 #include "base/lock.h"
 #include "base/own.h"
 #include "driver/storage/storage.h"
+#include "registry/crew.h"
 #include "registry/flusher.h"
 #include "registry/layer_apply.h"
 #include "registry/pull_int.h"
 #include "registry/tail.h"
 #include "store/blob.h"
-
-/* the workers of one pull */
-struct crew {
-	struct pull *p;
-	struct pull_layer **queue; /* largest first */
-	size_t n;
-	atomic_size_t next;
-	pthread_mutex_t lock;
-	struct err err;            /* the first one */
-};
 
 /* one layer in the hands of one worker */
 struct job {
@@ -47,9 +38,9 @@ struct job {
 	atomic_bool unpack_failed; /* set after unpack_err: the download may stop */
 };
 
-static void emit(struct job *j, enum pull_state state, int64_t done)
+static void emit(struct job *j, enum transfer_state state, int64_t done)
 {
-	struct pull_event ev = { .state = state, .layer = j->layer->name, .done_bytes = done,
+	struct transfer_event ev = { .state = state, .layer = j->layer->name, .done_bytes = done,
 				 .total_bytes = j->layer->blob->size };
 	pull_emit(j->p, &ev);
 }
@@ -61,7 +52,7 @@ static void on_wait(void *data, unsigned delay_ms, const struct err *why)
 
 	(void)snprintf(text, sizeof text, "Retrying in %u seconds: %.300s", (delay_ms + 999) / 1000,
 		       why->chain);
-	struct pull_event ev = { .state = PULL_LAYER_RETRY, .layer = j->layer->name, .text = text };
+	struct transfer_event ev = { .state = TRANSFER_RETRY, .layer = j->layer->name, .text = text };
 	pull_emit(j->p, &ev);
 }
 
@@ -320,42 +311,25 @@ static int layer_make(struct job *j, struct err *e)
 	}
 }
 
-static int layer_run(struct crew *c, struct pull_layer *layer, struct http *h, struct err *e)
+/* the work list of one pull */
+struct layers {
+	struct pull *p;
+	struct pull_layer **queue; /* largest first */
+};
+
+static int layer_run(void *data, size_t i, struct http *h, struct err *e)
 {
-	struct job j = { .p = c->p, .layer = layer, .http = h };
+	const struct layers *all = data;
+	struct job j = { .p = all->p, .layer = all->queue[i], .http = h };
 	char name[120];
 	OWN_FD lock = -1;
 
 	if (layer_lock(&j, name, &lock, e) < 0)
-		return err_ctx(e, "layer %s", layer->name);
+		return err_ctx(e, "layer %s", j.layer->name);
 	int r = layer_make(&j, e);
 	/* still locked: the next one sees a file without a name and makes another */
-	(void)unlinkat(c->p->req->store->root_fd, name, 0); /* an empty file more does no harm */
-	return r < 0 ? err_ctx(e, "layer %s", layer->name) : 0;
-}
-
-static void *worker_main(void *data)
-{
-	struct crew *c = data;
-	struct http *h = NULL;
-	struct err e = { 0 };
-	int r = http_open(&h, &e);
-
-	while (r == 0) {
-		size_t i = atomic_fetch_add(&c->next, 1);
-		if (i >= c->n || atomic_load(&c->p->cancel))
-			break;
-		r = layer_run(c, c->queue[i], h, &e);
-	}
-	if (r < 0) {
-		pthread_mutex_lock(&c->lock);
-		if (c->err.kind == E_NONE || (c->err.kind == E_CANCELLED && e.kind != E_CANCELLED))
-			c->err = e;
-		pthread_mutex_unlock(&c->lock);
-		atomic_store(&c->p->cancel, true); /* the others stop at their next byte */
-	}
-	http_close(h);
-	return NULL;
+	(void)unlinkat(j.p->req->store->root_fd, name, 0); /* an empty file more does no harm */
+	return r < 0 ? err_ctx(e, "layer %s", j.layer->name) : 0;
 }
 
 static int larger_first(const void *a, const void *b)
@@ -366,45 +340,25 @@ static int larger_first(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static int crew_run(struct crew *c, struct err *e)
-{
-	pthread_t threads[64];
-	unsigned want = c->p->config.parallel, n = 0;
-	int r = 0;
-
-	if (want > ARRAY_LEN(threads))
-		want = ARRAY_LEN(threads);
-	for (; n < want && n < c->n && !r; n += !r)
-		r = pthread_create(&threads[n], NULL, worker_main, c);
-	/* fewer workers than wished for do the same work */
-	if (r && !n)
-		return err_sys(e, r, "start a thread");
-	for (unsigned i = 0; i < n; i++)
-		pthread_join(threads[i], NULL);
-	if (c->err.kind == E_NONE)
-		return 0;
-	*e = c->err;
-	return -(e->eno ? e->eno : EIO);
-}
-
 int pull_layers(struct pull *p, struct err *e)
 {
 	OWN_PTR struct pull_layer **queue = calloc(p->n_layers + 1, sizeof *queue);
-	struct crew c = { .p = p, .queue = queue, .n = p->n_layers, .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct layers all = { .p = p, .queue = queue };
 	struct flusher flusher;
 
 	if (!queue)
 		return err_new(e, E_NOMEM, ENOMEM, "layers");
 	for (size_t i = 0; i < p->n_layers; i++) {
-		struct pull_event ev = { .state = PULL_LAYER_QUEUED, .layer = p->layers[i].name,
+		struct transfer_event ev = { .state = PULL_LAYER_QUEUED, .layer = p->layers[i].name,
 					 .total_bytes = p->layers[i].blob->size };
 		queue[i] = &p->layers[i];
 		pull_emit(p, &ev);
 	}
-	qsort(queue, c.n, sizeof *queue, larger_first);
+	qsort(queue, p->n_layers, sizeof *queue, larger_first);
 	flusher_start(&flusher, p->req->store->root_fd);
-	int r = crew_run(&c, e);
+	const struct crew_plan plan = { .n = p->n_layers, .threads = p->config.parallel, .online = true,
+					.cancel = &p->cancel, .work = layer_run, .data = &all };
+	int r = crew_run(&plan, e);
 	flusher_stop(&flusher);
-	(void)pthread_mutex_destroy(&c.lock); /* nobody holds it */
 	return r;
 }

@@ -17,7 +17,7 @@ enum { DRAW_EVERY_NS = 100 * 1000 * 1000 };
 
 struct progress_row {
 	char name[16], text[128];
-	enum pull_state state;
+	enum transfer_state state;
 	int64_t done, total;
 	int64_t since_ns, since_bytes; /* where the present state began */
 };
@@ -27,8 +27,8 @@ static const struct {
 	const char *color; /* SGR, NULL: none */
 	bool plain;        /* worth a line when the output is no terminal */
 	bool bar, final;
-} states[PULL_STATE_N] = {
-	[PULL_NOTE] = { "", NULL, true, false, false },
+} states[TRANSFER_STATE_N] = {
+	[TRANSFER_NOTE] = { "", NULL, true, false, false },
 	[PULL_LAYER_QUEUED] = { "Pulling fs layer", NULL, true, false, false },
 	[PULL_LAYER_WAITING] = { "Waiting", NULL, true, false, false },
 	[PULL_LAYER_DOWNLOADING] = { "Downloading", NULL, false, true, false },
@@ -36,7 +36,14 @@ static const struct {
 	[PULL_LAYER_EXTRACTING] = { "Extracting", NULL, false, true, false },
 	[PULL_LAYER_DONE] = { "Pull complete", "32", true, false, true },
 	[PULL_LAYER_EXISTS] = { "Already exists", "32", true, false, true },
-	[PULL_LAYER_RETRY] = { "Retrying", "33", true, false, false },
+	[PUSH_LAYER_QUEUED] = { "Preparing", NULL, true, false, false },
+	[PUSH_LAYER_COMPRESSING] = { "Compressing", NULL, false, true, false },
+	[PUSH_LAYER_SENDING] = { "Pushing", NULL, false, true, false },
+	[PUSH_LAYER_DONE] = { "Pushed", "32", true, false, true },
+	[PUSH_LAYER_EXISTS] = { "Layer already exists", "32", true, false, true },
+	[PUSH_LAYER_MOUNTED] = { "Mounted", "32", true, false, true },
+	[PUSH_LAYER_SKIPPED] = { "Skipped foreign layer", NULL, true, false, true },
+	[TRANSFER_RETRY] = { "Retrying", "33", true, false, false },
 };
 
 void progress_init(struct progress *p, FILE *out)
@@ -114,7 +121,7 @@ static void row_put(const struct progress *p, struct buf *b, const struct progre
 	OWN_BUF line = { 0 };
 	const char *color = p->color ? states[r->state].color : NULL;
 
-	buf_printf(&line, "%s: %s", r->name, r->state == PULL_LAYER_RETRY ? r->text : states[r->state].text);
+	buf_printf(&line, "%s: %s", r->name, *r->text ? r->text : states[r->state].text);
 	if (states[r->state].bar && r->total > 0)
 		bar_put(&line, r, columns);
 	if (line.n >= columns) /* a wrapped line would break the count of lines */
@@ -171,11 +178,11 @@ static void note(struct progress *p, const char *text)
 	(void)fflush(p->out);
 }
 
-void progress_event(void *data, const struct pull_event *ev)
+void progress_event(void *data, const struct transfer_event *ev)
 {
 	struct progress *p = data;
 
-	if (ev->state == PULL_NOTE) {
+	if (ev->state == TRANSFER_NOTE) {
 		note(p, ev->text);
 		return;
 	}
@@ -198,7 +205,7 @@ void progress_event(void *data, const struct pull_event *ev)
 	r->done = ev->done_bytes;
 	r->total = ev->total_bytes;
 	(void)snprintf(r->text, sizeof r->text, "%s", ev->text ? ev->text : ""); /* cut to a line */
-	if ((changed && ev->state != PULL_LAYER_QUEUED) || clock_mono_ns() - p->drawn_ns > DRAW_EVERY_NS)
+	if ((changed && ev->state != PULL_LAYER_QUEUED && ev->state != PUSH_LAYER_QUEUED) || clock_mono_ns() - p->drawn_ns > DRAW_EVERY_NS)
 		draw(p);
 }
 

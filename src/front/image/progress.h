@@ -27,7 +27,7 @@ struct progress {
 /** progress_init - output to @out; whether that is a terminal decides the form. */
 void progress_init(struct progress *p, FILE *out);
 /** progress_event - the call-back of struct pull_req; @data is a struct progress. */
-void progress_event(void *data, const struct pull_event *ev);
+void progress_event(void *data, const struct transfer_event *ev);
 /** progress_done - draw the last state and let go. */
 void progress_done(struct progress *p);
 /** progress_size - "12.3MB" as docker prints sizes (powers of 1000, 4 significant digits). */
