@@ -19,8 +19,10 @@
 
 int engine_image_tag(struct engine *eng, const char *source, const char *target, struct err *e)
 {
-	char id[DIGEST_TEXT_MAX], text[REFERENCE_TEXT_MAX];
-	struct reference ref;
+	char id[DIGEST_TEXT_MAX], same[DIGEST_TEXT_MAX], manifest[DIGEST_TEXT_MAX] = "";
+	char text[REFERENCE_TEXT_MAX];
+	struct err ignored = { 0 };
+	struct reference ref, from;
 
 	if (reference_parse_tagged(target, &ref, e) < 0)
 		return err_ctx(e, "Error parsing reference: \"%s\" is not a valid repository/tag", target);
@@ -28,8 +30,14 @@ int engine_image_tag(struct engine *eng, const char *source, const char *target,
 		return err_new(e, E_INVALID, EINVAL, "refusing to create a tag with a digest reference");
 	if (image_find(&eng->store, source, id, e) < 0)
 		return -e->eno;
+	/* an ID stands for nothing in a registry */
+	if (!reference_is_id(source) && reference_parse_tagged(source, &from, &ignored) == 0) {
+		reference_canonical(&from, text);
+		if (reference_get(&eng->store, text, same, manifest, &ignored) < 0 || strcmp(same, id) != 0)
+			manifest[0] = 0;
+	}
 	reference_canonical(&ref, text);
-	return image_tag(&eng->store, id, text, e);
+	return image_tag(&eng->store, id, text, *manifest ? manifest : NULL, e);
 }
 
 /* containers of an image: one running, one that is not; "" when there is none */

@@ -82,6 +82,9 @@ struct registry_upload {
  * take it whole (413). distribution-spec, "Pushing blobs". */
 int registry_blob_put(struct registry *r, struct http *h, struct registry_upload *u, struct err *e);
 
+/** registry_manifest_has - 1 when the repository has the manifest, 0 when not. */
+int registry_manifest_has(struct registry *r, struct http *h, const char *tag_or_digest, struct err *e);
+
 /** registry_manifest_put - @tag_or_digest: where; @n bytes of @media_type, at most
  * MANIFEST_BYTES_MAX. @ret_subject (may be NULL): whether the registry has processed `subject` for
  * the referrers list (OCI-Subject). */

@@ -26,6 +26,7 @@ static const struct {
 	{ "download-retry-delay-ms", offsetof(struct registry_config, retry_delay_ms), 1, 60000 },
 	{ "download-stall-seconds", offsetof(struct registry_config, stall_s), 1, 3600 },
 	{ "max-concurrent-downloads", offsetof(struct registry_config, parallel), 1, 64 },
+	{ "max-concurrent-uploads", offsetof(struct registry_config, uploads), 1, 64 },
 	{ "max-download-attempts", offsetof(struct registry_config, attempts), 1, 100 },
 };
 
@@ -75,7 +76,7 @@ static int file_read(const char *path, struct registry_config *c, struct err *e)
 
 int registry_config_load(struct registry_config *ret, struct err *e)
 {
-	struct registry_config c = { .parallel = 3, .attempts = 5, .retry_delay_ms = 1000, .stall_s = 30 };
+	struct registry_config c = { .parallel = 3, .uploads = 5, .attempts = 5, .retry_delay_ms = 1000, .stall_s = 30 };
 	const char *own = getenv("ONGGI_CONFIG");
 
 	c.insecure = json_array();

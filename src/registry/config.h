@@ -4,7 +4,8 @@
  * the same form, which wins.
  *
  *   /etc/docker/daemon.json, then ONGGI_CONFIG or /etc/onggi/onggi.json:
- *     insecure-registries, registry-mirrors, max-concurrent-downloads, max-download-attempts,
+ *     insecure-registries, registry-mirrors, max-concurrent-downloads,
+ *     max-concurrent-uploads, max-download-attempts,
  *     download-retry-delay-ms, download-stall-seconds (the last two are ours)
  *   registries.conf of podman, see registries_conf.h
  *   certs.d/HOST[:PORT]/{*.crt, X.cert + X.key} below /etc/onggi, /etc/docker, /etc/containers
@@ -21,7 +22,8 @@
 #include "spec/reference.h"
 
 struct registry_config {
-	unsigned parallel;       /* layers at a time */
+	unsigned parallel;       /* layers at a time, down */
+	unsigned uploads;        /* and up */
 	unsigned attempts;       /* of one exchange */
 	unsigned retry_delay_ms; /* before the second attempt; doubles */
 	unsigned stall_s;

@@ -37,20 +37,36 @@ void registry_mount_from(struct registry *r, const char *path)
 		auth_also_pull(r->auth[i], path);
 }
 
-int registry_blob_has(struct registry *r, struct http *h, const char *digest, struct err *e)
+/* @what: after the repository */
+static int has(struct registry *r, struct http *h, const char *what, struct err *e)
 {
+	static const char *const accept[] = {
+		"Accept: " MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_LIST ", "
+		MEDIA_DOCKER_MANIFEST ", */*", NULL };
 	OWN_HTTP_RESP resp = { 0 };
-	char what[16 + DIGEST_TEXT_MAX];
+	struct registry_call c = { .method = "HEAD", .what = what, .headers = accept };
 
-	(void)snprintf(what, sizeof what, "blobs/%s", digest); /* a valid digest fits */
-	struct registry_call c = { .method = "HEAD", .what = what };
 	if (registry_exchange(r, h, &c, &resp, e) < 0)
 		return registry_auth_err(r, e);
 	if (resp.status == 404)
 		return 0;
-	if (resp.status / 100 != 2)
-		return registry_status_err(r, &resp, NULL, e);
-	return 1;
+	return resp.status / 100 == 2 ? 1 : registry_status_err(r, &resp, NULL, e);
+}
+
+int registry_blob_has(struct registry *r, struct http *h, const char *digest, struct err *e)
+{
+	char what[16 + DIGEST_TEXT_MAX];
+
+	(void)snprintf(what, sizeof what, "blobs/%s", digest); /* a valid digest fits */
+	return has(r, h, what, e);
+}
+
+int registry_manifest_has(struct registry *r, struct http *h, const char *tag_or_digest, struct err *e)
+{
+	char what[16 + DIGEST_TEXT_MAX + REFERENCE_TAG_MAX];
+
+	(void)snprintf(what, sizeof what, "manifests/%s", tag_or_digest); /* both are parsed: it fits */
+	return has(r, h, what, e);
 }
 
 /* Location of a reply, resolved against the URL that it came from */

@@ -116,8 +116,10 @@ struct image_removed {
  * lives on for them alone. @ret may be NULL. */
 int image_remove(const struct store *s, const char *image_id, bool keep_for_containers,
 		 struct image_removed *ret, struct err *e);
-/** image_tag - give an existing image one more local name (canonical). */
-int image_tag(const struct store *s, const char *image_id, const char *reference, struct err *e);
+/** image_tag - give an existing image one more local name (canonical). @manifest: what the name that
+ * it was found by stands for in its registry, so that it can be pushed as it came; NULL: nothing. */
+int image_tag(const struct store *s, const char *image_id, const char *reference, const char *manifest,
+	      struct err *e);
 
 /** image_collect - remove blobs and snapshots that nothing needs, stale leases and temporary
  * files of dead processes. @ret_bytes (may be NULL): what was freed. */

@@ -145,7 +145,8 @@ int image_remove(const struct store *s, const char *image_id, bool keep_for_cont
 	return r < 0 ? err_ctx(e, "remove image %.19s", image_id) : 0;
 }
 
-int image_tag(const struct store *s, const char *image_id, const char *reference, struct err *e)
+int image_tag(const struct store *s, const char *image_id, const char *reference, const char *manifest,
+	      struct err *e)
 {
 	OWN_FD lock = -1;
 
@@ -155,5 +156,5 @@ int image_tag(const struct store *s, const char *image_id, const char *reference
 		return -e->eno;
 	if (!image_exists(s, image_id))
 		return err_new(e, E_NOT_FOUND, ENOENT, "No such image: %s", image_id);
-	return reference_set(s, reference, image_id, NULL, e);
+	return reference_set(s, reference, image_id, manifest, e);
 }

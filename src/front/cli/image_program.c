@@ -111,6 +111,11 @@ int cmd_pull(struct cli *c, struct err *e)
 	return forward(c, "pull", e);
 }
 
+int cmd_push(struct cli *c, struct err *e)
+{
+	return forward(c, "push", e);
+}
+
 int cmd_load(struct cli *c, struct err *e)
 {
 	return forward(c, "load", e);

@@ -17,6 +17,15 @@ const struct opt load_rows[LOAD_ROWS_N] = {
 	STR("platform", 0, "Load only this platform"),
 	BOOL("quiet", 'q', "Do not show progress"),
 };
+const struct opt push_rows[PUSH_ROWS_N] = {
+	BOOL("all-tags", 'a', "Push every tag of the repository"),
+	STR("compression-format", 0, "How to compress layers that are plain here: gzip (default) or zstd"),
+	INT("compression-level", 0, "1 to 9 (gzip) or 19 (zstd), default 3"),
+	{ "disable-content-trust", 0, OPT_BOOL, OPT_HIDDEN, "@disable-content-trust", NULL, "", NULL, NULL },
+	BOOL("force-compression", 0, "Compress layers anew that have another format"),
+	STR("platform", 0, "Push only this platform of the image"),
+	BOOL("quiet", 'q', "Print only the name"),
+};
 const struct opt save_rows[SAVE_ROWS_N] = {
 	{ "output", 'o', OPT_STRING, 0, "@output", NULL, "Write to this file, not to standard output", NULL, "file" },
 	STR("platform", 0, "Save only this platform"),

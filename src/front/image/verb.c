@@ -45,6 +45,7 @@ static const struct image_verb verbs[] = {
 	{ "load", { load_rows, LOAD_ROWS_N }, 0, 0, verb_load },
 	{ "load-base", { NULL, 0 }, 0, 0, verb_load_base },
 	{ "pull", { pull_rows, PULL_ROWS_N }, 1, 1, verb_pull },
+	{ "push", { push_rows, PUSH_ROWS_N }, 1, 1, verb_push },
 	{ "save", { save_rows, SAVE_ROWS_N }, 1, -1, verb_save },
 	{ "ways", { NULL, 0 }, 0, 0, verb_ways },
 };

@@ -29,6 +29,7 @@ int verb_import(const struct image_call *call);
 int verb_load(const struct image_call *call);
 int verb_load_base(const struct image_call *call);
 int verb_pull(const struct image_call *call);
+int verb_push(const struct image_call *call);
 int verb_save(const struct image_call *call);
 
 #endif

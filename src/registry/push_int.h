@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside of a push: what its files share. See push.h.
+ */
+#ifndef ONGGI_REGISTRY_PUSH_INT_H
+#define ONGGI_REGISTRY_PUSH_INT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "registry/client.h"
+#include "registry/push.h"
+#include "spec/manifest.h"
+#include "store/lease.h"
+
+enum { PUSH_FROM_MAX = 3 };
+
+/* One layer: what it is here and what goes to the registry. */
+struct push_layer {
+	const struct descriptor *blob;  /* here */
+	const char *diff_id;
+	char name[13];                  /* first digits of the diff ID, as docker shows them */
+	char digest[DIGEST_TEXT_MAX];   /* there */
+	int64_t size_bytes;
+	const char *media_type;
+	bool changed;                   /* compressed anew */
+	char from[PUSH_FROM_MAX][REFERENCE_NAME_MAX + 1]; /* repositories that may have it */
+	size_t n_from;
+};
+
+struct push {
+	const struct push_req *req;
+	struct push_result *result;
+	struct reference ref;
+	struct registry_config config;
+	struct registry *registry;
+	struct http *http;              /* of the main thread */
+	atomic_bool cancel;
+	pthread_mutex_t progress_lock;
+	struct lease lease;
+	char image_id[DIGEST_TEXT_MAX];
+	char top[DIGEST_TEXT_MAX];      /* index or manifest to push, here */
+	struct platform want;
+};
+
+/* One image manifest on its way. */
+struct push_image {
+	struct push *p;
+	struct manifest manifest;
+	struct image_config config;
+	struct push_layer *layers;
+	size_t n;
+};
+
+void push_emit(struct push *p, const struct transfer_event *ev);
+void push_note(struct push *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/** push_layers - everything of @img that the registry lacks. */
+int push_layers(struct push_image *img, struct err *e);
+/** push_sources_find - fill in from where each layer may be mounted: other repositories of the same
+ * registry whose images here hold it. */
+int push_sources_find(struct push_image *img, struct err *e);
+
+/** push_memory_get - what layer @diff_id became when it was last compressed so. 1: *ret is set,
+ * 0: unknown. */
+int push_memory_get(const struct push *p, const char *diff_id, char digest[DIGEST_TEXT_MAX],
+		    int64_t *ret_size);
+/** push_memory_set - remember it; a failure costs only time at the next push. */
+void push_memory_set(const struct push *p, const char *diff_id, const char *digest, int64_t size);
+
+#endif
