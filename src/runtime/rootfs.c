@@ -46,9 +46,10 @@ static int root_tree(const struct container *c, int *ret_fd, struct err *e)
 		*ret_fd = c->root_tree;
 	else if (mountfd_clone(AT_FDCWD, c->rootfs, MOUNTFD_REC, ret_fd, e) < 0)
 		return -e->eno;
-	if (c->b.rootfs_propagation & MS_SHARED)
-		return 0;
-	return mountfd_propagation(*ret_fd, MS_PRIVATE | MS_REC, e);
+	/* pivot_root(2) refuses a new root that is shared, as the clone of a shared one is: "shared" is
+	 * set again at the end. Mounts below it may keep their peers then. */
+	return mountfd_propagation(
+		*ret_fd, c->b.rootfs_propagation & MS_SHARED ? MS_PRIVATE : MS_PRIVATE | MS_REC, e);
 }
 
 int rootfs_attach(struct child *ch, struct err *e)
