@@ -119,6 +119,22 @@ int runtime_pids(const struct runtime_env *env, const char *id, pid_t **ret, siz
 		 struct err *e);
 /** runtime_list - ids of all containers below ROOT; heap array of heap strings. */
 int runtime_list(const struct runtime_env *env, char ***ret, size_t *ret_n, struct err *e);
+/** runtime_stats - figures of the container's cgroup (cgroup_stats). Caller owns. */
+int runtime_stats(const struct runtime_env *env, const char *id, json_t **ret, struct err *e);
+
+struct runtime_events_req {
+	const char *id;
+	int interval_ms; /* between figures, at least 1 */
+	/* @type "stats": @figures of runtime_stats, borrowed; "oom": NULL. Not 0 ends the watch. */
+	int (*each)(void *data, const char *type, const json_t *figures, struct err *e);
+	void *data;
+};
+/** runtime_events - figures and notes of processes killed for lack of memory until the container
+ * ends: 0. What @each returned, when that was not 0. */
+int runtime_events(const struct runtime_env *env, const struct runtime_events_req *q, struct err *e);
+/** runtime_root_default - directory of run-time state when none is given: /run/orun, for an ordinary
+ * user $XDG_RUNTIME_DIR/orun, which is made. Heap, caller owns. */
+int runtime_root_default(char **ret, struct err *e);
 /** runtime_features - the features document of the runtime-spec. Caller owns. */
 int runtime_features(json_t **ret, struct err *e);
 

@@ -15,7 +15,8 @@
 pid_t process_clone(const struct process_clone *c)
 {
 	struct clone_args args = {
-		.flags = c->flags,
+		/* handlers of a program that we are a library of are not for the child (Linux 5.5) */
+		.flags = c->flags | CLONE_CLEAR_SIGHAND,
 		/* with CLONE_PARENT the child takes our own exit signal (clone(2)) */
 		.exit_signal = c->flags & CLONE_PARENT ? 0 : SIGCHLD,
 	};

@@ -136,37 +136,17 @@ static int log_begin(struct orun *o, const struct global_opts *g, struct err *e)
 	return orun_log_open(&o->log, g->log, g->log_format, e);
 }
 
-/* Root of a user namespace that an ordinary user made is that user, and has no /run. */
-static bool own_namespace(void)
-{
-	OWN_FILE f = fopen("/proc/self/uid_map", "re");
-	unsigned inside, outside, size;
-	const char *user = getenv("USER");
-
-	if (geteuid())
-		return true;
-	if (!f || fscanf(f, "%u %u %u", &inside, &outside, &size) != 3)
-		return false;
-	return !(inside == 0 && outside == 0 && size == UINT32_MAX) && user && strcmp(user, "root");
-}
-
 static int root_begin(struct orun *o, const struct global_opts *g, struct err *e)
 {
-	const char *xdg = getenv("XDG_RUNTIME_DIR");
+	OWN_STR root = NULL;
 
 	o->env.root = g->root;
 	if (g->root && *g->root)
 		return 0;
-	o->env.root = "/run/orun";
-	if (!xdg || !*xdg || !own_namespace())
-		return 0;
-	o->env.root = arena_printf(&o->arena, "%s/orun", xdg);
-	if (!o->env.root)
-		return err_new(e, E_NOMEM, ENOMEM, "out of memory");
-	/* the sticky bit keeps it from being swept, by the XDG base directory specification */
-	if (io_mkdir_p(AT_FDCWD, o->env.root, 0700, e) < 0)
+	if (runtime_root_default(&root, e) < 0)
 		return -e->eno;
-	return chmod(o->env.root, 01700) < 0 ? err_sys(e, errno, "chmod %s", o->env.root) : 0;
+	o->env.root = arena_strdup(&o->arena, root);
+	return o->env.root ? 0 : err_new(e, E_NOMEM, ENOMEM, "out of memory");
 }
 
 static int env_begin(struct orun *o, const struct global_opts *g, struct err *e)
