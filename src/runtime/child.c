@@ -14,10 +14,13 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/magic.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -91,6 +94,8 @@ static int namespaces(struct child *ch, struct err *e)
 		if (procfs_check(proc, e) < 0)
 			return err_ctx(e, "/proc");
 		r = nsfd_time_new(proc, &mono, &boot, e);
+		if (r < 0 && (m->set || b->set))
+			r = err_ctx(e, "linux.timeOffsets");
 	}
 	/* from here on no process of a shared PID namespace may look at us (CVE-2016-9962); not
 	 * earlier: the files of /proc/self would belong to the host's root */
@@ -151,6 +156,17 @@ static int names(const struct bundle *b, struct err *e)
 	if (b->domainname && setdomainname(b->domainname, strlen(b->domainname)) < 0)
 		return err_sys(e, errno, "set domainname %s", b->domainname);
 	return 0;
+}
+
+/* A new network namespace has lo, and it is down. Any socket will do: this asks the namespace. */
+static int loopback_up(const struct bundle *b, struct err *e)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+
+	if (!b->ns[NS_NETWORK].present || b->ns[NS_NETWORK].path)
+		return 0;
+	OWN_FD s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return s < 0 || ioctl(s, SIOCSIFFLAGS, &lo) < 0 ? err_sys(e, errno, "set up the loopback device") : 0;
 }
 
 static int sysctls(struct child *ch, struct err *e)
@@ -246,7 +262,7 @@ static int child_run(struct child *ch, struct err *e)
 	if (close_range(3 + (unsigned)c->req->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_sys(e, errno, "close descriptors");
 	if (become_root(ch, e) < 0 || namespaces(ch, e) < 0 || build(ch, &slave, e) < 0 ||
-	    names(&c->b, e) < 0 || sysctls(ch, e) < 0 || keyring(c, e) < 0)
+	    names(&c->b, e) < 0 || loopback_up(&c->b, e) < 0 || sysctls(ch, e) < 0 || keyring(c, e) < 0)
 		return -e->eno;
 	if (!c->b.process) /* a config without a process can be created, never started */
 		return wait_level(ch, SYNC_GO, e) < 0 || wait_start(ch, e) < 0 ?
