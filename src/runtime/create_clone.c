@@ -164,7 +164,8 @@ int create_ids_write(struct container *c, struct err *e)
 		return err_new(e, E_INVALID, EINVAL, "a new user namespace needs linux.uidMappings and gidMappings");
 	if (launch_idmap(&c->b.uid_maps, &c->b.gid_maps, &c->arena, &map, e) < 0)
 		return -e->eno;
-	return idmap_write(c->pid, &map, e);
+	/* overlapping ranges, for one, are known to the kernel alone */
+	return idmap_write(c->pid, &map, e) < 0 ? err_ctx(e, "linux.uidMappings, gidMappings") : 0;
 }
 
 int create_oom_score(struct container *c, struct err *e)
