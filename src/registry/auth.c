@@ -25,18 +25,11 @@ struct auth {
 	char domain[300], path[300];
 	char scope[2000];
 	bool looked_up;
+	bool login;       /* trying credentials: ask for an identity token */
 	struct credential credential;
 	char *value;      /* of the Authorization header */
 	bool value_basic; /* credentials themselves, which do not get better by asking again */
 };
-
-static void secret_free(char **s)
-{
-	if (*s)
-		explicit_bzero(*s, strlen(*s));
-	free(*s);
-	*s = NULL;
-}
 
 int auth_open(const char *domain, const char *path, const char *actions, struct auth **ret,
 	      struct err *e)
@@ -50,9 +43,25 @@ int auth_open(const char *domain, const char *path, const char *actions, struct 
 	/* both come from a parsed reference or a checked URL: at most 255 bytes */
 	(void)snprintf(a->domain, sizeof a->domain, "%s", domain);
 	(void)snprintf(a->path, sizeof a->path, "%s", path);
-	(void)snprintf(a->scope, sizeof a->scope, "repository:%s:%s", path, actions);
+	if (*path)
+		(void)snprintf(a->scope, sizeof a->scope, "repository:%s:%s", path, actions);
 	*ret = a;
 	return 0;
+}
+
+int auth_use(struct auth *a, const struct credential *c, struct err *e)
+{
+	a->looked_up = a->login = true;
+	if ((c->user && !(a->credential.user = strdup(c->user))) ||
+	    (c->password && !(a->credential.password = strdup(c->password))) ||
+	    (c->identity_token && !(a->credential.identity_token = strdup(c->identity_token))))
+		return err_new(e, E_NOMEM, ENOMEM, "credentials");
+	return 0;
+}
+
+const char *auth_identity(const struct auth *a)
+{
+	return a->credential.identity_token;
 }
 
 void auth_also_pull(struct auth *a, const char *path)
@@ -173,7 +182,7 @@ static int token_parse(const struct http_resp *r, struct auth *a, struct err *e)
 		return err_new(e, E_AUTH, EBADMSG, "reply without a token");
 	/* some realms rotate the refresh token */
 	const char *refresh = js_str(j, "refresh_token", "");
-	if (a->credential.identity_token && *refresh) {
+	if ((a->credential.identity_token || a->login) && *refresh) {
 		char *copy = strdup(refresh);
 		if (!copy)
 			return err_new(e, E_NOMEM, ENOMEM, "token");
@@ -221,6 +230,8 @@ static int token_send(struct auth *a, struct http *h, const struct registry_endp
 		buf_puts(&url, "client_id=onggi");
 		pair(&url, "&", "service", c->service);
 		scopes(&url, scope);
+		if (a->login)
+			buf_puts(&url, "&offline_token=true");
 		if (a->credential.user) {
 			pair(&url, "&", "account", a->credential.user);
 			buf_puts(&basic, "Basic ");

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "registry/config.h"
+#include "registry/credential.h"
 #include "registry/http.h"
 
 struct auth;
@@ -21,6 +22,12 @@ void auth_close(struct auth *a);
 /** auth_also_pull - ask for pull from repository @path too (a blob is mounted from there). To be
  * called before the first exchange. */
 void auth_also_pull(struct auth *a, const char *path);
+/** auth_use - credentials to try instead of looked up ones (login). Asks the realm for an identity
+ * token, which is kept instead of the password when it is given. To be called before the first
+ * exchange. */
+int auth_use(struct auth *a, const struct credential *c, struct err *e);
+/** auth_identity - the identity token that was given; NULL: none. Borrowed. */
+const char *auth_identity(const struct auth *a);
 /** auth_value - what to send as Authorization now, a heap string; *ret NULL: nothing. */
 int auth_value(struct auth *a, char **ret, struct err *e);
 /** auth_renew - after a 401: get what its challenges ask for.

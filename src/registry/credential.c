@@ -5,28 +5,23 @@
 #include "registry/credential.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
-#include "base/io.h"
 #include "base/text.h"
 #include "format/js.h"
 #include "format/json.h"
 #include "registry/base64.h"
+#include "registry/credential_store.h"
 
 #define HUB_KEY "https://index.docker.io/v1/"
 
-enum { FILE_BYTES_MAX = 4 << 20, HELPER_BYTES_MAX = 1 << 20, HELPER_S = 60 };
+enum { FILE_BYTES_MAX = 4 << 20 };
 
-static void secret_free(char **s)
+void secret_free(char **s)
 {
 	if (*s)
 		explicit_bzero(*s, strlen(*s));
@@ -55,7 +50,7 @@ static int entry_read(const json_t *o, const char *key, struct credential *ret, 
 {
 	const char *auth = js_str(o, "auth", ""), *user = js_str(o, "username", ""),
 		   *password = js_str(o, "password", "");
-	CLEANUP(secret_free) char *text = NULL;
+	OWN_SECRET text = NULL;
 
 	if (*auth) {
 		size_t n;
@@ -114,97 +109,18 @@ static int auths_find(const json_t *auths, const char *domain, const char *path,
 	}
 }
 
-/* wait at most HELPER_S for the end of @fd, then for the process */
-static int helper_read(int xfd, pid_t pid, struct buf *out, int *ret_status)
-{
-	int64_t end = clock_mono_ns() + (int64_t)HELPER_S * 1000000000;
-	int r = 0;
-
-	for (;;) {
-		struct pollfd p = { .fd = xfd, .events = POLLIN };
-		int64_t left = (end - clock_mono_ns()) / 1000000;
-		char piece[4096];
-		int n = left > 0 ? poll(&p, 1, (int)left) : 0;
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0 || out->n > HELPER_BYTES_MAX) {
-			(void)kill(pid, SIGKILL); /* our own child, not waited for yet */
-			r = n < 0 ? -errno : n == 0 ? -ETIMEDOUT : -EMSGSIZE;
-			break;
-		}
-		ssize_t got = read(xfd, piece, sizeof piece);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		buf_add(out, piece, (size_t)got);
-		explicit_bzero(piece, sizeof piece);
-	}
-	while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
-		;
-	return r;
-}
-
-static int helper_spawn(const char *program, int in, int out, pid_t *ret)
-{
-	char verb[] = "get", *argv[] = { (char *)(uintptr_t)program, verb, NULL };
-	posix_spawn_file_actions_t fa;
-
-	int r = posix_spawn_file_actions_init(&fa);
-	if (r)
-		return -r;
-	r = posix_spawn_file_actions_adddup2(&fa, in, 0);
-	if (!r)
-		r = posix_spawn_file_actions_adddup2(&fa, out, 1);
-	if (!r)
-		r = posix_spawnp(ret, program, &fa, NULL, argv, environ);
-	(void)posix_spawn_file_actions_destroy(&fa); /* cannot fail here */
-	return -r;
-}
-
-/* docker-credential-NAME get: server on stdin, {"Username","Secret"} on stdout */
+/* {"Username","Secret"} of a helper */
 static int helper_get(const char *name, const char *server, struct credential *ret, struct err *e)
 {
-	OWN_BUF program = { 0 }, out = { 0 };
-	int in[2], from[2], status = 0;
-	pid_t pid;
-
-	if (!*name || strchr(name, '/'))
-		return err_new(e, E_INVALID, EINVAL, "credential helper \"%s\": bad name", name);
-	buf_printf(&program, "docker-credential-%s", name);
-	if (buf_failed(&program))
-		return err_new(e, E_NOMEM, ENOMEM, "credential helper");
-	if (pipe2(in, O_CLOEXEC) < 0)
-		return err_sys(e, errno, "pipe");
-	OWN_FD in_r = in[0];
-	OWN_FD in_w = in[1];
-	if (pipe2(from, O_CLOEXEC) < 0)
-		return err_sys(e, errno, "pipe");
-	OWN_FD out_r = from[0];
-	OWN_FD out_w = from[1];
-	/* a server name is far smaller than a pipe: this cannot block, nor raise SIGPIPE */
-	if (io_write_all(in_w, server, strlen(server)) < 0)
-		return err_sys(e, EIO, "credential helper %s", name);
-	own_fd_done(&in_w);
-	int r = helper_spawn(buf_str(&program), in_r, out_w, &pid);
-	own_fd_done(&out_w);
-	if (r < 0) {
-		(void)err_sys(e, -r, "run %s", buf_str(&program));
-		err_hint(e, "credsStore or credHelpers of config.json names a program that cannot be run");
-		return r;
-	}
-	r = helper_read(out_r, pid, &out, &status);
-	if (r < 0)
-		return err_sys(e, -r, "%s", buf_str(&program));
-	if (status != 0) {
-		if (strstr(buf_str(&out), "credentials not found"))
-			return 0;
-		return err_new(e, E_AUTH, EACCES, "%s: %.*s", buf_str(&program),
-			       (int)strcspn(buf_str(&out), "\n"), buf_str(&out));
-	}
+	OWN_BUF out = { 0 };
 	OWN_JSON j = NULL;
-	r = js_parse(buf_str(&out), out.n, buf_str(&program), &j, e);
-	explicit_bzero(out.p, out.n);
+
+	int r = credential_helper(name, "get", server, &out, e);
+	if (r <= 0)
+		return r;
+	r = js_parse(buf_str(&out), out.n, name, &j, e);
+	if (out.p)
+		explicit_bzero(out.p, out.n);
 	if (r < 0)
 		return r;
 	const char *user = js_str(j, "Username", ""), *secret = js_str(j, "Secret", "");
@@ -217,19 +133,30 @@ static int helper_get(const char *name, const char *server, struct credential *r
 	return r < 0 ? r : 1;
 }
 
-static int config_find(const json_t *j, const char *domain, const char *path, struct credential *ret,
-		       struct err *e)
+const char *credential_key(const char *domain)
 {
-	const char *server = strcmp(domain, "docker.io") ? domain : HUB_KEY;
-	const json_t *helpers = json_object_get(j, "credHelpers");
+	return strcmp(domain, "docker.io") ? domain : HUB_KEY;
+}
+
+const char *credential_helper_of(const json_t *config, const char *domain)
+{
+	const json_t *helpers = json_object_get(config, "credHelpers");
 	const char *helper = json_string_value(json_object_get(helpers, domain));
 
 	if (!helper)
-		helper = json_string_value(json_object_get(helpers, server));
+		helper = json_string_value(json_object_get(helpers, credential_key(domain)));
 	if (!helper)
-		helper = js_str(j, "credsStore", NULL);
-	if (helper && *helper) {
-		int r = helper_get(helper, server, ret, e);
+		helper = js_str(config, "credsStore", NULL);
+	return helper && *helper ? helper : NULL;
+}
+
+static int config_find(const json_t *j, const char *domain, const char *path, struct credential *ret,
+		       struct err *e)
+{
+	const char *helper = credential_helper_of(j, domain);
+
+	if (helper) {
+		int r = helper_get(helper, credential_key(domain), ret, e);
 		if (r)
 			return r;
 	}

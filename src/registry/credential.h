@@ -25,6 +25,10 @@ struct credential {
 int credential_find(const char *domain, const char *path, struct credential *ret, struct err *e);
 void credential_done(struct credential *c);
 
+/** secret_free - wipe and free a heap string, if any. */
+void secret_free(char **s);
+
+#define OWN_SECRET     CLEANUP(secret_free) char *
 #define OWN_CREDENTIAL CLEANUP(credential_done) struct credential
 
 #endif

@@ -116,6 +116,16 @@ int cmd_push(struct cli *c, struct err *e)
 	return forward(c, "push", e);
 }
 
+int cmd_login(struct cli *c, struct err *e)
+{
+	return forward(c, "login", e);
+}
+
+int cmd_logout(struct cli *c, struct err *e)
+{
+	return forward(c, "logout", e);
+}
+
 int cmd_load(struct cli *c, struct err *e)
 {
 	return forward(c, "load", e);

@@ -17,6 +17,18 @@ const struct opt load_rows[LOAD_ROWS_N] = {
 	STR("platform", 0, "Load only this platform"),
 	BOOL("quiet", 'q', "Do not show progress"),
 };
+#define AUTHFILE { "authfile", 0, OPT_STRING, 0, "@authfile", NULL, "File of the credentials (default: docker's config.json)", NULL, "file" }
+
+const struct opt login_rows[LOGIN_ROWS_N] = {
+	AUTHFILE,
+	STR("password", 'p', "Password (seen by others in the process list)"),
+	BOOL("password-stdin", 0, "Take the password from standard input"),
+	STR("username", 'u', "User name"),
+};
+const struct opt logout_rows[LOGOUT_ROWS_N] = {
+	BOOL("all", 'a', "Forget the credentials of all registries"),
+	AUTHFILE,
+};
 const struct opt push_rows[PUSH_ROWS_N] = {
 	BOOL("all-tags", 'a', "Push every tag of the repository"),
 	STR("compression-format", 0, "How to compress layers that are plain here: gzip (default) or zstd"),

@@ -44,6 +44,8 @@ static const struct image_verb verbs[] = {
 	{ "import", { import_rows, IMPORT_ROWS_N }, 1, 2, verb_import },
 	{ "load", { load_rows, LOAD_ROWS_N }, 0, 0, verb_load },
 	{ "load-base", { NULL, 0 }, 0, 0, verb_load_base },
+	{ "login", { login_rows, LOGIN_ROWS_N }, 0, 1, verb_login },
+	{ "logout", { logout_rows, LOGOUT_ROWS_N }, 0, 1, verb_logout },
 	{ "pull", { pull_rows, PULL_ROWS_N }, 1, 1, verb_pull },
 	{ "push", { push_rows, PUSH_ROWS_N }, 1, 1, verb_push },
 	{ "save", { save_rows, SAVE_ROWS_N }, 1, -1, verb_save },

@@ -28,6 +28,8 @@ int image_flush(int status);
 int verb_import(const struct image_call *call);
 int verb_load(const struct image_call *call);
 int verb_load_base(const struct image_call *call);
+int verb_login(const struct image_call *call);
+int verb_logout(const struct image_call *call);
 int verb_pull(const struct image_call *call);
 int verb_push(const struct image_call *call);
 int verb_save(const struct image_call *call);
