@@ -14,11 +14,9 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/magic.h>
-#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -158,17 +156,6 @@ static int names(const struct bundle *b, struct err *e)
 	return 0;
 }
 
-/* A new network namespace has lo, and it is down. Any socket will do: this asks the namespace. */
-static int loopback_up(const struct bundle *b, struct err *e)
-{
-	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-
-	if (!b->ns[NS_NETWORK].present || b->ns[NS_NETWORK].path)
-		return 0;
-	OWN_FD s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	return s < 0 || ioctl(s, SIOCSIFFLAGS, &lo) < 0 ? err_sys(e, errno, "set up the loopback device") : 0;
-}
-
 static int sysctls(struct child *ch, struct err *e)
 {
 	const struct bundle *b = &ch->c->b;
@@ -262,7 +249,7 @@ static int child_run(struct child *ch, struct err *e)
 	if (close_range(3 + (unsigned)c->req->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_sys(e, errno, "close descriptors");
 	if (become_root(ch, e) < 0 || namespaces(ch, e) < 0 || build(ch, &slave, e) < 0 ||
-	    names(&c->b, e) < 0 || loopback_up(&c->b, e) < 0 || sysctls(ch, e) < 0 || keyring(c, e) < 0)
+	    names(&c->b, e) < 0 || sysctls(ch, e) < 0 || keyring(c, e) < 0)
 		return -e->eno;
 	if (!c->b.process) /* a config without a process can be created, never started */
 		return wait_level(ch, SYNC_GO, e) < 0 || wait_start(ch, e) < 0 ?
