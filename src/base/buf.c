@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static bool room(struct buf *b, size_t extra)
 {
 	if (b->failed || extra > SIZE_MAX / 4 || b->n > SIZE_MAX / 4) {
@@ -66,21 +68,6 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* length of the valid UTF-8 sequence at s (RFC 3629), 0 when there is none */
-static size_t utf8_len(const unsigned char *s, size_t n)
-{
-	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
-	if (!len || len > n)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return len;
-}
-
 void buf_json_string(struct buf *b, const char *s, size_t n)
 {
 	const unsigned char *u = (const unsigned char *)s;
@@ -94,7 +81,7 @@ void buf_json_string(struct buf *b, const char *s, size_t n)
 		buf_add(b, s + from, i - from);
 		if (i == n)
 			break;
-		size_t len = utf8_len(u + i, n - i);
+		size_t len = text_utf8_len(s + i, n - i);
 		if (u[i] == '"' || u[i] == '\\')
 			buf_printf(b, "\\%c", u[i]);
 		else if (u[i] == '\n')

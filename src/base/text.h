@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Strict parsers of small texts: numbers, sizes, hex; random identifiers.
+ * Strict parsers of small texts: numbers, sizes, hex, UTF-8; random identifiers.
  */
 #ifndef ONGGI_BASE_TEXT_H
 #define ONGGI_BASE_TEXT_H
@@ -25,6 +25,9 @@ bool text_is_hex(const char *s, size_t n);
 /** text_random_id - 64 random hex digits, as docker's container IDs. Never all digits in the first
  * twelve, so that a short ID is no number. 0 or -errno. */
 int text_random_id(char out[65]);
+/** text_utf8_len - length of the valid UTF-8 sequence at @s (RFC 3629; @n >= 1 bytes are there), 0 when
+ * there is none. */
+size_t text_utf8_len(const char *s, size_t n);
 /** text_distance - edit distance (insert, delete, replace, swap), for "did you mean". */
 unsigned text_distance(const char *a, const char *b);
 

@@ -11,7 +11,6 @@
 #include "engine/engine_int.h"
 #include "engine/look.h"
 #include "format/js.h"
-#include "format/js_fast.h"
 #include "spec/container_mode.h"
 
 static const char host_config_text[] =
@@ -52,7 +51,7 @@ static const char endpoint_text[] =
 /* the skeleton @text with the members of @over */
 static json_t *complete(const char *text, const json_t *over)
 {
-	json_t *o = js_fast(text, strlen(text));
+	json_t *o = json_loads(text, 0, NULL);
 	if (o && over)
 		json_object_update(o, (json_t *)over);
 	return o;

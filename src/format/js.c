@@ -9,55 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/io.h"
-#include "base/text.h"
-#include "format/js_fast.h"
-
-/* Integers from 2^63 to 2^64-1, which jansson cannot hold (Go writes RLIM_INFINITY as
- * 18446744073709551615), become the signed number of the same 64 bits. */
-static json_t *parse_big(const char *text, size_t n, size_t flags, json_error_t *je)
-{
-	OWN_BUF b = { 0 };
-	bool quoted = false;
-
-	for (size_t i = 0; i < n;) {
-		size_t d = 0;
-		if (text[i] == '"')
-			quoted = !quoted;
-		if (quoted && text[i] == '\\' && i + 1 < n)
-			buf_putc(&b, text[i++]);
-		while (!quoted && i + d < n && text[i + d] >= '0' && text[i + d] <= '9')
-			d++;
-		char digits[24] = "";
-		uint64_t v = 0;
-		if (d == 19 || d == 20)
-			memcpy(digits, text + i, d);
-		/* not the fraction or exponent of a number */
-		if (*digits && !text_uint64(digits, &v) && v > INT64_MAX &&
-		    (!i || !strchr("-+.eE", text[i - 1]))) {
-			buf_printf(&b, "%lld", (long long)v);
-			i += d;
-		} else {
-			buf_add(&b, text + i, d ? d : 1);
-			i += d ? d : 1;
-		}
-	}
-	return buf_failed(&b) ? NULL : json_loadb(buf_str(&b), b.n, flags, je);
-}
 
 int js_parse(const char *text, size_t n, const char *what, json_t **ret, struct err *e)
 {
-	size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL;
 	json_error_t je;
-	json_t *j = js_fast(text, n);
+	json_t *j = json_loadb(text, n, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_UNSIGNED_WRAPS, &je);
+
 	if (!j)
-		j = json_loadb(text, n, flags, &je);
-	if (!j && json_error_code(&je) == json_error_numeric_overflow)
-		j = parse_big(text, n, flags, &je);
-	if (!j)
-		return err_new(e, E_INVALID, EINVAL, "%s: line %d column %d: %s", what, je.line, je.column,
-			       je.text);
+		return err_new(e, je.no_memory ? E_NOMEM : E_INVALID, je.no_memory ? ENOMEM : EINVAL,
+			       "%s: line %d column %d: %s", what, je.line, je.column, je.text);
 	*ret = j;
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * JSON values by jansson, with errors that name the JSON path. Prefix js_ (json_ is jansson's).
+ * JSON documents with errors that name the JSON path: files and members of an expected kind. The values
+ * themselves are in json.h (prefix json_).
  * Unknown members are kept by whoever stores a document; a member of the wrong type is an error
  * "FILE: linux.resources.memory.limit: expected integer, got string".
  */
@@ -24,8 +25,8 @@ static inline void own_json_done(json_t **j)
 #define OWN_JSON CLEANUP(own_json_done) json_t *
 
 /** js_parse - parse @n bytes; @what names the document in errors ("config.json"). Refuses
- * trailing garbage. An integer from 2^63 to 2^64-1 is read as the negative number of the same 64
- * bits. Caller owns @ret. */
+ * trailing garbage. An integer from 2^63 to 2^64-1 (Go writes RLIM_INFINITY as
+ * 18446744073709551615) is read as the negative number of the same 64 bits. Caller owns @ret. */
 int js_parse(const char *text, size_t n, const char *what, json_t **ret, struct err *e);
 /** js_load - read (at most @max bytes) and parse a file below @xdir. */
 int js_load(int xdir, const char *name, size_t max, json_t **ret, struct err *e);

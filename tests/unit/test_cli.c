@@ -84,8 +84,7 @@ static void strip_at(json_t *j)
 {
 	const char *k;
 	json_t *v;
-	void *tmp;
-	json_object_foreach_safe(j, tmp, k, v)
+	json_object_foreach(j, k, v)
 		if (*k == '@')
 			json_object_del(j, k);
 }

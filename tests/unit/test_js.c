@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Unit tests of src/format/js*: the quick reader gives what jansson gives, or nothing.
+ * Unit tests of src/format/js.c: documents, errors that name the place, members of an expected kind.
  */
-#include <dirent.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,86 +10,89 @@
 
 #include <cmocka.h>
 
-#include "base/io.h"
 #include "format/js.h"
-#include "format/js_fast.h"
 
-static void same_or_nothing(const char *text, size_t n)
+static json_t *parsed(const char *text)
 {
-	json_error_t je;
-	OWN_JSON fast = js_fast(text, n);
-	OWN_JSON slow = json_loadb(text, n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
-
-	if (fast && (!slow || !json_equal(fast, slow)))
-		fail_msg("differs: %.200s", text);
-}
-
-static void plain_documents_are_read(void **state)
-{
-	static const char *const rows[] = {
-		"{}", "[]", "0", "-7", "\"x\"", "true", "false", "null", " { \"a\" : [ 1 , \"b\" , { } ] } ",
-		"{\"a\":1,\"a\":2}", "[123456789012345678,-0]", "{\"deep\":[[[[[1]]]]]}",
-	};
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		OWN_JSON j = js_fast(rows[i], strlen(rows[i]));
-		assert_non_null(j);
-		same_or_nothing(rows[i], strlen(rows[i]));
-	}
-}
-
-static void the_rest_is_left_to_jansson(void **state)
-{
-	static const char *const rows[] = {
-		"", "{", "}", "[1,]", "{\"a\":}", "{\"a\" 1}", "{1:2}", "01", "-", "1.5", "1e3", "tru", "truex",
-		"\"a\\n\"", "\"\xc3\xa9\"", "\"open", "[1] 2", "1234567890123456789", "[1 2]", "nul", "{\"a\":1]",
-		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
-	};
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		if (js_fast(rows[i], strlen(rows[i])))
-			fail_msg("read: %s", rows[i]);
-		same_or_nothing(rows[i], strlen(rows[i]));
-	}
-	assert_null(js_fast("\"a\0b\"", 5));
-}
-
-/* every prefix and every change of one byte of a real document */
-static void damaged_documents_never_differ(void **state)
-{
-	static const char doc[] = "{\"Id\":\"05a5\",\"N\":[1,-2,{\"x\":null}],\"B\":true,\"S\":\"a b\",\"E\":{}}";
-	static const char bytes[] = "\"\\{}[]:,0-.x \n\x01\x7f\xff";
-	char text[sizeof doc];
-	(void)state;
-	for (size_t n = 0; n < sizeof doc; n++)
-		same_or_nothing(doc, n);
-	for (size_t i = 0; i < sizeof doc - 1; i++)
-		for (size_t k = 0; k < sizeof bytes; k++) {
-			memcpy(text, doc, sizeof doc);
-			text[i] = bytes[k];
-			same_or_nothing(text, sizeof doc - 1);
-		}
+	struct err e = { 0 };
+	json_t *j = NULL;
+	if (js_parse(text, strlen(text), "file", &j, &e) < 0)
+		fail_msg("%s: %s", text, e.chain);
+	return j;
 }
 
 static void big_numbers_keep_their_bits(void **state)
 {
-	struct err e = { 0 };
-	OWN_JSON j = NULL;
+	OWN_JSON j = parsed("[18446744073709551615, 9223372036854775808, 9223372036854775807, -1]");
 	(void)state;
-	assert_int_equal(js_parse("[18446744073709551615]", 22, "x", &j, &e), 0);
-	assert_int_equal(json_integer_value(json_array_get(j, 0)), -1);
-	json_t *bad = NULL;
-	assert_int_equal(js_parse("{\"a\":1,}", 8, "file", &bad, &e), -EINVAL);
-	assert_non_null(strstr(e.chain, "file: line 1"));
+	assert_true(json_integer_value(json_array_get(j, 0)) == -1);
+	assert_true(json_integer_value(json_array_get(j, 1)) == INT64_MIN);
+	assert_true(json_integer_value(json_array_get(j, 2)) == INT64_MAX);
+	assert_true(json_integer_value(json_array_get(j, 3)) == -1);
+}
+
+static void faults_name_the_place(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{ "{\"a\":1,}", "file: line 1 column 8: expected the name of a member near '}'" },
+		{ "{\n  \"\xc3\xa9\": tru\n}", "file: line 2 column 8: no value near 'tru'" },
+		{ "", "file: line 1 column 1: text ends too early" },
+		{ "[1] x", "file: line 1 column 5: text behind the end of the document near 'x'" },
+		{ "[18446744073709551616]", "integer out of range" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct err e = { 0 };
+		json_t *j = NULL;
+		assert_int_equal(js_parse(rows[i].text, strlen(rows[i].text), "file", &j, &e), -EINVAL);
+		assert_null(j);
+		if (!strstr(e.chain, rows[i].want))
+			fail_msg("%s: %s", rows[i].text, e.chain);
+	}
+}
+
+static void members_have_the_expected_kind(void **state)
+{
+	OWN_JSON j = parsed("{\"s\":\"x\",\"i\":7,\"r\":1e3,\"h\":1.5,\"b\":true,\"o\":{\"p\":{\"q\":9}},\"a\":[],"
+			    "\"z\":\"a\\u0000b\",\"n\":null}");
+	struct err e = { 0 };
+	const char *s = "old";
+	int64_t i = -1;
+	bool b = false;
+	json_t *v = NULL;
+
+	(void)state;
+	assert_int_equal(js_get_str(j, "", "s", &s, &e), 1);
+	assert_string_equal(s, "x");
+	assert_int_equal(js_get_str(j, "", "none", &s, &e), 0);
+	assert_int_equal(js_get_str(j, "", "n", &s, &e), 0);
+	assert_string_equal(s, "x");
+	assert_int_equal(js_get_int(j, "", "i", &i, &e), 1);
+	assert_int_equal(i, 7);
+	assert_int_equal(js_get_int(j, "", "r", &i, &e), 1);
+	assert_int_equal(i, 1000);
+	assert_int_equal(js_get_bool(j, "", "b", &b, &e), 1);
+	assert_true(b);
+	assert_int_equal(js_get_obj(j, "", "o", &v, &e), 1);
+	assert_int_equal(js_get_arr(j, "", "a", &v, &e), 1);
+	assert_int_equal(js_int(j, "o.p.q", 0), 9);
+	assert_int_equal(js_int(j, "o.p.none", 5), 5);
+	assert_int_equal(js_get_int(j, "top", "h", &i, &e), -EINVAL);
+	assert_string_equal(e.chain, "top.h: expected integer, got number");
+	assert_int_equal(js_get_str(j, "", "z", &s, &e), -EINVAL);
+	assert_string_equal(e.chain, "z: NUL byte in string");
+	assert_int_equal(js_get_obj(j, "", "a", &v, &e), -EINVAL);
+	assert_string_equal(e.chain, "a: expected object, got array");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(plain_documents_are_read),
-		cmocka_unit_test(the_rest_is_left_to_jansson),
-		cmocka_unit_test(damaged_documents_never_differ),
 		cmocka_unit_test(big_numbers_keep_their_bits),
+		cmocka_unit_test(faults_name_the_place),
+		cmocka_unit_test(members_have_the_expected_kind),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

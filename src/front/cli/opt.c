@@ -83,7 +83,7 @@ int opt_set_key(json_t *request, const char *path, const char *key, json_t *valu
 		if (json_object_set_new(o, last, map) < 0)
 			map = NULL;
 	}
-	if (!map || !value || json_object_set_new_nocheck(map, key, value) < 0)
+	if (!map || !value || json_object_set_new(map, key, value) < 0)
 		return nomem(e);
 	return 0;
 }

@@ -6,9 +6,8 @@
 #ifndef ONGGI_FRONT_IMAGE_VERB_H
 #define ONGGI_FRONT_IMAGE_VERB_H
 
-#include <jansson.h>
-
 #include "base/err.h"
+#include "format/json.h"
 
 /* What a verb is asked to do: docker's own flags by the rows that onggi parses too. */
 struct image_call {

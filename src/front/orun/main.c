@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -262,24 +261,12 @@ static int main_run(struct orun *o, char *const *argv, int *ret_status, int *ret
 	return command_call(o, cmd, (char *const *)args.v + 1, ret_status, e);
 }
 
-/* jansson seeds its hash tables from /dev/urandom, the kernel has given us random bytes already */
-static void hash_seed(void)
-{
-	const void *random = (const void *)getauxval(AT_RANDOM);
-	size_t seed = 1;
-
-	if (random)
-		memcpy(&seed, random, sizeof seed);
-	json_object_seed(seed ? seed : 1);
-}
-
 int orun_main(int argc, char **argv)
 {
 	struct orun o = { .env = { .rootless = -1 }, .log = { .fd = -1, .level = LOG_WARNING_ } };
 	struct err e = { 0 };
 	int status = 0, failed = 1;
 
-	hash_seed();
 	int r = main_run(&o, argc > 0 ? argv + 1 : argv, &status, &failed, &e);
 
 	if (r < 0)
