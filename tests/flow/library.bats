@@ -34,7 +34,7 @@ build() {
 	export LD_LIBRARY_PATH=${pc%/pkgconfig/*}
 	if [ "${3:-}" = static ]; then
 		cc -Wall -Wextra -Werror $how $(pkg-config --cflags onggi-runtime) "$1" \
-			"$LD_LIBRARY_PATH/libonggi-runtime.a" -ljansson -lm -lpthread -o "$2"
+			"$LD_LIBRARY_PATH/libonggi-runtime.a" -lm -lpthread -o "$2"
 	else
 		cc -Wall -Wextra -Werror $how $(pkg-config --cflags onggi-runtime) "$1" \
 			$(pkg-config --libs onggi-runtime) -lpthread -o "$2"

@@ -13,6 +13,6 @@ objcopy -w --keep-global-symbol='onggi_*' "$object"
 rm -f "$archive"
 ar rcs "$archive" "$object"
 "$@" -shared -Wl,-soname,"$soname" -Wl,--version-script="$script" -Wl,--gc-sections -Wl,-z,relro,-z,now \
-	"$object" -ljansson -lm -lpthread -o "$shared"
+	"$object" -lm -lpthread -o "$shared"
 rm -f "$object"
 [ "${STRIP:-no}" = no ] || strip --strip-unneeded "$shared"
