@@ -25,6 +25,22 @@ struct between {
 	struct err err;
 };
 
+/* A path may name the namespace that we are in ourselves. What is for the container's own must not
+ * change the host's. */
+static int own_namespace_check(const struct container *c, int kind, struct err *e)
+{
+	const struct bundle *b = &c->b;
+
+	for (size_t i = 0; i < b->n_sysctls; i++)
+		if ((int)b->sysctls[i].ns == kind)
+			return err_new(e, E_INVALID, EINVAL, "linux.sysctl.%s: is not allowed in the host's %s "
+				       "namespace", b->sysctls[i].key, ns_table[kind].name);
+	if (kind == NS_UTS && (b->hostname || b->domainname))
+		return err_new(e, E_INVALID, EINVAL, "%s: is not allowed in the host's uts namespace",
+			       b->hostname ? "hostname" : "domainname");
+	return 0;
+}
+
 int create_namespaces_open(struct container *c, struct err *e)
 {
 	bool any = false;
@@ -41,6 +57,8 @@ int create_namespaces_open(struct container *c, struct err *e)
 		OWN_FD own = open(own_path, O_RDONLY | O_CLOEXEC);
 		if (own >= 0 && nsfd_same(own, c->ns_fd[k])) {
 			own_fd_done(&c->ns_fd[k]);
+			if (own_namespace_check(c, k, e) < 0)
+				return -e->eno;
 			if (k == NS_USER)
 				c->in_user = c->launch.in_user = false;
 		} else

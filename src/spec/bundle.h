@@ -139,6 +139,7 @@ struct bundle_sysctl {
 	const char *key;   /* as given */
 	const char *file;  /* below /proc/sys: "net/ipv4/ip_forward" */
 	const char *value;
+	enum ns_kind ns;   /* the namespace that owns it */
 };
 
 struct bundle_time_offset {

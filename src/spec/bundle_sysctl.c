@@ -44,7 +44,7 @@ static bool owned(const char *file, const char *row)
 	return row[n - 1] == '/' ? !strncmp(file, row, n) : !strcmp(file, row);
 }
 
-static int owner_check(struct reader *r, const struct where *w, const struct bundle_sysctl *s,
+static int owner_check(struct reader *r, const struct where *w, struct bundle_sysctl *s,
 		       const struct bundle *b)
 {
 	for (size_t i = 0; i < ARRAY_LEN(sysctl_owners); i++) {
@@ -56,6 +56,7 @@ static int owner_check(struct reader *r, const struct where *w, const struct bun
 					  ns->name);
 		if (b->hostname && !strcmp(s->file, "kernel/hostname"))
 			return where_fail(r, w, s->key, "contradicts the member hostname");
+		s->ns = sysctl_owners[i].ns;
 		return 0;
 	}
 	return where_fail(r, w, s->key, "is not in a separate kernel namespace");
@@ -76,7 +77,7 @@ int sysctl_read(struct reader *r, const struct where *up, const json_t *o, struc
 		struct bundle_sysctl *s = &v[b->n_sysctls];
 		if (!json_is_string(value))
 			return where_fail(r, &w, key, "expected string");
-		*s = (struct bundle_sysctl){ key, key_to_file(r, key), json_string_value(value) };
+		*s = (struct bundle_sysctl){ .key = key, .file = key_to_file(r, key), .value = json_string_value(value) };
 		if (!s->file)
 			return read_nomem(r);
 		if (!path_is_clean(s->file))

@@ -189,10 +189,12 @@ user_maps() { # a user namespace with ids 0-65535 from 100000 on
 }
 
 @test "linux.namespaces: none of the wrong type" {
-	conf '.linux.namespaces = {}'
-	run_c
-	expect_error 'expected array' linux.namespaces
-	CONF=$CONF_BASE
+	if [ "$RUNTIME_KIND" = orun ]; then # one that takes this for none mounts in our own namespace
+		conf '.linux.namespaces = {}'
+		run_c
+		expect_error 'expected array' linux.namespaces
+		CONF=$CONF_BASE
+	fi
 	conf '.linux.namespaces[0] = "pid"'
 	run_c
 	expect_error 'expected object' 'linux.namespaces[0]'
