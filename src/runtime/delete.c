@@ -59,7 +59,8 @@ static int cgroup_end(const struct runtime_env *env, const struct state *s, stru
 	if (!s->cgroup)
 		return 0;
 	int r = cgroup_open(s->cgroup, &cg, &own);
-	if (r == 0) {
+	/* a kill that finds nobody is not free: thawing a group of v1 alone patches kernel code */
+	if (r == 0 && cgroup_remove_idle(cg) < 0) {
 		/* those that shared no PID namespace with init outlive it */
 		if (cgroup_kill(cg, SIGKILL, &own) < 0 && own.kind != E_NOT_FOUND)
 			warn(env, &own, "kill the processes of the cgroup");

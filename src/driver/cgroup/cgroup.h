@@ -77,6 +77,10 @@ int cgroup_pids(const struct cgroup *cg, pid_t **ret, size_t *ret_n, struct err 
 /** cgroup_remove - remove the group and sub-groups; kills nothing. Waits (on events, bounded) for
  * dying processes to leave. */
 int cgroup_remove(struct cgroup *cg, struct err *e);
+/** cgroup_remove_idle - remove a group in which nothing is any more, as after an ordinary end, by as
+ * many calls as it has directories. -EBUSY: something is in it, or systemd's; nothing that is needed
+ * for cgroup_kill and cgroup_remove has been touched. */
+int cgroup_remove_idle(struct cgroup *cg);
 /** cgroup_stats - cpu, memory, pids, blkio as one JSON object in the shape of runc's
  * `events --stats` data. Caller owns the result. */
 int cgroup_stats(const struct cgroup *cg, json_t **ret, struct err *e);

@@ -310,9 +310,11 @@ int cgroup_kill(struct cgroup *cg, int signal, struct err *e)
 	if (signal == SIGKILL && u) {
 		int r = cg_write_raw(u, "cgroup.kill", "1");
 		struct cg_tree *old = cg_tree_of(cg, CG_FREEZER);
-		/* one that the v1 freezer holds dies when it is let go */
-		if (r >= 0 && old && !old->unified)
-			(void)cg_write_raw(old, "freezer.state", "THAWED"); /* else it was not frozen */
+		char now[16];
+		/* one that the v1 freezer holds dies when it is let go; others are left alone: even
+		 * a thaw without effect patches code of the kernel */
+		if (r >= 0 && old && !old->unified && legacy_state(old, now) == 0 && strcmp(now, "THAWED") != 0)
+			(void)cg_write_raw(old, "freezer.state", "THAWED"); /* gone meanwhile: dead */
 		if (r != -ENOENT)
 			return r < 0 ? err_sys(e, -r, "kill control group %s", u->dir) : 0;
 		if (access(u->dir, F_OK) < 0)
@@ -379,6 +381,18 @@ static int remove_round(struct cgroup *cg, bool below)
 		busy += r;
 	}
 	return busy || !u ? busy : tree_remove(u, below);
+}
+
+int cgroup_remove_idle(struct cgroup *cg)
+{
+	const struct cg_tree *first = any_tree(cg);
+
+	if (cg->unit || !first || (rmdir(first->dir) < 0 && errno != ENOENT))
+		return -EBUSY;
+	for (size_t i = 0; i < cg->n; i++)
+		if (&cg->t[i] != first && rmdir(cg->t[i].dir) < 0 && errno != ENOENT)
+			return -EBUSY;
+	return 0;
 }
 
 /* Waits for one of the processes that are still there to end. */
