@@ -49,7 +49,7 @@ static bool matches(const struct bundle_device *d, const struct stat *st)
 /* the host's node of the same path, verified to be that device */
 static int node_bind(const struct bundle_device *d, int dir, const char *name, struct err *e)
 {
-	OWN_FD tree = -1;
+	CHILD_FD tree = -1;
 	struct stat st;
 
 	if (mountfd_clone(AT_FDCWD, d->path, 0, &tree, e) < 0)
@@ -58,10 +58,10 @@ static int node_bind(const struct bundle_device *d, int dir, const char *name, s
 		return err_sys(e, errno, "look at %s", d->path);
 	if (!matches(d, &st))
 		return err_new(e, E_INVALID, EINVAL, "%s of the host is another device", d->path);
-	OWN_FD made = openat(dir, name, O_CREAT | O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0644);
+	CHILD_FD made = openat(dir, name, O_CREAT | O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0644);
 	if (made < 0)
 		return err_sys(e, errno, "make %s", d->path);
-	OWN_FD place = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	CHILD_FD place = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (place < 0)
 		return err_sys(e, errno, "open %s", d->path);
 	return mountfd_attach(tree, place, e);
@@ -94,7 +94,7 @@ static int node_make(const struct container *c, const struct bundle_device *d, i
 
 static int device_make(struct child *ch, const struct bundle_device *d, struct err *e)
 {
-	OWN_FD parent = -1;
+	CHILD_FD parent = -1;
 	const char *name;
 
 	if (!strncmp(d->path, "/dev/", 5)) {

@@ -21,7 +21,7 @@ struct covers {
 
 static int null_open(int *ret_fd, struct err *e)
 {
-	OWN_FD fd = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	CHILD_FD fd = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -47,8 +47,8 @@ static int empty_open(int *ret_fd, struct err *e)
 
 static int mask(struct child *ch, const char *path, struct covers *cv, struct err *e)
 {
-	OWN_FD place = -1;
-	OWN_FD cover = -1;
+	CHILD_FD place = -1;
+	CHILD_FD cover = -1;
 	struct stat st;
 
 	if (path_open_in(ch->root, path, O_PATH, 0, &place, e) < 0)
@@ -70,8 +70,8 @@ static int mask(struct child *ch, const char *path, struct covers *cv, struct er
 
 static int read_only(struct child *ch, const char *path, struct err *e)
 {
-	OWN_FD place = -1;
-	OWN_FD tree = -1;
+	CHILD_FD place = -1;
+	CHILD_FD tree = -1;
 
 	if (path_open_in(ch->root, path, O_PATH, 0, &place, e) < 0)
 		return e->eno == ENOENT || e->eno == ENOTDIR || e->eno == EACCES ? 0 : -e->eno;
@@ -93,7 +93,7 @@ int masks_apply(struct child *ch, struct err *e)
 	for (size_t i = 0; i < b->masked_paths.n && !r; i++)
 		if ((r = mask(ch, b->masked_paths.v[i], &cv, e)) < 0)
 			r = err_ctx(e, "maskedPaths %s", b->masked_paths.v[i]);
-	own_fd_done(&cv.null);
-	own_fd_done(&cv.empty);
+	child_fd_done(&cv.null);
+	child_fd_done(&cv.empty);
 	return r;
 }

@@ -29,7 +29,7 @@ static int place_make(int dir, const char *name, bool is_dir)
 		if (mkdirat(dir, name, 0755) < 0)
 			return -errno;
 	} else {
-		OWN_FD made = openat(dir, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_RDONLY, 0644);
+		CHILD_FD made = openat(dir, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_RDONLY, 0644);
 		if (made < 0)
 			return -errno;
 	}
@@ -46,7 +46,7 @@ static int target_make(int xroot, const char *path, bool is_dir, int *ret_fd, st
 	if (snprintf(now, sizeof now, "%s", path) >= (int)sizeof now)
 		return err_new(e, E_INVALID, ENAMETOOLONG, "path too long");
 	for (int i = 0; i < LINKS_MAX; i++) {
-		OWN_FD dir = -1;
+		CHILD_FD dir = -1;
 		const char *name;
 		if (path_parent_in(xroot, now, true, &dir, &name, e) < 0)
 			return -e->eno;
@@ -161,7 +161,7 @@ static int bind_flags(const struct container *c, const struct mount_opt *o, int 
 static int link_copy(struct child *ch, const char *source, const char *destination, struct err *e)
 {
 	char to[4096], old[4096];
-	OWN_FD dir = -1;
+	CHILD_FD dir = -1;
 	const char *name;
 	ssize_t n = readlink(source, to, sizeof to - 1);
 
@@ -181,8 +181,8 @@ static int link_copy(struct child *ch, const char *source, const char *destinati
 static int mount_bind(struct child *ch, size_t i, const struct bundle_mount *m, struct err *e)
 {
 	const struct container *c = ch->c;
-	OWN_FD tree = -1;
-	OWN_FD place = -1;
+	CHILD_FD tree = -1;
+	CHILD_FD place = -1;
 	struct stat st;
 
 	if (m->opt.n_data)
@@ -225,7 +225,7 @@ static int fs_make(const struct container *c, const struct bundle_mount *m, uint
 {
 	const unsigned long keep = attr & MOUNT_ATTR_RDONLY ? ~0UL : ~(unsigned long)MS_RDONLY;
 	const bool tmpfs = !strcmp(m->type, "tmpfs");
-	OWN_FD fs = -1;
+	CHILD_FD fs = -1;
 	struct stat st;
 	char mode[8];
 
@@ -266,8 +266,8 @@ static int mount_fs(struct child *ch, const struct bundle_mount *m, struct err *
 	const bool tmpfs = !strcmp(m->type, "tmpfs");
 	const bool strict = !strcmp(m->type, "proc") || !strcmp(m->type, "sysfs");
 	uint64_t attr = m->opt.attr_set;
-	OWN_FD place = -1;
-	OWN_FD mnt = -1;
+	CHILD_FD place = -1;
+	CHILD_FD mnt = -1;
 	int r;
 
 	if ((strict ? target_strict(ch->root, m->destination, &place, e) :
@@ -288,7 +288,7 @@ static int mount_fs(struct child *ch, const struct bundle_mount *m, struct err *
 		return late_ro_add(ch, mnt, e);
 	if (!strcmp(m->type, "devpts") && !strcmp(m->destination, "/dev/pts"))
 		ch->pts = fd_take(&mnt);
-	if (!strcmp(m->destination, "/proc") && ch->proc < 0)
+	if (!strcmp(m->destination, "/proc") && ch->proc < 0 && container_writes_proc(c))
 		return mountfd_clone(mnt, "", 0, &ch->proc, e);
 	return 0;
 }
@@ -296,7 +296,7 @@ static int mount_fs(struct child *ch, const struct bundle_mount *m, struct err *
 /* "remount", or a change of propagation alone: of what is there already */
 static int mount_change(struct child *ch, const struct bundle_mount *m, struct err *e)
 {
-	OWN_FD mnt = -1;
+	CHILD_FD mnt = -1;
 
 	if (path_open_in(ch->root, m->destination, O_PATH, 0, &mnt, e) < 0)
 		return -e->eno;
@@ -344,7 +344,7 @@ int mounts_carry_out(struct child *ch, struct err *e)
 				       c->sources[i] ? c->sources[i] :
 				       c->b.mounts[i].type ? c->b.mounts[i].type : "nothing",
 				       c->b.mounts[i].destination);
-	if (ch->proc < 0 && procfs_private(&ch->proc, e) < 0)
+	if (ch->proc < 0 && container_writes_proc(c) && procfs_private(&ch->proc, e) < 0)
 		return -e->eno;
 	return 0;
 }

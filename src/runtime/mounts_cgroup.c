@@ -16,22 +16,21 @@
 #include "runtime/container.h"
 #include "sys/mountfd.h"
 
-/* the flags of the mount apply to each part */
-static int part_flags(const struct container *c, const struct mount_opt *o, int mnt, struct err *e)
+/* the flags of the mount apply to each part, all parts at once: nobody is in the container yet */
+static int parts_flags(const struct container *c, const struct mount_opt *o, int mnt, struct err *e)
 {
-	if (mountfd_attr(mnt, o->attr_set | o->rec_set, o->attr_clr | o->rec_clr, 0, e) < 0 &&
-	    (e->eno != EPERM || !c->in_user || mountfd_attr(mnt, o->attr_set | o->rec_set, 0, 0, e) < 0))
+	const uint64_t set = o->attr_set | o->rec_set;
+
+	if (mountfd_attr(mnt, set, o->attr_clr | o->rec_clr, MOUNTFD_REC, e) < 0 &&
+	    (e->eno != EPERM || !c->in_user || mountfd_attr(mnt, set, 0, MOUNTFD_REC, e) < 0))
 		return -e->eno;
 	return 0;
 }
 
-static int part_mount(const struct container *c, const struct mount_opt *o, const json_t *part, int *ret_fd,
-		      struct err *e)
+static int part_open(const json_t *part, int *ret_fd, struct err *e)
 {
 	/* never a new mount of the hierarchy: it would change options of the host's */
-	if (mountfd_clone(AT_FDCWD, js_str(part, "source", ""), 0, ret_fd, e) < 0)
-		return -e->eno;
-	return part_flags(c, o, *ret_fd, e);
+	return mountfd_clone(AT_FDCWD, js_str(part, "source", ""), 0, ret_fd, e);
 }
 
 static int part_link(int base, const char *target, const char *source, struct err *e)
@@ -63,8 +62,8 @@ static int nothing_to_show(struct child *ch, const struct bundle_mount *m, struc
 					  .sb_flags = MS_RDONLY,
 					  .attr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 						  MOUNT_ATTR_NOEXEC };
-	OWN_FD place = -1;
-	OWN_FD mnt = -1;
+	CHILD_FD place = -1;
+	CHILD_FD mnt = -1;
 
 	(void)sync_warn(ch->c->sync[1], "no cgroup to show at %s", m->destination);
 	if (path_open_in(ch->root, m->destination, O_PATH | O_DIRECTORY, 0, &place, e) < 0)
@@ -77,8 +76,8 @@ int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e)
 	const struct container *c = ch->c;
 	struct mount_opt opt = m->opt;
 	const json_t *part;
-	OWN_FD place = -1;
-	OWN_FD base = -1;
+	CHILD_FD place = -1;
+	CHILD_FD base = -1;
 	size_t i;
 
 	if (!json_array_size(c->cgroup_mounts))
@@ -93,7 +92,8 @@ int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e)
 		opt.attr_set |= MOUNT_ATTR_RDONLY;
 	if (json_array_size(c->cgroup_mounts) == 1 &&
 	    !*js_str(json_array_get(c->cgroup_mounts, 0), "target", "")) {
-		if (part_mount(c, &opt, json_array_get(c->cgroup_mounts, 0), &base, e) < 0)
+		if (part_open(json_array_get(c->cgroup_mounts, 0), &base, e) < 0 ||
+		    parts_flags(c, &opt, base, e) < 0)
 			return -e->eno;
 		return mountfd_attach(base, place, e);
 	}
@@ -108,19 +108,19 @@ int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e)
 	json_array_foreach(c->cgroup_mounts, i, part) {
 		const char *target = js_str(part, "target", "");
 		bool link = !strcmp(js_str(part, "type", ""), "symlink");
-		OWN_FD mnt = -1;
+		CHILD_FD mnt = -1;
 		if (!path_is_clean(target) || strchr(target, '/'))
 			r = err_new(e, E_INTERNAL, EINVAL, "bad name");
 		else if (link)
 			r = part_link(base, target, js_str(part, "source", ""), e);
-		else if ((r = part_mount(c, &opt, part, &mnt, e)) >= 0)
+		else if ((r = part_open(part, &mnt, e)) >= 0)
 			r = part_attach(base, target, mnt, e);
 		else if (r == -ENOENT && c->rootless)
 			r = 0; /* the group could not be made, the driver has warned */
 		if (r < 0)
 			return err_ctx(e, "%s", target);
 	}
-	return opt.attr_set & MOUNT_ATTR_RDONLY ? mountfd_attr(base, MOUNT_ATTR_RDONLY, 0, 0, e) : 0;
+	return parts_flags(c, &opt, base, e);
 }
 
 int cgroup_join(struct child *ch, struct err *e)

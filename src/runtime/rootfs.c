@@ -55,11 +55,11 @@ static int root_tree(const struct container *c, int *ret_fd, struct err *e)
 int rootfs_attach(struct child *ch, struct err *e)
 {
 	const struct container *c = ch->c;
-	OWN_FD tree = -1;
+	CHILD_FD tree = -1;
 	/* in a namespace that others use the root is a plain directory, or the plan mounted on it */
 	const char *at = own_mounts(c) ? "/" : c->rootfs;
 
-	OWN_FD place = open(at, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CHILD_FD place = open(at, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (place < 0)
 		return err_sys(e, errno, "root: open %s", at);
 	if (own_mounts(c) && old_root_propagation(c, place, e) < 0)
@@ -77,7 +77,7 @@ int rootfs_attach(struct child *ch, struct err *e)
 static int pivot(struct child *ch, struct err *e)
 {
 	const unsigned long ms = ch->c->b.rootfs_propagation;
-	OWN_FD old = -1;
+	CHILD_FD old = -1;
 
 	if (ms & MS_SHARED) {
 		old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
