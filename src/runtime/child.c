@@ -191,7 +191,8 @@ static int build(struct child *ch, int *ret_slave, struct err *e)
 
 	(void)umask(0);
 	hook_state_pid(c);
-	if (rootfs_attach(ch, e) < 0 || mounts_carry_out(ch, e) < 0 || devices_make(ch, e) < 0)
+	if (mount_base_enter(ch, e) < 0 || rootfs_attach(ch, e) < 0 || mounts_carry_out(ch, e) < 0 ||
+	    devices_make(ch, e) < 0)
 		return -e->eno;
 	if (c->b.process && c->b.process->terminal && terminal_open(ch, ret_slave, e) < 0)
 		return -e->eno;
@@ -266,7 +267,7 @@ static int child_run(struct child *ch, struct err *e)
 
 void child_main(const struct container *c)
 {
-	struct child ch = { .c = c, .root = -1, .proc = -1, .dev = -1, .pts = -1 };
+	struct child ch = { .c = c, .root = -1, .proc = -1, .dev = -1, .pts = -1, .null = -1 };
 	struct err e = { .kind = E_NONE };
 
 	(void)child_run(&ch, &e);

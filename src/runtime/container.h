@@ -47,6 +47,8 @@ struct container {
 	int *trees;                 /* binds opened in the namespaces of the host, -1 */
 	int *late_ro;               /* scratch of the child: mounts to become read-only at the end */
 	int root_tree;              /* the same for root.path, -1 */
+	int mount_base;             /* the mount namespace to begin with, -1: the host's (mount_base.c) */
+	int *cgroup_trees;          /* with it: parts of the cgroup mount, -1 for links; scratch of the child */
 	struct launch launch;
 	char *hook_state;           /* for hooks inside the container, NULL: none; its pid is
 				     * CONTAINER_PID_TEXT, in whose place the child puts its own */
@@ -92,6 +94,8 @@ struct child {
 	int proc;     /* trusted procfs, -1: nothing is to be written there */
 	int dev;      /* /dev of the container, -1: none, or it is the host's */
 	int pts;      /* devpts of the container, -1: none */
+	int null;     /* /dev/null of the host as a tree, -1: not opened yet */
+	bool null_there; /* it is attached: the next one is a copy of it */
 	size_t n_late_ro;
 	bool joined;    /* in the cgroup and its namespace */
 	bool started;   /* the parent is no longer listening */
@@ -113,6 +117,11 @@ static inline void child_fd_done(int *fd)
 __attribute__((noreturn)) void child_main(const struct container *c);
 
 /* steps of the child; CHILD_SAFE */
+/** mount_base_enter - with c->mount_base: open what is needed of the host, then make the mount
+ * namespace. */
+int mount_base_enter(struct child *ch, struct err *e);
+/** rootfs_open - the root file system as a detached tree, into ch->root. */
+int rootfs_open(struct child *ch, struct err *e);
 int rootfs_attach(struct child *ch, struct err *e);
 int rootfs_enter(struct child *ch, struct err *e);
 int mounts_carry_out(struct child *ch, struct err *e);
@@ -122,12 +131,20 @@ int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e)
 int cgroup_join(struct child *ch, struct err *e);
 int devices_make(struct child *ch, struct err *e);
 int masks_apply(struct child *ch, struct err *e);
+/** masks_null_open - the host's null device as a tree, verified to be that. */
+int masks_null_open(int *ret_fd, struct err *e);
 int terminal_open(struct child *ch, int *ret_slave, struct err *e);
 /** terminal_ptmx - new master from the devpts below @xroot. */
 int terminal_ptmx(int xroot, int *ret_master, struct err *e);
 
 /** mounts_open_sources - parent: absolute sources of binds; trees that only the parent can open. */
 int mounts_open_sources(struct container *c, struct err *e);
+/** mounts_source_clone - the tree that bind mount @i is to be. CHILD_SAFE. */
+int mounts_source_clone(const struct container *c, size_t i, int *ret_fd, struct err *e);
+/** mounts_source_tree - open it now, in the host's mount namespace, as a tree for the container's. */
+int mounts_source_tree(const struct container *c, size_t i, struct err *e);
+/** mount_base_open - parent: decide what the mount namespace begins as, open it. */
+int mount_base_open(struct container *c, struct err *e);
 /** mounts_map_ids - parent: id-mapped mounts; @pid is in the container's user namespace. */
 int mounts_map_ids(struct container *c, pid_t pid, struct err *e);
 void mounts_close_sources(struct container *c);

@@ -220,7 +220,7 @@ static int step_process(void *ctx, struct err *e)
 {
 	struct container *c = ctx;
 
-	if (hook_text(c, e) < 0 || sync_pair(c->sync, e) < 0)
+	if (mount_base_open(c, e) < 0 || hook_text(c, e) < 0 || sync_pair(c->sync, e) < 0)
 		return -e->eno;
 	c->launch.sync = c->sync[1];
 	/* the child must never be visible as dumpable in a PID namespace that others share; in a new
@@ -418,6 +418,7 @@ static void container_done(struct container *c)
 	own_fd_done(&c->sync[1]);
 	own_fd_done(&c->fifo);
 	own_fd_done(&c->pidfd);
+	own_fd_done(&c->mount_base);
 	launch_done(&c->launch);
 	state_close(&c->state);
 	cgroup_free(c->cg);
@@ -436,6 +437,7 @@ int runtime_create(const struct runtime_env *env, const struct runtime_create_re
 			       .sync = { -1, -1 },
 			       .fifo = -1,
 			       .root_tree = -1,
+			       .mount_base = -1,
 			       .pidfd = -1 };
 
 	for (int k = 0; k < NS_N; k++)

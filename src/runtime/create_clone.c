@@ -79,7 +79,9 @@ uint64_t container_new_flags(const struct container *c, bool by_unshare)
 		if (c->b.ns[k].present && !c->b.ns[k].path && k != NS_CGROUP && k != NS_TIME)
 			flags |= (uint64_t)ns_table[k].clone_flag;
 	const uint64_t later = c->unshares ? flags & ~(uint64_t)CLONE_NEWPID : 0;
-	return by_unshare ? later : flags & ~later;
+	/* mount_base_enter makes it */
+	const uint64_t last = c->mount_base >= 0 ? CLONE_NEWNS : 0;
+	return by_unshare ? later & ~last : flags & ~later;
 }
 
 /* first what our own rights allow, then the user namespace, then what it has rights to */

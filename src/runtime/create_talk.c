@@ -16,6 +16,7 @@
 #include "runtime/create_int.h"
 #include "runtime/filter.h"
 #include "runtime/hooks.h"
+#include "sys/mountfd.h"
 
 void create_warn(const struct container *c, const char *fmt, ...)
 {
@@ -87,6 +88,12 @@ static int take(struct container *c, const struct sync_msg *m, int fd, struct er
 		if (c->req->ret_console)
 			*c->req->ret_console = fd_take(&passed);
 		return 0;
+	case SYNC_TREE: {
+		OWN_FD tree = -1;
+		if (mountfd_clone(AT_FDCWD, m->err.chain, 0, &tree, e) < 0)
+			return err_ctx(e, "linux.devices");
+		return sync_give(c->sync[0], tree) < 0 ? err_sys(e, errno, "talk to the child") : 0;
+	}
 	case SYNC_SECCOMP: {
 		const struct filter_listener to = { js_str(c->b.seccomp, "listenerPath", ""),
 						    js_str(c->b.seccomp, "listenerMetadata", "") };

@@ -47,12 +47,16 @@ static bool matches(const struct bundle_device *d, const struct stat *st)
 }
 
 /* the host's node of the same path, verified to be that device */
-static int node_bind(const struct bundle_device *d, int dir, const char *name, struct err *e)
+static int node_bind(struct child *ch, const struct bundle_device *d, int dir, const char *name, struct err *e)
 {
 	CHILD_FD tree = -1;
 	struct stat st;
 
-	if (mountfd_clone(AT_FDCWD, d->path, 0, &tree, e) < 0)
+	if (ch->c->mount_base >= 0) {
+		int r = sync_ask_tree(ch->c->sync[1], &ch->level, d->path, &tree);
+		if (r < 0)
+			return err_sys(e, -r, "bind %s", d->path);
+	} else if (mountfd_clone(AT_FDCWD, d->path, 0, &tree, e) < 0)
 		return -e->eno;
 	if (fstat(tree, &st) < 0)
 		return err_sys(e, errno, "look at %s", d->path);
@@ -67,17 +71,17 @@ static int node_bind(const struct bundle_device *d, int dir, const char *name, s
 	return mountfd_attach(tree, place, e);
 }
 
-static int node_make(const struct container *c, const struct bundle_device *d, int dir, const char *name,
+static int node_make(struct child *ch, const struct bundle_device *d, int dir, const char *name,
 		     struct err *e)
 {
 	mode_t mode = d->has_mode ? d->mode & 07777 : 0666;
 	struct stat st;
 
-	if (c->in_user && d->type != 'p')
-		return node_bind(d, dir, name, e);
+	if (ch->c->in_user && d->type != 'p')
+		return node_bind(ch, d, dir, name, e);
 	if (mknodat(dir, name, type_of(d) | mode, makedev(d->major, d->minor)) < 0) {
 		if (errno == EPERM && d->type != 'p')
-			return node_bind(d, dir, name, e);
+			return node_bind(ch, d, dir, name, e);
 		if (errno != EEXIST)
 			return err_sys(e, errno, "make node %s", d->path);
 		if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -99,12 +103,12 @@ static int device_make(struct child *ch, const struct bundle_device *d, struct e
 
 	if (!strncmp(d->path, "/dev/", 5)) {
 		if (!strchr(d->path + 5, '/'))
-			return node_make(ch->c, d, ch->dev, d->path + 5, e);
+			return node_make(ch, d, ch->dev, d->path + 5, e);
 		if (path_parent_in(ch->dev, d->path + 5, true, &parent, &name, e) < 0)
 			return -e->eno;
 	} else if (path_parent_in(ch->root, d->path, true, &parent, &name, e) < 0)
 		return -e->eno;
-	return node_make(ch->c, d, parent, name, e);
+	return node_make(ch, d, parent, name, e);
 }
 
 /* a default that the config lists itself, perhaps as another device, is the config's */

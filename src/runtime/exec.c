@@ -321,6 +321,7 @@ static int take(struct exec *x, const struct sync_msg *m, int fd, struct err *e)
 		return sync_raise(x->sync[0], SYNC_LISTENING) < 0 ? err_sys(e, errno, "talk to the child") : 0;
 	case SYNC_NAMESPACES:
 	case SYNC_MOUNTED:
+	case SYNC_TREE:
 	case SYNC_CREATED:
 		break;
 	}

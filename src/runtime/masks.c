@@ -15,17 +15,15 @@
 #include "runtime/container.h"
 #include "sys/mountfd.h"
 
-struct covers {
-	int null, empty; /* -1: not needed so far */
-};
-
-static int null_open(int *ret_fd, struct err *e)
+int masks_null_open(int *ret_fd, struct err *e)
 {
-	CHILD_FD fd = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	CHILD_FD fd = -1;
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(e, errno, "open /dev/null of the host");
+	if (mountfd_clone(AT_FDCWD, "/dev/null", MOUNTFD_NOFOLLOW, &fd, e) < 0)
+		return -e->eno;
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, errno, "look at /dev/null of the host");
 	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
 		return err_new(e, E_INVALID, ENODEV, "/dev/null of the host is not the null device");
 	*ret_fd = fd_take(&fd);
@@ -45,10 +43,22 @@ static int empty_open(int *ret_fd, struct err *e)
 	return mountfd_fs(&fs, ret_fd, e);
 }
 
-static int mask(struct child *ch, const char *path, struct covers *cv, struct err *e)
+/* the first of a kind is attached itself, the others are copies of it */
+static int cover(int tree, bool *there, int place, struct err *e)
+{
+	CHILD_FD copy = -1;
+
+	if (!*there) {
+		*there = true;
+		return mountfd_attach(tree, place, e);
+	}
+	return mountfd_clone(tree, "", 0, &copy, e) < 0 ? -e->eno : mountfd_attach(copy, place, e);
+}
+
+static int mask(struct child *ch, const char *path, int *empty, struct err *e)
 {
 	CHILD_FD place = -1;
-	CHILD_FD cover = -1;
+	bool there = *empty >= 0;
 	struct stat st;
 
 	if (path_open_in(ch->root, path, O_PATH, 0, &place, e) < 0)
@@ -56,16 +66,11 @@ static int mask(struct child *ch, const char *path, struct covers *cv, struct er
 		return e->eno == ENOENT || e->eno == ENOTDIR || e->eno == EACCES ? 0 : -e->eno;
 	if (fstat(place, &st) < 0)
 		return err_sys(e, errno, "look at it");
-	if (!S_ISDIR(st.st_mode)) {
-		if ((cv->null < 0 && null_open(&cv->null, e) < 0) || mountfd_clone(cv->null, "", 0, &cover, e) < 0)
-			return -e->eno;
-	} else if (cv->empty < 0) {
-		if (empty_open(&cv->empty, e) < 0)
-			return -e->eno;
-		return mountfd_attach(cv->empty, place, e); /* later ones are copies of this mount */
-	} else if (mountfd_clone(cv->empty, "", 0, &cover, e) < 0)
+	if (S_ISDIR(st.st_mode))
+		return !there && empty_open(empty, e) < 0 ? -e->eno : cover(*empty, &there, place, e);
+	if (ch->null < 0 && masks_null_open(&ch->null, e) < 0)
 		return -e->eno;
-	return mountfd_attach(cover, place, e);
+	return cover(ch->null, &ch->null_there, place, e);
 }
 
 static int read_only(struct child *ch, const char *path, struct err *e)
@@ -84,16 +89,14 @@ static int read_only(struct child *ch, const char *path, struct err *e)
 int masks_apply(struct child *ch, struct err *e)
 {
 	const struct bundle *b = &ch->c->b;
-	struct covers cv = { .null = -1, .empty = -1 };
+	int empty = -1;
 	int r = 0;
 
 	for (size_t i = 0; i < b->readonly_paths.n && !r; i++)
 		if ((r = read_only(ch, b->readonly_paths.v[i], e)) < 0)
 			r = err_ctx(e, "readonlyPaths %s", b->readonly_paths.v[i]);
 	for (size_t i = 0; i < b->masked_paths.n && !r; i++)
-		if ((r = mask(ch, b->masked_paths.v[i], &cv, e)) < 0)
+		if ((r = mask(ch, b->masked_paths.v[i], &empty, e)) < 0)
 			r = err_ctx(e, "maskedPaths %s", b->masked_paths.v[i]);
-	child_fd_done(&cv.null);
-	child_fd_done(&cv.empty);
 	return r;
 }

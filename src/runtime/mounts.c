@@ -194,11 +194,8 @@ static int mount_bind(struct child *ch, size_t i, const struct bundle_mount *m, 
 	}
 	if (c->trees[i] >= 0)
 		tree = c->trees[i];
-	else {
-		unsigned f = (m->opt.bind_rec ? MOUNTFD_REC : 0u) | (m->opt.src_nofollow ? MOUNTFD_NOFOLLOW : 0u);
-		if (mountfd_clone(AT_FDCWD, c->sources[i], f, &tree, e) < 0)
-			return -e->eno;
-	}
+	else if (mounts_source_clone(c, i, &tree, e) < 0)
+		return -e->eno;
 	if (fstat(tree, &st) < 0)
 		return err_sys(e, errno, "look at the source");
 	if (bind_flags(c, &m->opt, tree, e) < 0)

@@ -27,10 +27,14 @@ static int parts_flags(const struct container *c, const struct mount_opt *o, int
 	return 0;
 }
 
-static int part_open(const json_t *part, int *ret_fd, struct err *e)
+static int part_open(const struct container *c, size_t i, int *ret_fd, struct err *e)
 {
+	if (c->mount_base >= 0) {
+		*ret_fd = c->cgroup_trees[i];
+		return 0;
+	}
 	/* never a new mount of the hierarchy: it would change options of the host's */
-	return mountfd_clone(AT_FDCWD, js_str(part, "source", ""), 0, ret_fd, e);
+	return mountfd_clone(AT_FDCWD, js_str(json_array_get(c->cgroup_mounts, i), "source", ""), 0, ret_fd, e);
 }
 
 static int part_link(int base, const char *target, const char *source, struct err *e)
@@ -92,7 +96,7 @@ int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e)
 		opt.attr_set |= MOUNT_ATTR_RDONLY;
 	if (json_array_size(c->cgroup_mounts) == 1 &&
 	    !*js_str(json_array_get(c->cgroup_mounts, 0), "target", "")) {
-		if (part_open(json_array_get(c->cgroup_mounts, 0), &base, e) < 0 ||
+		if (part_open(c, 0, &base, e) < 0 ||
 		    parts_flags(c, &opt, base, e) < 0)
 			return -e->eno;
 		return mountfd_attach(base, place, e);
@@ -113,7 +117,7 @@ int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e)
 			r = err_new(e, E_INTERNAL, EINVAL, "bad name");
 		else if (link)
 			r = part_link(base, target, js_str(part, "source", ""), e);
-		else if ((r = part_open(part, &mnt, e)) >= 0)
+		else if ((r = part_open(c, i, &mnt, e)) >= 0)
 			r = part_attach(base, target, mnt, e);
 		else if (r == -ENOENT && c->rootless)
 			r = 0; /* the group could not be made, the driver has warned */

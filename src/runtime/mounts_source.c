@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "base/own.h"
@@ -25,6 +26,27 @@ static int source_of(struct container *c, const struct bundle_mount *m, const ch
 		return err_new(e, E_INVALID, EINVAL, "mount on %s: source is missing", m->destination);
 	*ret = m->source[0] == '/' ? m->source : arena_printf(&c->arena, "%s/%s", c->bundle_dir, m->source);
 	return *ret ? 0 : err_new(e, E_NOMEM, ENOMEM, "mounts: out of memory");
+}
+
+int mounts_source_clone(const struct container *c, size_t i, int *ret_fd, struct err *e)
+{
+	const struct mount_opt *o = &c->b.mounts[i].opt;
+
+	return mountfd_clone(AT_FDCWD, c->sources[i],
+			     (o->bind_rec ? MOUNTFD_REC : 0u) | (o->src_nofollow ? MOUNTFD_NOFOLLOW : 0u), ret_fd, e);
+}
+
+int mounts_source_tree(const struct container *c, size_t i, struct err *e)
+{
+	if (c->trees[i] >= 0)
+		return 0;
+	/* A peer of the host's mount would carry mounts made below it in the container out to the host.
+	 * In a copy of the host's namespace everything has become a slave before it is bound. */
+	if (mounts_source_clone(c, i, &c->trees[i], e) < 0 ||
+	    (!(c->b.rootfs_propagation & MS_SHARED) &&
+	     mountfd_propagation(c->trees[i], MS_SLAVE | MS_REC, e) < 0))
+		return err_ctx(e, "mount %s on %s", c->sources[i], c->b.mounts[i].destination);
+	return 0;
 }
 
 int mounts_open_sources(struct container *c, struct err *e)
@@ -50,9 +72,8 @@ int mounts_open_sources(struct container *c, struct err *e)
 			return -e->eno;
 		if (!ours && !wants_idmap(m))
 			continue;
-		unsigned f = (m->opt.bind_rec ? MOUNTFD_REC : 0u) | (m->opt.src_nofollow ? MOUNTFD_NOFOLLOW : 0u);
-		if (mountfd_clone(AT_FDCWD, c->sources[i], f, &c->trees[i], e) < 0)
-			return err_ctx(e, "mount %s on %s", c->sources[i], m->destination);
+		if (mounts_source_tree(c, i, e) < 0)
+			return -e->eno;
 	}
 	return 0;
 }

@@ -52,10 +52,15 @@ static int root_tree(const struct container *c, int *ret_fd, struct err *e)
 		*ret_fd, c->b.rootfs_propagation & MS_SHARED ? MS_PRIVATE : MS_PRIVATE | MS_REC, e);
 }
 
+int rootfs_open(struct child *ch, struct err *e)
+{
+	return root_tree(ch->c, &ch->root, e) < 0 ? err_ctx(e, "root") : 0;
+}
+
 int rootfs_attach(struct child *ch, struct err *e)
 {
 	const struct container *c = ch->c;
-	CHILD_FD tree = -1;
+	CHILD_FD tree = fd_take(&ch->root); /* opened already */
 	/* in a namespace that others use the root is a plain directory, or the plan mounted on it */
 	const char *at = own_mounts(c) ? "/" : c->rootfs;
 
@@ -68,7 +73,7 @@ int rootfs_attach(struct child *ch, struct err *e)
 		ch->root = fd_take(&place);
 		return 0;
 	}
-	if (root_tree(c, &tree, e) < 0 || mountfd_attach(tree, place, e) < 0)
+	if ((tree < 0 && root_tree(c, &tree, e) < 0) || mountfd_attach(tree, place, e) < 0)
 		return err_ctx(e, "root");
 	ch->root = fd_take(&tree);
 	return 0;

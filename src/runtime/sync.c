@@ -20,28 +20,36 @@ int sync_pair(int ret[2], struct err *e)
 	return 0;
 }
 
-int sync_send(int xfd, enum sync_type type, int value, const struct err *err, int passed_fd)
+/* @n bytes with a descriptor */
+static int send_with(int xfd, const void *p, size_t n, int passed_fd)
 {
-	struct sync_msg m = { .type = type, .value = value };
 	union {
 		struct cmsghdr head;
 		char room[CMSG_SPACE(sizeof(int))];
 	} control = { 0 };
-	struct iovec iov = { &m, sizeof m };
-	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct iovec iov = { (void *)(uintptr_t)p, n };
+	struct msghdr h = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof control };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &passed_fd, sizeof passed_fd);
+	return sendmsg(xfd, &h, MSG_NOSIGNAL) == (ssize_t)n ? 0 : -errno;
+}
+
+int sync_send(int xfd, enum sync_type type, int value, const struct err *err, int passed_fd)
+{
+	struct sync_msg m = { .type = type, .value = value };
 
 	if (err)
 		m.err = *err;
 	if (passed_fd < 0) /* write, not sendmsg: one call that a seccomp filter surely allows */
 		return write(xfd, &m, sizeof m) == sizeof m ? 0 : -errno;
-	h.msg_control = &control;
-	h.msg_controllen = sizeof control;
-	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &passed_fd, sizeof passed_fd);
-	return sendmsg(xfd, &h, MSG_NOSIGNAL) == sizeof m ? 0 : -errno;
+	return send_with(xfd, &m, sizeof m, passed_fd);
 }
 
 int sync_warn(int xfd, const char *fmt, ...)
@@ -70,6 +78,62 @@ int sync_wait(int xfd, enum sync_level *level, enum sync_level want)
 	return 0;
 }
 
+int sync_give(int xfd, int tree)
+{
+	const unsigned char b = SYNC_NONE;
+
+	return send_with(xfd, &b, 1, tree);
+}
+
+/* one message of at most @n bytes and the descriptor with it; its length, 0 at the end of file */
+static ssize_t receive_with(int xfd, void *p, size_t n, int *ret_fd)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { p, n };
+	struct msghdr h = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof control };
+	ssize_t got;
+
+	*ret_fd = -1;
+	/* ECONNRESET is said once, before what is still in the queue, when the child has ended with
+	 * levels of ours unread */
+	do
+		got = recvmsg(xfd, &h, MSG_CMSG_CLOEXEC);
+	while (got < 0 && (errno == EINTR || errno == ECONNRESET));
+	if (got < 0)
+		return -errno;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); got && c; c = CMSG_NXTHDR(&h, c))
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+			memcpy(ret_fd, CMSG_DATA(c), sizeof *ret_fd);
+	return got;
+}
+
+int sync_ask_tree(int xfd, enum sync_level *level, const char *path, int *ret_fd)
+{
+	struct err ask = { .kind = E_NONE };
+	unsigned char b;
+
+	if (snprintf(ask.chain, sizeof ask.chain, "%s", path) >= (int)sizeof ask.chain)
+		return -ENAMETOOLONG;
+	int r = sync_send(xfd, SYNC_TREE, 0, &ask, -1);
+	/* levels that the parent reached meanwhile come first */
+	while (r >= 0) {
+		ssize_t n = receive_with(xfd, &b, 1, ret_fd);
+		if (n <= 0)
+			return n < 0 ? (int)n : -EPIPE;
+		if (*ret_fd >= 0)
+			return 0;
+		if (b > *level)
+			*level = (enum sync_level)b;
+	}
+	return r;
+}
+
 int sync_raise(int xfd, enum sync_level level)
 {
 	unsigned char b = (unsigned char)level;
@@ -79,26 +143,11 @@ int sync_raise(int xfd, enum sync_level level)
 
 int sync_receive(int xfd, struct sync_msg *ret, int *ret_fd)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = { ret, sizeof *ret };
-	struct msghdr h = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = &control,
-			    .msg_controllen = sizeof control };
 	struct err err;
-	ssize_t n;
+	ssize_t n = receive_with(xfd, ret, sizeof *ret, ret_fd);
 
-	*ret_fd = -1;
-	/* ECONNRESET is said once, before what is still in the queue, when the child has ended with
-	 * levels of ours unread */
-	do
-		n = recvmsg(xfd, &h, MSG_CMSG_CLOEXEC);
-	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n <= 0)
-		return n < 0 ? -errno : 0;
+		return (int)n;
 	/* from the program that executes the command: it cannot speak in structs of ours */
 	if (launch_failed_read(ret, (size_t)n, &err) < 0) {
 		*ret = (struct sync_msg){ .type = SYNC_ERROR, .err = err };
@@ -106,9 +155,6 @@ int sync_receive(int xfd, struct sync_msg *ret, int *ret_fd)
 	}
 	if (n != sizeof *ret)
 		return -EPROTO;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c))
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-			memcpy(ret_fd, CMSG_DATA(c), sizeof *ret_fd);
 	ret->err.chain[sizeof ret->err.chain - 1] = 0;
 	ret->err.hint[sizeof ret->err.hint - 1] = 0;
 	return 1;

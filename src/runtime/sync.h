@@ -19,6 +19,7 @@ enum sync_type {
 	SYNC_MOUNTED,  /* everything is mounted, waiting for SYNC_GO before pivot_root */
 	SYNC_CONSOLE,  /* the master of the terminal is attached */
 	SYNC_SECCOMP,  /* value: number of the listener descriptor in the child */
+	SYNC_TREE,     /* err.chain is a path of the host: sync_give a tree of it */
 	SYNC_CREATED,  /* ready: waiting for start, or for a run about to execute */
 };
 
@@ -44,9 +45,14 @@ int sync_send(int xfd, enum sync_type type, int value, const struct err *err, in
 int sync_warn(int xfd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /** sync_wait - wait until the parent has reached @want; @level is what is known so far. */
 int sync_wait(int xfd, enum sync_level *level, enum sync_level want);
+/** sync_ask_tree - have the parent open a bind mount of @path, where the mounts of the host are no
+ * longer around us. @ret_fd is owned by the caller. */
+int sync_ask_tree(int xfd, enum sync_level *level, const char *path, int *ret_fd);
 
 /* parent's side */
 int sync_raise(int xfd, enum sync_level level);
+/** sync_give - the answer to SYNC_TREE. */
+int sync_give(int xfd, int tree);
 /** sync_receive - next message. 1, 0 at the end of file, or -errno. @ret_fd: descriptor that came
  * along, owned by the caller, -1 when none. */
 int sync_receive(int xfd, struct sync_msg *ret, int *ret_fd);
