@@ -7,8 +7,10 @@
 #define ONGGI_ENGINE_ARCHIVE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
+#include "spec/mount_plan.h"
 
 enum archive_flags {
 	ARCHIVE_NO_OVERWRITE = 1, /* no directory over another kind of file, nor the other way */
@@ -24,6 +26,16 @@ int archive_write(int xroot, const char *path, const char *name, unsigned flags,
 
 /** archive_write_fd - the same for an open file (O_PATH will do). */
 int archive_write_fd(int xfd, const char *name, unsigned flags, int out_fd, struct err *e);
+
+/* Takes a stream piece by piece. */
+typedef int archive_sink(void *data, const void *p, size_t n, struct err *e);
+
+/** archive_write_layer - a writable layer in overlay's form (@xupper) as a layer of an image:
+ * whiteouts and opaque directories as marks, names in order. What a start makes as mount points is
+ * left out. @plan: of the container, to see what the layers below have.
+ * E_UNSUPPORTED for overlay's redirects, which only a mount could resolve. */
+int archive_write_layer(int xupper, const struct mount_plan *plan, archive_sink *put, void *data,
+			struct err *e);
 
 struct archive_dest {
 	int root;            /* paths are resolved below it */

@@ -13,41 +13,31 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "base/arena.h"
-#include "base/buf.h"
 #include "base/io.h"
 #include "base/own.h"
 #include "base/path.h"
-#include "engine/archive.h"
+#include "engine/archive_int.h"
 #include "format/tar.h"
 
 enum { DEPTH_MAX = 400, BLOCK = 256 << 10, ATTRS_MAX = 64, ATTR_BYTES = 65536 };
 
 /* a file with more than one name, met already */
-struct seen {
+struct archive_seen {
 	dev_t dev;
 	ino_t ino;
 	const char *name;
 };
 
-struct writer {
-	int out;
-	struct buf head;
-	struct arena arena;
-	struct seen *seen;
-	size_t n_seen, cap_seen;
-	char *block;
-};
-
-static int flush(struct writer *w, struct err *e)
+static int flush(struct archive_writer *w, struct err *e)
 {
-	int r = buf_failed(&w->head) ? -ENOMEM : io_write_all(w->out, w->head.p, w->head.n);
+	int r = buf_failed(&w->head) ? err_new(e, E_NOMEM, ENOMEM, "archive") :
+		!w->head.n ? 0 : w->put(w->data, w->head.p, w->head.n, e);
 	w->head.n = 0;
-	return r < 0 ? err_sys(e, -r, "write archive") : 0;
+	return r;
 }
 
 /* the body is as long as the header says, whatever happens to the file meanwhile */
-static int body(struct writer *w, int fd, uint64_t size, struct err *e)
+static int body(struct archive_writer *w, int fd, uint64_t size, struct err *e)
 {
 	uint64_t left = size;
 
@@ -62,26 +52,25 @@ static int body(struct writer *w, int fd, uint64_t size, struct err *e)
 			memset(w->block, 0, want);
 			n = (ssize_t)want;
 		}
-		int r = io_write_all(w->out, w->block, (size_t)n);
-		if (r < 0)
-			return err_sys(e, -r, "write archive");
+		if (w->put(w->data, w->block, (size_t)n, e) < 0)
+			return -e->eno;
 		left -= (uint64_t)n;
 	}
 	tar_put_padding(&w->head, size);
 	return flush(w, e);
 }
 
-static const char *known_link(struct writer *w, const struct stat *st, const char *name)
+static const char *known_link(struct archive_writer *w, const struct stat *st, const char *name)
 {
 	for (size_t i = 0; i < w->n_seen; i++)
 		if (w->seen[i].ino == st->st_ino && w->seen[i].dev == st->st_dev)
 			return w->seen[i].name;
-	struct seen *more = arena_grow(&w->arena, w->seen, &w->cap_seen, w->n_seen + 1, sizeof *more);
+	struct archive_seen *more = arena_grow(&w->arena, w->seen, &w->cap_seen, w->n_seen + 1, sizeof *more);
 	char *copy = arena_strdup(&w->arena, name);
 	if (more)
 		w->seen = more;
 	if (more && copy)
-		w->seen[w->n_seen++] = (struct seen){ st->st_dev, st->st_ino, copy };
+		w->seen[w->n_seen++] = (struct archive_seen){ st->st_dev, st->st_ino, copy };
 	return NULL; /* without memory the file is stored twice: no harm */
 }
 
@@ -124,7 +113,7 @@ static enum tar_type type_of(mode_t m)
 	}
 }
 
-static int entry(struct writer *w, int fd, const struct stat *st, const char *name, struct err *e)
+int archive_put(struct archive_writer *w, int fd, const struct stat *st, const char *name, struct err *e)
 {
 	ARENA tmp = { 0 };
 	char target[PATH_MAX] = "", proc[40];
@@ -168,7 +157,7 @@ static int entry(struct writer *w, int fd, const struct stat *st, const char *na
 	return body(w, data, en.size, e);
 }
 
-static int tree(struct writer *w, int fd, const char *name, int depth, struct err *e)
+static int tree(struct archive_writer *w, int fd, const char *name, int depth, struct err *e)
 {
 	struct stat st;
 
@@ -181,7 +170,7 @@ static int tree(struct writer *w, int fd, const char *name, int depth, struct er
 	OWN_STR full = NULL;
 	if (asprintf(&full, "%s%s", name, dir && n && !slash ? "/" : "") < 0)
 		return err_new(e, E_NOMEM, ENOMEM, "archive");
-	if (n && entry(w, fd, &st, full, e) < 0)
+	if (n && archive_put(w, fd, &st, full, e) < 0)
 		return err_ctx(e, "%s", name);
 	if (!dir)
 		return 0;
@@ -206,20 +195,50 @@ static int tree(struct writer *w, int fd, const char *name, int depth, struct er
 	return 0;
 }
 
+int archive_put_empty(struct archive_writer *w, const char *name, struct err *e)
+{
+	const struct tar_entry en = { .type = TAR_FILE, .path = name, .link = "", .uname = "", .gname = "" };
+
+	return tar_put_header(&w->head, &en, e) < 0 ? -e->eno : flush(w, e);
+}
+
+int archive_writer_open(struct archive_writer *w, archive_sink *put, void *data, struct err *e)
+{
+	*w = (struct archive_writer){ .put = put, .data = data, .block = malloc(BLOCK) };
+	return w->block ? 0 : err_new(e, E_NOMEM, ENOMEM, "archive");
+}
+
+int archive_writer_end(struct archive_writer *w, struct err *e)
+{
+	tar_put_end(&w->head);
+	return flush(w, e);
+}
+
+void archive_writer_done(struct archive_writer *w)
+{
+	free(w->block);
+	buf_done(&w->head);
+	arena_done(&w->arena);
+}
+
+static int put_fd(void *data, const void *p, size_t n, struct err *e)
+{
+	const int *fd = data;
+	int r = io_write_all(*fd, p, n);
+
+	return r < 0 ? err_sys(e, -r, "write archive") : 0;
+}
+
 int archive_write_fd(int xfd, const char *name, unsigned flags, int out_fd, struct err *e)
 {
-	struct writer w = { .out = out_fd, .block = malloc(BLOCK) };
+	struct archive_writer w;
 
-	if (!w.block)
-		return err_new(e, E_NOMEM, ENOMEM, "archive");
+	if (archive_writer_open(&w, put_fd, &out_fd, e) < 0)
+		return -e->eno;
 	int r = tree(&w, xfd, flags & ARCHIVE_BARE ? "" : flags & ARCHIVE_CONTENT ? "./" : name, 0, e);
-	if (r >= 0) {
-		tar_put_end(&w.head);
-		r = flush(&w, e);
-	}
-	free(w.block);
-	buf_done(&w.head);
-	arena_done(&w.arena);
+	if (r >= 0)
+		r = archive_writer_end(&w, e);
+	archive_writer_done(&w);
 	return r < 0 ? r : 0;
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/own.h"
 #include "engine/engine_int.h"
+#include "engine/mountpoints.h"
 #include "engine/rootfs.h"
 #include "format/js.h"
 
@@ -21,19 +22,6 @@ struct diff {
 	json_t *list;
 	char path[4096];
 };
-
-/* places that a start makes as mount points, not the container's doing */
-static bool is_ours(const char *path)
-{
-	static const char *const names[] = {
-		"/dev", "/dev/console", "/dev/mqueue", "/dev/pts", "/dev/shm", "/etc/hostname", "/etc/hosts",
-		"/etc/resolv.conf", "/proc", "/sbin/docker-init", "/sys", "/sys/fs", "/sys/fs/cgroup",
-	};
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (!strcmp(names[i], path))
-			return true;
-	return false;
-}
 
 static void add(struct diff *d, int kind)
 {
@@ -66,7 +54,7 @@ static bool walk(struct diff *d, int fd, size_t n, int depth)
 			others++;
 			continue;
 		}
-		bool mine = is_ours(d->path), shown = was || !mine;
+		bool mine = mountpoint_is_ours(d->path + 1), shown = was || !mine;
 		size_t at = json_array_size(d->list);
 		if (shown)
 			add(d, was ? CHANGED : ADDED);

@@ -87,6 +87,13 @@ static const struct opt inspect_one_opts[] = {
 	{ "json", 0, OPT_BOOL, OPT_HIDDEN, "@json", NULL, "JSON, as without it", NULL, NULL },
 	BOOL("size", 's', "Show sizes of a container"),
 };
+static const struct opt commit_opts[] = {
+	STR("author", 'a', "Author of the image"),
+	LIST("change", 'c', "Apply a Dockerfile instruction to the image"),
+	STR("message", 'm', "Comment of the image"),
+	BOOL("no-pause", 0, "Let the container run meanwhile"),
+	{ "pause", 'p', OPT_BOOL, 0, "@pause", NULL, "Freeze the container meanwhile (default true)", NULL, NULL },
+};
 static const struct opt cp_opts[] = {
 	BOOL("archive", 'a', "Keep user and group IDs"),
 	BOOL("follow-link", 'L', "Follow links in the source"),
@@ -149,6 +156,9 @@ static const struct opt network_create_opts[] = {
 const struct command command_table[] = {
 	{ "attach", "container attach", "[OPTIONS] CONTAINER", "Attach to a running container", NULL,
 	  { SET(attach_opts) }, 1, 1, 0, cmd_attach, "container" },
+	{ "commit", "container commit", "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
+	  "Make an image of what a container changed", "  onggi commit -c 'CMD [\"app\"]' -m 'with app' web team/app:1\n",
+	  { SET(commit_opts) }, 1, 2, 0, cmd_commit, "container" },
 	{ "container prune", NULL, "[OPTIONS]", "Remove all stopped containers", NULL,
 	  { SET(prune_plain_opts) }, 0, 0, 0, cmd_container_prune, NULL },
 	{ "container inspect", NULL, "[OPTIONS] CONTAINER [CONTAINER...]", "Show containers in detail", NULL,

@@ -17,6 +17,7 @@ command_run cmd_ps;                                                  /* cmd_ps.c
 command_run cmd_logs, cmd_top, cmd_port, cmd_diff, cmd_stats;        /* cmd_look.c */
 command_run cmd_inspect, cmd_container_inspect, cmd_image_inspect, cmd_volume_inspect,
 	cmd_network_inspect;                                         /* cmd_inspect.c */
+command_run cmd_commit;                                              /* cmd_commit.c */
 command_run cmd_cp, cmd_export;                                      /* cmd_cp.c */
 command_run cmd_images, cmd_rmi, cmd_tag, cmd_history, cmd_image_prune; /* cmd_image.c */
 command_run cmd_pull, cmd_push, cmd_login, cmd_logout, cmd_load, cmd_save, cmd_import;                /* image_program.c */
