@@ -148,7 +148,7 @@ int mount_base_open(struct container *c, struct err *e);
 /** mounts_map_ids - parent: id-mapped mounts; @pid is in the container's user namespace. */
 int mounts_map_ids(struct container *c, pid_t pid, struct err *e);
 void mounts_close_sources(struct container *c);
-/** mounts_target - open (make when missing) the place of a mount below @xroot. */
+/** mounts_target - open (make when missing: returns 1) the place of a mount below @xroot. */
 int mounts_target(int xroot, const char *path, bool is_dir, int *ret_fd, struct err *e);
 /** terminal_send - send the master of a terminal to whoever wants it: a console socket, else
  * SYNC_CONSOLE to the parent. */

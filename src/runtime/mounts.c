@@ -38,7 +38,7 @@ static int place_make(int dir, const char *name, bool is_dir)
 }
 
 /* The place is missing: make it where the path leads, also through dangling links, as a link to a
- * file below /run that exists at run time only. Names stay below the root throughout. */
+ * file below /run that exists at run time only. Names stay below the root throughout. Returns 1. */
 static int target_make(int xroot, const char *path, bool is_dir, int *ret_fd, struct err *e)
 {
 	char now[4096], link[4096];
@@ -53,7 +53,7 @@ static int target_make(int xroot, const char *path, bool is_dir, int *ret_fd, st
 		int fd = place_make(dir, name, is_dir);
 		if (fd >= 0) {
 			*ret_fd = fd;
-			return 0;
+			return 1;
 		}
 		if (fd != -EEXIST)
 			return err_sys(e, -fd, "make %s", now);
@@ -217,7 +217,8 @@ static bool has_data(const struct mount_opt *o, const char *key)
 	return false;
 }
 
-static int fs_make(const struct container *c, const struct bundle_mount *m, uint64_t attr, int place,
+/* @old is the directory that will be covered, -1 when it was made for this */
+static int fs_make(const struct container *c, const struct bundle_mount *m, uint64_t attr, int old,
 		   int *ret_fd, struct err *e)
 {
 	const unsigned long keep = attr & MOUNT_ATTR_RDONLY ? ~0UL : ~(unsigned long)MS_RDONLY;
@@ -232,8 +233,8 @@ static int fs_make(const struct container *c, const struct bundle_mount *m, uint
 		return -e->eno;
 	if (mountfd_fs_flags(fs, m->opt.sb_set & ~m->opt.sb_clr & keep, e) < 0)
 		return -e->eno;
-	if (tmpfs && !has_data(&m->opt, "mode=")) {
-		if (fstat(place, &st) < 0)
+	if (tmpfs && old >= 0 && !has_data(&m->opt, "mode=")) {
+		if (fstat(old, &st) < 0)
 			return err_sys(e, errno, "look at the place");
 		(void)snprintf(mode, sizeof mode, "%o", st.st_mode & 07777);
 		if (mountfd_fs_string(fs, "mode", mode, e) < 0)
@@ -265,14 +266,14 @@ static int mount_fs(struct child *ch, const struct bundle_mount *m, struct err *
 	uint64_t attr = m->opt.attr_set;
 	CHILD_FD place = -1;
 	CHILD_FD mnt = -1;
-	int r;
+	int r = strict ? target_strict(ch->root, m->destination, &place, e) :
+			 mounts_target(ch->root, m->destination, true, &place, e);
 
-	if ((strict ? target_strict(ch->root, m->destination, &place, e) :
-		      mounts_target(ch->root, m->destination, true, &place, e)) < 0)
-		return -e->eno;
+	if (r < 0)
+		return r;
 	if (tmpfs)
 		attr &= ~(uint64_t)MOUNT_ATTR_RDONLY;
-	r = fs_make(c, m, attr, place, &mnt, e);
+	r = fs_make(c, m, attr, r ? -1 : place, &mnt, e);
 	if (r < 0 && !strcmp(m->type, "sysfs") && e->eno == EPERM && c->in_user)
 		r = sysfs_bind(m, &mnt, e);
 	if (r < 0)

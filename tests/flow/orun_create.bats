@@ -164,12 +164,13 @@ teardown() {
 	chown 7:8 "$B/rootfs/up/d/f" && ln -s d "$B/rootfs/up/l"
 	cfg '.mounts += [
 		{"destination": "/w", "type": "tmpfs", "source": "tmpfs", "options": ["size=64k", "nosuid"]},
+		{"destination": "/made", "type": "tmpfs", "source": "tmpfs"},
 		{"destination": "/up", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup"]},
 		{"destination": "/below", "type": "tmpfs", "source": "tmpfs", "options": ["ro"]},
 		{"destination": "/below/deep", "type": "bind", "source": "rootfs/etc", "options": ["bind"]}]'
-	run_sh 'stat -c "%a" /w; mount | grep " /w "; cat /up/l/f; stat -c %u:%g /up/d/f; touch /up/new && echo up-new
+	run_sh 'stat -c "%a" /w; stat -c "%a %n" /made; mount | grep " /w "; cat /up/l/f; stat -c %u:%g /up/d/f; touch /up/new && echo up-new
 		touch /below/x; cat /below/deep/passwd | head -1; head -c 100000 /dev/zero >/w/big; stat -c "%s %n" /w/big'
-	has 1777 "size=64k" in 7:8 up-new "/below/x: Read-only file system" "root:x:0" "65536 /w/big"
+	has 1777 "1777 /made" "size=64k" in 7:8 up-new "/below/x: Read-only file system" "root:x:0" "65536 /w/big"
 	[ ! -e "$B/rootfs/up/new" ]
 }
 
@@ -391,6 +392,11 @@ other"
 @test "rootfs propagation" {
 	cfg '.linux.rootfsPropagation = "shared"'
 	run_sh 'head -1 /proc/self/mountinfo'
+	ok
+	has "shared:"
+	# engines give a root that is a mount point, which becomes shared with all the rest
+	run unshare -m sh -c "mount --bind '$B/rootfs' '$B/rootfs' &&
+		'$ONGGI_BIN/orun' --root '$T/state' run -b '$B' $ID"
 	ok
 	has "shared:"
 	cfg '.linux.rootfsPropagation = "unbindable"'
