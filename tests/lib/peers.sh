@@ -5,7 +5,7 @@
 # namespace of its own (peers_isolate) so that bridges and firewall rules stay in there.
 #
 #   peers_isolate "$0" "$@"       re-execute in new network and mount namespaces, lo up
-#   docker_start DIR [ARGS...]    dockerd below DIR; sets DOCKER_HOST; docker_stop ends it
+#   docker_start DIR [ARGS...]    dockerd ($DOCKERD) below DIR; sets DOCKER_HOST; docker_stop ends it
 #   podman_setup DIR              defines podman_run ARGS...: podman with state below DIR
 #   registry_start DIR            docker-registry on a free loopback port; sets REGISTRY=127.0.0.1:PORT
 
@@ -36,7 +36,7 @@ docker_start() {
 	export DOCKER_HOST
 	# run-time state below DIR unless ARGS say otherwise
 	case " $* " in *" --exec-root "*) ;; *) set -- --exec-root "$_dir/exec" "$@" ;; esac
-	env -u DOCKER_HOST dockerd --host "$DOCKER_HOST" --data-root "$_dir/data" \
+	env -u DOCKER_HOST "${DOCKERD:-dockerd}" --host "$DOCKER_HOST" --data-root "$_dir/data" \
 		--pidfile "$_dir/dockerd.pid" --config-file "$_dir/none.json" --exec-opt native.cgroupdriver=cgroupfs \
 		"$@" >"$_dir/dockerd.log" 2>&1 &
 	DOCKERD_PID=$!

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# engines_lib.bash - what the tests of other engines with orun as their runtime share: one folder
+# with a root file system, its image, a cgroup parent of its own; and the comparison with runc.
+#
+#   engines_setup NAME       in setup_file: E, ECG, ORUN; $E/rootfs, $E/image.tar
+#   engines_teardown         in teardown_file, after the engine has ended
+#   both STATUS COMMAND...   the command with RT=runc and RT=orun at the same time
+
+load lib
+
+engines_setup() {
+	E=$(mktemp -d "${TMPDIR:-/tmp}/orun-$1.XXXXXX")
+	export E ECG=orun-$1-${E##*.} ORUN=$ONGGI_BIN/orun RT=orun
+	chmod 755 "$E"
+	mkdir -p "$E/rootfs/bin" "$E/rootfs/etc" "$E/rootfs/root"
+	mkdir -m 1777 "$E/rootfs/tmp"
+	cp "$(command -v busybox)" "$E/rootfs/bin/busybox"
+	for a in $(busybox --list | grep -vx busybox); do
+		ln -s busybox "$E/rootfs/bin/$a"
+	done
+	printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n' >"$E/rootfs/etc/passwd"
+	printf 'root:x:0:\nuser:x:1000:\nextra:x:77:user\n' >"$E/rootfs/etc/group"
+	tar -C "$E/rootfs" -c . >"$E/image.tar"
+}
+
+# what is left after an engine has ended is its or orun's fault, and said
+engines_teardown() {
+	local g left=
+	[ -d "${E:-}" ] || return 0
+	grep -o " $E[^ ]*" /proc/self/mountinfo | sort -r | xargs -r -n 1 umount -l
+	for g in $(find /sys/fs/cgroup -maxdepth 2 -type d -name "$ECG*"); do
+		[ -z "$(find "$g" -mindepth 1 -name cgroup.procs -exec cat {} +)" ] || left="$left processes in $g"
+		find "$g" -depth -type d -exec rmdir {} \;
+	done
+	rm -rf "$E"
+	[ -z "$left" ] || { echo "left over: $left" >&3; return 1; }
+}
+
+gone() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+# end a process of ours and wait until it is gone
+end_process() {
+	[ -n "$1" ] || return 0
+	kill "$1" 2>/dev/null || return 0
+	eventually 60 gone "$1" || kill -9 "$1"
+}
+
+# names, ids and the runtime's own prefix apart, the same text
+_plain() {
+	sed -E 's/runc create failed: //; s/(runc|orun)/RT/g; s/[0-9a-f]{64}/ID/g' "$1"
+}
+
+# both STATUS COMMAND...: runc at the same time shows what this host can do. Both must end with
+# STATUS, print the same and complain of the same. Leaves $output, $stderr of the one with orun.
+both() {
+	local want=$1 peer=0 pid d flags=(--separate-stderr)
+	shift
+	[ "$want" != 127 ] || flags+=(-127) # or bats takes it for a slip of the test
+	d=$(mktemp -d "$BATS_TEST_TMPDIR/both.XXXXXX")
+	RT=runc "$@" >"$d/peer.out" 2>"$d/peer.err" </dev/null 3>&- &
+	pid=$!
+	RT=orun run "${flags[@]}" "$@" </dev/null
+	wait "$pid" || peer=$?
+	printf '%s\n' "$output" >"$d/out"
+	printf '%s\n' "${stderr:-}" >"$d/err"
+	if [ "$peer" != "$want" ]; then
+		echo "with runc: status $peer: $*"
+		cat "$d/peer.out" "$d/peer.err"
+		return 1
+	fi
+	if [ "$status" != "$want" ]; then
+		echo "with orun: status $status, not $want: $*"
+		cat "$d/out" "$d/err"
+		return 1
+	fi
+	for f in out err; do
+		diff <(_plain "$d/peer.$f" | sed -e '/^$/d' -e 's/\r//') <(_plain "$d/$f" | sed -e '/^$/d' -e 's/\r//') ||
+			{ echo "differs from runc: $*"; return 1; }
+	done
+}
+
+has() { # every argument is part of $output or $stderr
+	local s
+	for s in "$@"; do
+		[[ $output${stderr:-} == *"$s"* ]] || { echo "no \"$s\" in: $output ${stderr:-}"; return 1; }
+	done
+}
+
+# A terminal from end to end: terminal_check COMMAND... SH is given TERMINAL_SCRIPT by -c and a
+# window of 33 x 99 that changes to 20 x 50; it reads a line, is interrupted and exits with 9.
+TERMINAL_SCRIPT='until [ "$(stty size 2>/dev/null)" = "33 99" ]; do sleep 0.1; done; echo sized; tty; until [ "$(stty size)" = "20 50" ]; do sleep 0.1; done; echo resized
+	read x; echo "got <$x>"; trap "echo interrupted; exit 9" INT; echo ready; while :; do sleep 0.1; done'
+
+terminal_check() {
+	cat >"$BATS_TEST_TMPDIR/tty.exp" <<-'EXP'
+		set timeout 30
+		set stty_init "rows 33 columns 99"
+		proc want {what} {
+			expect {
+				-re $what {}
+				timeout { puts "no $what"; exit 100 }
+				eof { puts "end, no $what"; exit 101 }
+			}
+		}
+		eval spawn -noecho [lrange $argv 1 end] {[lindex $argv 0]}
+		want "sized"
+		want {/dev/(pts/\d|console)}
+		stty rows 20 columns 50 < $spawn_out(slave,name)
+		want "resized"
+		send "line\r"
+		want "got <line>"
+		want "ready"
+		send "\003"
+		want "interrupted"
+		expect eof
+		exit [lindex [wait] 3]
+	EXP
+	run timeout 100 expect "$BATS_TEST_TMPDIR/tty.exp" "$TERMINAL_SCRIPT" "$@" sh -c
+	[ "$status" = 9 ] || { echo "$status: $output"; return 1; }
+}
