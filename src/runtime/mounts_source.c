@@ -49,6 +49,44 @@ int mounts_source_tree(const struct container *c, size_t i, struct err *e)
 	return 0;
 }
 
+/* the mapping is that of the namespace that the child makes */
+static bool by_child(const struct container *c, const struct bundle_mount *m)
+{
+	return c->new_user && !m->uid_maps.n;
+}
+
+static int userns_of(const struct container *c, const struct bundle_mount *m, pid_t pid, int *ret_fd,
+		     struct err *e)
+{
+	char path[64];
+
+	if (m->uid_maps.n || m->gid_maps.n) {
+		struct idmap map;
+		struct arena a = { 0 };
+		int r = launch_idmap(&m->uid_maps, &m->gid_maps, &a, &map, e);
+		if (!r)
+			r = idmap_userns(&map, ret_fd, e);
+		arena_done(&a);
+		return r;
+	}
+	if (!c->in_user)
+		return err_new(e, E_INVALID, EINVAL, "idmap needs mappings, or a user namespace");
+	(void)snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid);
+	*ret_fd = c->ns_fd[NS_USER] >= 0 ? fcntl(c->ns_fd[NS_USER], F_DUPFD_CLOEXEC, 3) :
+					   open(path, O_RDONLY | O_CLOEXEC);
+	return *ret_fd < 0 ? err_sys(e, errno, "open user namespace") : 0;
+}
+
+static int map_ids(const struct container *c, size_t i, pid_t pid, struct err *e)
+{
+	const struct bundle_mount *m = &c->b.mounts[i];
+	OWN_FD userns = -1;
+
+	if (userns_of(c, m, pid, &userns, e) < 0)
+		return -e->eno;
+	return mountfd_idmap(c->trees[i], userns, m->opt.idmap == MOUNT_IDMAP_REC ? MOUNTFD_REC : 0, e);
+}
+
 int mounts_open_sources(struct container *c, struct err *e)
 {
 	const size_t n = c->b.n_mounts;
@@ -74,45 +112,19 @@ int mounts_open_sources(struct container *c, struct err *e)
 			continue;
 		if (mounts_source_tree(c, i, e) < 0)
 			return -e->eno;
+		if (wants_idmap(m) && !by_child(c, m) && map_ids(c, i, -1, e) < 0)
+			return err_ctx(e, "mount %s on %s", c->sources[i], m->destination);
 	}
 	return 0;
 }
 
-static int userns_of(const struct container *c, const struct bundle_mount *m, pid_t pid, int *ret_fd,
-		     struct err *e)
-{
-	char path[64];
-
-	if (m->uid_maps.n || m->gid_maps.n) {
-		struct idmap map;
-		struct arena a = { 0 };
-		int r = launch_idmap(&m->uid_maps, &m->gid_maps, &a, &map, e);
-		if (!r)
-			r = idmap_userns(&map, ret_fd, e);
-		arena_done(&a);
-		return r;
-	}
-	if (!c->in_user)
-		return err_new(e, E_INVALID, EINVAL, "idmap needs mappings, or a user namespace");
-	(void)snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid);
-	*ret_fd = c->ns_fd[NS_USER] >= 0 ? fcntl(c->ns_fd[NS_USER], F_DUPFD_CLOEXEC, 3) :
-					   open(path, O_RDONLY | O_CLOEXEC);
-	return *ret_fd < 0 ? err_sys(e, errno, "open user namespace") : 0;
-}
-
+/* before the child, which waits for its ids, attaches the tree: an attached one cannot be mapped */
 int mounts_map_ids(struct container *c, pid_t pid, struct err *e)
 {
 	for (size_t i = 0; i < c->b.n_mounts; i++) {
 		const struct bundle_mount *m = &c->b.mounts[i];
-		OWN_FD userns = -1;
-		if (!wants_idmap(m))
-			continue;
-		if (c->trees[i] < 0)
-			return err_new(e, E_INVALID, EINVAL, "mount on %s: only a bind mount can have mapped ids",
-				       m->destination);
-		if (userns_of(c, m, pid, &userns, e) < 0 ||
-		    mountfd_idmap(c->trees[i], userns, m->opt.idmap == MOUNT_IDMAP_REC ? MOUNTFD_REC : 0, e) < 0)
-			return err_ctx(e, "mount on %s", m->destination);
+		if (wants_idmap(m) && by_child(c, m) && map_ids(c, i, pid, e) < 0)
+			return err_ctx(e, "mount %s on %s", c->sources[i], m->destination);
 	}
 	return 0;
 }
