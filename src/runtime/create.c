@@ -151,8 +151,10 @@ static int step_sources(void *ctx, struct err *e)
 	struct container *c = ctx;
 	struct stat st;
 
-	if (!c->req->rootfs_plan && (stat(c->rootfs, &st) < 0 || !S_ISDIR(st.st_mode)))
-		return err_sys(e, S_ISDIR(st.st_mode) || errno ? errno : ENOTDIR, "root %s", c->rootfs);
+	if (!c->req->rootfs_plan && stat(c->rootfs, &st) < 0)
+		return err_sys(e, errno, "root.path %s", c->rootfs);
+	if (!c->req->rootfs_plan && !S_ISDIR(st.st_mode))
+		return err_sys(e, ENOTDIR, "root.path %s", c->rootfs);
 	if (create_namespaces_open(c, e) < 0 || mounts_open_sources(c, e) < 0)
 		return -e->eno;
 	return c->b.process ? create_seccomp(c, e) : 0;
