@@ -49,10 +49,11 @@ int bundle_version_check(const char *version, struct err *e)
 
 	if (!version_parse(version, v))
 		return err_new(e, E_INVALID, EINVAL, "ociVersion: \"%s\" is no semantic version", version);
-	if (v[0] != 1 || v[1] > 3)
-		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP,
-			       "ociVersion: %s is not supported, only %s to 1.3.x", version,
-			       BUNDLE_VERSION_MIN);
+	/* minor versions only add, and what is unknown is ignored: refusing a new one breaks every
+	 * container on the day when an engine moves on */
+	if (v[0] != 1)
+		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "ociVersion: %s is not supported, only 1.x",
+			       version);
 	return 0;
 }
 
@@ -83,7 +84,10 @@ static int mount_rules(struct reader *r, const struct where *w, struct bundle_mo
 				  "uidMappings and gidMappings must be given together");
 	if (m->uid_maps.n && m->opt.idmap == MOUNT_IDMAP_NONE)
 		m->opt.idmap = MOUNT_IDMAP_ONE;
-	if (m->opt.bind && !m->source)
+	if (m->opt.idmap != MOUNT_IDMAP_NONE && (!m->opt.bind || m->opt.remount))
+		return where_fail(r, w, m->uid_maps.n ? "uidMappings" : "options",
+				  "only a bind mount can have mapped ids");
+	if (m->opt.bind && !m->opt.remount && !m->source)
 		return where_fail(r, w, "source", "must be given for a bind mount");
 	if (m->opt.bind && m->opt.n_data)
 		return where_fail(r, w, "options", "\"%s\": a bind mount takes no file system options",

@@ -217,7 +217,7 @@ const char *bundle_hook_name(enum bundle_hook_point p);
  * last one. */
 const char *bundle_memory_mode_name(size_t i);
 const char *bundle_memory_flag_name(size_t i);
-/** bundle_version_check - 1.0.0 to 1.3.x with any -suffix; else E_UNSUPPORTED or E_INVALID. */
+/** bundle_version_check - 1.x.y with any -suffix; else E_UNSUPPORTED or E_INVALID. */
 int bundle_version_check(const char *version, struct err *e);
 
 #define BUNDLE_VERSION_MIN "1.0.0"
