@@ -34,10 +34,12 @@ rootfs_make() { # directory
 	for a in sh ls cat id true false mount umount ps stty sleep tty hostname dnsdomainname grep touch \
 		echo readlink stat uname head tail mkdir rmdir pwd kill date chmod chown wc sort tr env \
 		printenv test find cut sed awk dd od mknod ln rm mv cp mkfifo nproc ionice chrt nice ip df \
-		seq mountpoint nc ulimit rev tac cmp sync truncate; do
+		seq nc rev tac cmp sync truncate; do
 		list+=("$1/bin/$a")
 	done
 	for a in "${list[@]}"; do printf '%s\n' "$a"; done | xargs -n 1 ln -s busybox
+	printf '#!/bin/sh\nexec grep -q " $1 r[ow]" /proc/self/mountinfo\n' >"$1/bin/is_mount"
+	chmod 755 "$1/bin/is_mount"
 	printf 'root:x:0:0::/root:/bin/sh\nu:x:1000:1000::/home/u:/bin/sh\n' >"$1/etc/passwd"
 	printf 'root:x:0:\nu:x:1000:\n' >"$1/etc/group"
 }
@@ -210,10 +212,32 @@ exec_c() {
 	run_rt exec "${@:2}" "$ID" sh -c "$1"
 }
 
+# host_tmpfs NAME [OPTIONS]: a tmpfs of the host, $H/NAME, for as long as the test runs
+host_tmpfs() {
+	mkdir -p "$H/$1"
+	mount -t tmpfs ${2:+-o "$2"} conform "$H/$1"
+}
+
+# mount_shows DESTINATION...: "flags tags type super-options" of each mount, as the process sees it
+mount_shows() {
+	run_c 'for d in '"$*"'; do awk -v d=$d "
+		\$5 == d { t = \"\"; for (i = 7; \$i != \"-\"; i++) t = t \$i \" \"
+			l = \$6 \" \" t \$(i + 1) \" \" \$(i + 3) }
+		END { print l }" /proc/self/mountinfo; done'
+}
+
 # ---- what must hold ----------------------------------------------------------------------------
 
 ok() {
 	[ "$status" -eq 0 ] || { echo "status $status: $output ${stderr:-}"; return 1; }
+}
+
+word() { # the comma or space separated list in the output has this word
+	[[ " ${output//,/ } " == *" $1 "* ]] || { echo "no word $1 in: $output ${stderr:-}"; return 1; }
+}
+
+no_word() {
+	[[ " ${output//,/ } " != *" $1 "* ]] || { echo "word $1 in: $output"; return 1; }
 }
 
 is() { # the output is exactly this
@@ -271,7 +295,7 @@ expect_warning() {
 nothing_left() {
 	local left=
 	[ -z "$(ls -A "$T/state" 2>/dev/null)" ] || left="state: $(ls -A "$T/state")"
-	! grep -q " $T" /proc/self/mountinfo || left="$left mounts: $(grep -o " $T[^ ]*" /proc/self/mountinfo)"
+	! grep -q " $T[/ ]" /proc/self/mountinfo || left="$left mounts: $(grep -o " $T[/ ][^ ]*" /proc/self/mountinfo)"
 	set -- /sys/fs/cgroup/*/"$ID" /sys/fs/cgroup/"$ID"
 	local g
 	for g; do
@@ -343,6 +367,7 @@ conform_setup() {
 	T=$(mktemp -d "${TMPDIR:-/tmp}/onggi-conform.XXXXXX")
 	chmod 755 "$T"
 	B=$T/b
+	H=${T}-host
 	ID=c-${T##*.}
 	CONF=$CONF_BASE
 	CONF_ARGS=()
@@ -360,8 +385,10 @@ conform_teardown() {
 	done
 	[ ! -d "$T/state" ] || rmdir "$T"/state/* 2>/dev/null
 	nothing_left || r=1
-	[ $r = 0 ] || grep -o " $T[^ ]*" /proc/self/mountinfo | sort -r | xargs -r -n 1 umount -l
-	rm -rf --one-file-system "$T" || r=1
+	[ $r = 0 ] || grep -o " $T[/ ][^ ]*" /proc/self/mountinfo | sort -r | xargs -r -n 1 umount -l
+	! grep -q " $H" /proc/self/mountinfo ||
+		grep -o " $H[^ ]*" /proc/self/mountinfo | sort -r | xargs -r -n 1 umount -l
+	rm -rf --one-file-system "$T" "$H" || r=1
 	return $r
 }
 
