@@ -258,8 +258,11 @@ static int child_run(struct child *ch, struct err *e)
 	run.proc = ch->proc;
 	run.fifo = c->fifo;
 	run.level = &ch->level;
-	if (launch_stdio(slave, c->req->stdio, e) < 0 || launch_prepare(&run, e) < 0 ||
-	    wait_level(ch, SYNC_GO, e) < 0 || wait_start(ch, e) < 0 || hooks_before_exec(ch, e) < 0)
+	if (launch_stdio(slave, c->req->stdio, e) < 0)
+		return -e->eno;
+	launch_null(&c->launch);
+	if (launch_prepare(&run, e) < 0 || wait_level(ch, SYNC_GO, e) < 0 || wait_start(ch, e) < 0 ||
+	    hooks_before_exec(ch, e) < 0)
 		return -e->eno;
 	run.status = ch->started ? c->fifo : c->sync[1];
 	return launch_exec(&run, e);

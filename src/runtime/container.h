@@ -50,6 +50,7 @@ struct container {
 	int mount_base;             /* the mount namespace to begin with, -1: the host's (mount_base.c) */
 	int *cgroup_trees;          /* with it: parts of the cgroup mount, -1 for links; scratch of the child */
 	struct launch launch;
+	const char *streams[3];     /* "pipe:[123]", for checkpoints; NULL with a terminal */
 	char *hook_state;           /* for hooks inside the container, NULL: none; its pid is
 				     * CONTAINER_PID_TEXT, in whose place the child puts its own */
 	struct seccomp_filter filter_room;

@@ -93,9 +93,8 @@ static int launch_fill(struct container *c, struct err *e)
 	return 0;
 }
 
-static int step_config(void *ctx, struct err *e)
+int create_config(struct container *c, struct err *e)
 {
-	struct container *c = ctx;
 	const struct runtime_create_req *q = c->req;
 	const json_t *config = q->config;
 
@@ -120,9 +119,14 @@ static int step_config(void *ctx, struct err *e)
 	c->new_user = c->b.ns[NS_USER].present && !c->b.ns[NS_USER].path;
 	c->in_user = c->b.ns[NS_USER].present;
 	c->creating = container_hooks_wait(c);
-	if (config_check(c, e) < 0)
+	if (config_check(c, e) < 0 || create_streams(c, e) < 0)
 		return -e->eno;
 	return c->b.process ? launch_fill(c, e) : 0;
+}
+
+static int step_config(void *ctx, struct err *e)
+{
+	return create_config(ctx, e);
 }
 
 static int step_state(void *ctx, struct err *e)
@@ -249,7 +253,7 @@ static void undo_process(void *ctx)
 	own_fd_done(&c->sync[0]);
 }
 
-static int record(struct container *c, struct err *e)
+int create_record(struct container *c, struct err *e)
 {
 	if (proc_id_of(c->pid, &c->init, e) < 0)
 		return create_broken(c, -e->eno, e);
@@ -265,10 +269,10 @@ static int step_record(void *ctx, struct err *e)
 {
 	struct container *c = ctx;
 
-	return c->rootless ? 0 : record(c, e);
+	return c->rootless ? 0 : create_record(c, e);
 }
 
-static uint32_t host_id(const struct bundle_id_maps *maps, uint32_t id)
+uint32_t create_host_id(const struct bundle_id_maps *maps, uint32_t id)
 {
 	for (size_t i = 0; i < maps->n; i++)
 		if (id >= maps->v[i].container && id - maps->v[i].container < maps->v[i].size)
@@ -286,7 +290,7 @@ static int delegate(struct container *c, struct err *e)
 		if (!m->type || strncmp(m->type, "cgroup", 6) ||
 		    (m->opt.attr_set | m->opt.rec_set) & MOUNT_ATTR_RDONLY)
 			continue;
-		return cgroup_delegate(c->cg, host_id(&c->b.uid_maps, 0), host_id(&c->b.gid_maps, 0), e);
+		return cgroup_delegate(c->cg, create_host_id(&c->b.uid_maps, 0), create_host_id(&c->b.gid_maps, 0), e);
 	}
 	return 0;
 }
@@ -312,7 +316,7 @@ static int step_enter(void *ctx, struct err *e)
 		return create_broken(c, r, e);
 	if (c->b.process && c->b.process->has_oom_score_adj && create_oom_score(c, e) < 0)
 		return -e->eno;
-	return c->rootless ? record(c, e) : 0;
+	return c->rootless ? create_record(c, e) : 0;
 }
 
 static int step_hooks(void *ctx, struct err *e)
@@ -376,10 +380,21 @@ static int step_go(void *ctx, struct err *e)
 	return 0;
 }
 
+int create_pid_file(const struct container *c, struct err *e)
+{
+	char text[16];
+
+	if (!c->req->pid_file)
+		return 0;
+	int n = snprintf(text, sizeof text, "%d", (int)c->pid);
+	if (io_replace_file(AT_FDCWD, c->req->pid_file, text, (size_t)n, 0644, 0, e) < 0)
+		return err_ctx(e, "pid file");
+	return 0;
+}
+
 static int step_finish(void *ctx, struct err *e)
 {
 	struct container *c = ctx;
-	char text[16];
 	struct err own;
 
 	if (c->req->run && create_hooks(c, BUNDLE_HOOK_POSTSTART, "running", e) < 0) {
@@ -388,12 +403,7 @@ static int step_finish(void *ctx, struct err *e)
 			create_warn(c, "%s", own.chain);
 		return -e->eno;
 	}
-	if (!c->req->pid_file)
-		return 0;
-	int n = snprintf(text, sizeof text, "%d", (int)c->pid);
-	if (io_replace_file(AT_FDCWD, c->req->pid_file, text, (size_t)n, 0644, 0, e) < 0)
-		return err_ctx(e, "pid file");
-	return 0;
+	return create_pid_file(c, e);
 }
 
 static const struct step steps[] = {
@@ -411,7 +421,7 @@ static const struct step steps[] = {
 };
 WAY_DEFINE(way, "runtime", steps);
 
-static void container_done(struct container *c)
+void create_done(struct container *c)
 {
 	mounts_close_sources(c);
 	for (int k = 0; k < NS_N; k++)
@@ -430,25 +440,31 @@ static void container_done(struct container *c)
 	arena_done(&c->arena);
 }
 
+void create_init(struct container *c, const struct runtime_env *env, const struct runtime_create_req *req)
+{
+	*c = (struct container){ .env = env,
+				 .req = req,
+				 .state = STATE_EMPTY,
+				 .sync = { -1, -1 },
+				 .fifo = -1,
+				 .root_tree = -1,
+				 .mount_base = -1,
+				 .pidfd = -1 };
+	for (int k = 0; k < NS_N; k++)
+		c->ns_fd[k] = -1;
+}
+
 int runtime_create(const struct runtime_env *env, const struct runtime_create_req *req,
 		   struct runtime_proc *ret, struct err *e)
 {
-	struct container c = { .env = env,
-			       .req = req,
-			       .state = STATE_EMPTY,
-			       .sync = { -1, -1 },
-			       .fifo = -1,
-			       .root_tree = -1,
-			       .mount_base = -1,
-			       .pidfd = -1 };
+	struct container c;
 
-	for (int k = 0; k < NS_N; k++)
-		c.ns_fd[k] = -1;
+	create_init(&c, env, req);
 	int r = way_run(&way, &c, env->trace, e);
 	if (r >= 0) {
 		ret->id = c.init;
 		ret->pidfd = fd_take(&c.pidfd);
 	}
-	container_done(&c);
+	create_done(&c);
 	return r < 0 ? r : 0;
 }

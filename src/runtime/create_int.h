@@ -8,6 +8,19 @@
 
 #include "runtime/container.h"
 
+/* what a restore has in common with a create */
+void create_init(struct container *c, const struct runtime_env *env, const struct runtime_create_req *req);
+void create_done(struct container *c);
+/** create_config - read and check the config. */
+int create_config(struct container *c, struct err *e);
+/** create_record - save the state of the living process c->pid, and the filter for exec. */
+int create_record(struct container *c, struct err *e);
+/** create_host_id - what an id of the container is on the host; UINT32_MAX: nothing. */
+uint32_t create_host_id(const struct bundle_id_maps *maps, uint32_t id);
+int create_pid_file(const struct container *c, struct err *e);
+/** create_streams - where the standard streams lead that the process is given. */
+int create_streams(struct container *c, struct err *e);
+
 /** create_namespaces_open - open the namespaces that have a path; decide who joins them. */
 int create_namespaces_open(struct container *c, struct err *e);
 /** create_clone - make the child; sets c->pid and c->pidfd. */

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,6 +45,25 @@ int create_seccomp(struct container *c, struct err *e)
 	return 0;
 }
 
+int create_streams(struct container *c, struct err *e)
+{
+	char path[64], link[PATH_MAX];
+
+	if (!c->b.process || c->b.process->terminal)
+		return 0;
+	for (int i = 0; i < 3; i++) {
+		(void)snprintf(path, sizeof path, "/proc/self/fd/%d", c->req->stdio[i] >= 0 ? c->req->stdio[i] : i);
+		ssize_t n = readlink(path, link, sizeof link);
+		/* closed, or without a name: nothing that could be given again */
+		c->streams[i] = arena_strndup(&c->arena, link, n < 0 ? 0 : (size_t)n);
+		if (!c->streams[i])
+			return err_new(e, E_NOMEM, ENOMEM, "standard streams: out of memory");
+		if (n == (ssize_t)strlen("/dev/null") && !strcmp(c->streams[i], "/dev/null"))
+			c->launch.null_streams |= 1u << i;
+	}
+	return 0;
+}
+
 int create_describe(struct container *c, struct err *e)
 {
 	const struct state_new n = { .bundle = c->bundle_dir,
@@ -53,6 +73,7 @@ int create_describe(struct container *c, struct err *e)
 				     .init = c->init,
 				     .cgroup = c->cg,
 				     .rootless = c->rootless,
+				     .streams = c->streams[0] ? c->streams : NULL,
 				     .creating = c->creating };
 	return state_describe(&c->state, &n, e);
 }

@@ -7,6 +7,7 @@
 #include <signal.h>
 
 #include "format/js.h"
+#include "runtime/delete.h"
 #include "runtime/hooks.h"
 #include "runtime/state.h"
 #include "sys/process.h"
@@ -98,7 +99,7 @@ static void poststop(const struct runtime_env *env, const struct state *s)
 	}
 }
 
-static int delete_locked(const struct runtime_env *env, struct state *s, unsigned flags, struct err *e)
+int delete_locked(const struct runtime_env *env, struct state *s, unsigned flags, struct err *e)
 {
 	enum runtime_status status;
 	int r = state_status(s, &status, e);

@@ -18,6 +18,7 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/own.h"
@@ -97,6 +98,21 @@ int launch_stdio(int slave, const int stdio[3], struct err *e)
 		if (from[i] >= 0 && from[i] != i && dup2(from[i], i) < 0)
 			return err_sys(e, errno, "standard streams");
 	return 0;
+}
+
+void launch_null(const struct launch *l)
+{
+	struct stat st;
+
+	if (!l->null_streams)
+		return;
+	OWN_FD fd = open("/dev/null", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	/* an image without one keeps the host's */
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+		return;
+	for (int i = 0; i < 3; i++)
+		if (l->null_streams & 1u << i)
+			(void)dup2(fd, i); /* both are open: nothing can fail */
 }
 
 static int limits(const struct launch *l, struct err *e)

@@ -31,6 +31,7 @@ struct launch {
 	bool in_user;          /* in a user namespace: setgroups may be denied */
 	bool apparmor, selinux; /* the kernel has them */
 	int preserve_fds;
+	unsigned null_streams; /* bit i: stream i is the host's /dev/null */
 	int stub;              /* exec_stub.c in a sealed memory file; -1, -errno: direct exec */
 	const char **stub_argv; /* its arguments, the command's from EXEC_STUB_ARGS on; NULL: not needed */
 	dev_t exe_dev;         /* our own program */
@@ -62,6 +63,9 @@ int launch_fds_check(int n, struct err *e);
 /** launch_stdio - a 0, 1, 2 of the process: @slave of its terminal, which it then controls, or
  * @stdio (-1: leave ours). CHILD_SAFE. */
 int launch_stdio(int slave, const int stdio[3], struct err *e);
+/** launch_null - after launch_stdio, inside: open the streams of @l->null_streams anew as the
+ * container's own /dev/null. That of the host belongs to a mount that a checkpoint cannot save. CHILD_SAFE. */
+void launch_null(const struct launch *l);
 /** launch_idmap - id maps of a config in the form that sys/idmap.h takes. */
 int launch_idmap(const struct bundle_id_maps *uids, const struct bundle_id_maps *gids,
 		 struct arena *a, struct idmap *ret, struct err *e);

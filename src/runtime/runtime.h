@@ -26,6 +26,7 @@ struct runtime_env {
 	const char *root;       /* directory of run-time state; made when missing */
 	bool systemd_cgroup;
 	bool no_cgroup;         /* make none: the container stays in the caller's groups */
+	const char *criu;       /* program for checkpoint and restore; NULL: "criu" in $PATH */
 	int rootless;           /* -1 auto, 0 no, 1 yes */
 	void (*warn)(const char *msg, void *data); /* degraded but going on; may be NULL */
 	void *warn_data;
@@ -111,6 +112,71 @@ int runtime_exec(const struct runtime_env *env, const struct runtime_exec_req *r
 
 int runtime_pause(const struct runtime_env *env, const char *id, struct err *e);
 int runtime_resume(const struct runtime_env *env, const char *id, struct err *e);
+/* Checkpoint and restore by CRIU. */
+enum runtime_criu_flags {
+	RUNTIME_CRIU_TCP_ESTABLISHED = 1 << 0, /* established TCP connections are saved and go on */
+	RUNTIME_CRIU_TCP_SKIP_IN_FLIGHT = 1 << 1,
+	RUNTIME_CRIU_TCP_CLOSE = 1 << 2,   /* restore: they are closed */
+	RUNTIME_CRIU_EXT_UNIX_SK = 1 << 3, /* UNIX sockets with a peer outside */
+	RUNTIME_CRIU_SHELL_JOB = 1 << 4,   /* a terminal and session from outside */
+	RUNTIME_CRIU_FILE_LOCKS = 1 << 5,
+	RUNTIME_CRIU_LINK_REMAP = 1 << 6,  /* open files without a name get one for the time being */
+	RUNTIME_CRIU_AUTO_DEDUP = 1 << 7,
+	RUNTIME_CRIU_LAZY_PAGES = 1 << 8,  /* memory is fetched after the restore, from a page server */
+	RUNTIME_CRIU_LEAVE_RUNNING = 1 << 9,
+	RUNTIME_CRIU_PRE_DUMP = 1 << 10,   /* memory only; the container goes on */
+	RUNTIME_CRIU_EMPTY_NETWORK = 1 << 11, /* what is set up in the network namespace is not saved */
+};
+
+enum runtime_criu_cgroups { /* what becomes of the groups inside, see criu(8) --manage-cgroups */
+	RUNTIME_CRIU_CGROUPS_DEFAULT, /* soft */
+	RUNTIME_CRIU_CGROUPS_SOFT,
+	RUNTIME_CRIU_CGROUPS_FULL,
+	RUNTIME_CRIU_CGROUPS_STRICT,
+	RUNTIME_CRIU_CGROUPS_IGNORE,
+};
+
+enum runtime_criu_lock { /* how TCP connections are held meanwhile */
+	RUNTIME_CRIU_LOCK_DEFAULT,
+	RUNTIME_CRIU_LOCK_IPTABLES,
+	RUNTIME_CRIU_LOCK_NFTABLES,
+	RUNTIME_CRIU_LOCK_SKIP,
+};
+
+struct runtime_criu_opts {
+	const char *image_path; /* directory; made when missing by a checkpoint */
+	const char *work_path;  /* for dump.log and restore.log; NULL: image_path */
+	unsigned flags;         /* enum runtime_criu_flags */
+	enum runtime_criu_cgroups cgroups;
+	enum runtime_criu_lock network_lock;
+};
+
+struct runtime_checkpoint_req {
+	const char *id;
+	struct runtime_criu_opts criu;
+	const char *parent_path;  /* images of a pre-dump, relative to image_path; NULL: none */
+	const char *page_server;  /* address of a server for memory pages; NULL: into image_path */
+	uint16_t page_server_port;
+	int status_fd;            /* gets one zero byte when the lazy page server listens; -1: none */
+};
+/** runtime_checkpoint - save a running or paused container. Unless it is to go on (LEAVE_RUNNING,
+ * PRE_DUMP) it ends, and is deleted as by runtime_delete. On failure it goes on as before. The error
+ * quotes CRIU's log. E_NOT_FOUND without CRIU, E_UNSUPPORTED when it is too old. */
+int runtime_checkpoint(const struct runtime_env *env, const struct runtime_checkpoint_req *req,
+		       struct err *e);
+
+struct runtime_restore_req {
+	struct runtime_create_req create; /* preserve_fds, no_pivot, own_child mean nothing here */
+	struct runtime_criu_opts criu;
+	const char *lsm_profile;       /* "TYPE:NAME" in place of the saved one; NULL: that */
+	const char *lsm_mount_context; /* SELinux context of mounts; NULL: the saved one */
+};
+/** runtime_restore - make a container that goes on where a checkpoint ended. Its process is a child
+ * of the caller. Hooks prestart and createRuntime run once the namespaces are there; those of the
+ * container's side do not, what they did is part of the images. On failure nothing is left. */
+int runtime_restore(const struct runtime_env *env, const struct runtime_restore_req *req,
+		    struct runtime_proc *ret, struct err *e);
+
 /** runtime_update - set the members present in OCI linux.resources object @resources. */
 int runtime_update(const struct runtime_env *env, const char *id, const json_t *resources,
 		   struct err *e);

@@ -74,6 +74,7 @@ struct state_new {
 	struct proc_id init;
 	const struct cgroup *cgroup; /* NULL: none */
 	bool rootless;
+	const char *const *streams; /* three, where they lead; NULL: a terminal */
 	bool creating;              /* saved early, for hooks that ask for the state */
 };
 /** state_describe - build s->doc and the decoded members from @n; call again when the process is

@@ -118,6 +118,9 @@ int state_describe(struct state *s, const struct state_new *n, struct err *e)
 	json_object_set_new(doc, "created", json_string(created));
 	json_object_set_new(doc, "rootless", json_boolean(n->rootless));
 	json_object_set_new(doc, "config", config_object(n));
+	if (n->streams)
+		json_object_set_new(doc, "external_descriptors",
+				    json_pack("[s, s, s]", n->streams[0], n->streams[1], n->streams[2]));
 	if (paths)
 		json_object_set(doc, "cgroup_paths", paths);
 	json_object_set_new(doc, "namespace_paths", namespace_paths(n));

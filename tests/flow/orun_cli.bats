@@ -563,9 +563,10 @@ as_user() {
 
 @test "checkpoint and restore answer clearly" {
 	run -1 o checkpoint --image-path "$T/i" --leave-running c
-	[[ $output == *"not supported"* ]]
-	run -1 o restore --image-path "$T/i" -d c
-	[[ $output == *"not supported"* ]]
+	[[ $output == *"container does not exist"* ]]
+	[ ! -e "$T/i" ]
+	run -1 o restore -b "$T" --image-path "$T/i" -d c
+	[[ $output == *"config.json"* ]]
 	run -1 o --cgroup-manager nope list
 	run -1 o --rootless maybe list
 }

@@ -70,6 +70,9 @@ int cgroup_clone_fd(const struct cgroup *cg);
 int cgroup_set(struct cgroup *cg, const json_t *resources, struct err *e);
 int cgroup_freeze(struct cgroup *cg, bool frozen, struct err *e);
 int cgroup_is_frozen(const struct cgroup *cg, bool *ret, struct err *e);
+/** cgroup_freeze_dir - directory whose file cgroup_freeze writes, for another program that is to
+ * freeze the group. Borrowed; NULL where the host has no freezer. */
+const char *cgroup_freeze_dir(const struct cgroup *cg);
 /** cgroup_kill - SIGKILL (or @signal) to every process, repeatedly until none is left that can be
  * signalled. */
 int cgroup_kill(struct cgroup *cg, int signal, struct err *e);

@@ -183,6 +183,14 @@ static struct cg_tree *freezer_of(const struct cgroup *cg, bool *ret_unified)
 	return t && !t->unified ? t : NULL;
 }
 
+const char *cgroup_freeze_dir(const struct cgroup *cg)
+{
+	bool unified;
+	const struct cg_tree *t = freezer_of(cg, &unified);
+
+	return t ? t->dir : NULL;
+}
+
 static int legacy_state(struct cg_tree *t, char out[16])
 {
 	ssize_t n = cg_read(t, "freezer.state", out, 16);

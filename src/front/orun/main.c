@@ -39,7 +39,7 @@ static const struct opt_row global_rows[] = {
 	{ "systemd-cgroup", 0, OPT_BOOL, AT(systemd_cgroup), NULL, "let systemd make the cgroups; cgroupsPath is slice:prefix:name" },
 	{ "cgroup-manager", 0, OPT_STR, AT(cgroup_manager), "NAME", "cgroupfs (default), systemd or disabled" },
 	{ "rootless", 0, OPT_STR, AT(rootless), "BOOL", "ignore missing permission for cgroups: true, false or auto (default)" },
-	{ "criu", 0, OPT_STR, AT(criu), "PATH", NULL },
+	{ "criu", 0, OPT_STR, AT(criu), "PATH", "program for checkpoint and restore (default: criu in $PATH)" },
 	{ "help", 'h', OPT_BOOL, AT(help), NULL, "print help" },
 	{ "version", 'v', OPT_BOOL, AT(version), NULL, "print the version" },
 };
@@ -158,6 +158,7 @@ static int env_begin(struct orun *o, const struct global_opts *g, struct err *e)
 	o->trace = (struct way_observer){ step_log, o };
 	if (o->log.level >= LOG_DEBUG_)
 		o->env.trace = &o->trace;
+	o->env.criu = g->criu && *g->criu ? g->criu : NULL;
 	o->env.systemd_cgroup = g->systemd_cgroup;
 	if (g->cgroup_manager && !strcmp(g->cgroup_manager, "systemd"))
 		o->env.systemd_cgroup = true;
