@@ -29,6 +29,19 @@ static bool is_cgroup(const struct bundle_mount *m)
 	return m->type && !strncmp(m->type, "cgroup", 6);
 }
 
+/* A file system on a device, or an overlay, is found by paths of the host in its source and options. */
+static bool by_path(const struct bundle_mount *m)
+{
+	static const char *const pathless[] = { "devpts", "mqueue", "proc", "sysfs", "tmpfs" };
+
+	if (m->opt.bind || m->opt.remount || !m->type || is_cgroup(m))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(pathless); i++)
+		if (!strcmp(m->type, pathless[i]))
+			return false;
+	return true;
+}
+
 /* Hooks before pivot_root find the container's root by its path on the host, or run there; a shared
  * root has its peers on the host; without pivot_root the old root stays below the new one. */
 static bool wanted(const struct container *c)
@@ -40,8 +53,8 @@ static bool wanted(const struct container *c)
 	    (c->cg && !c->enters_self) || (c->req->rootfs_plan && c->req->rootfs_plan->n_steps != 1))
 		return false;
 	for (size_t i = 0; i < c->b.n_mounts; i++) {
-		if (c->b.mounts[i].opt.copy_symlink)
-			return false; /* reads a link of the host in its turn */
+		if (c->b.mounts[i].opt.copy_symlink || by_path(&c->b.mounts[i]))
+			return false; /* the former reads a link of the host in its turn */
 		shown += is_cgroup(&c->b.mounts[i]);
 	}
 	return shown <= 1;
