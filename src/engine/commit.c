@@ -9,10 +9,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/own.h"
 #include "engine/archive.h"
 #include "engine/engine_int.h"
@@ -37,7 +39,8 @@ struct commit {
 	struct arena a;
 	struct mount_plan plan;
 	struct lease lease;
-	bool frozen;                        /* by us */
+	int guard_fd;                       /* frozen by us: see guard_start(); else -1 */
+	pid_t guard_pid;
 	char diff_id[DIGEST_TEXT_MAX], chain_id[DIGEST_TEXT_MAX];
 	uint64_t tar_bytes;
 };
@@ -113,16 +116,63 @@ static int step_config(void *ctx, struct err *e)
 	return image_change_apply(settings, c->req->changes, c->req->n_changes, e);
 }
 
+/* thaws the container when the pipe ends without a word */
+static void guard_main(struct commit *c, int fd)
+{
+	struct err ignored = { 0 };
+	char word;
+	ssize_t n;
+
+	(void)setsid(); /* a key on the terminal is for the command alone */
+	do
+		n = read(fd, &word, 1);
+	while (n < 0 && errno == EINTR);
+	if (n == 0)
+		(void)engine_unpause(c->eng, c->h.c.id, &ignored); /* an ended one needs none */
+	_exit(0);
+}
+
+/* a process of its own, for the case that this command is killed */
+static int guard_start(struct commit *c, struct err *e)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_sys(e, errno, "pipe");
+	OWN_FD in = fds[0];
+	OWN_FD out = fds[1];
+	c->guard_pid = fork();
+	if (c->guard_pid < 0)
+		return err_sys(e, errno, "fork");
+	if (c->guard_pid == 0) {
+		own_fd_done(&out);
+		guard_main(c, in);
+	}
+	c->guard_fd = fd_take(&out);
+	return 0;
+}
+
+static void guard_end(struct commit *c)
+{
+	if (c->guard_fd < 0)
+		return;
+	(void)io_write_all(c->guard_fd, "d", 1); /* a guard that is gone needs no word */
+	own_fd_done(&c->guard_fd);
+	while (waitpid(c->guard_pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 static int step_freeze(void *ctx, struct err *e)
 {
 	struct commit *c = ctx;
 
 	if (!c->req->pause || c->h.st.status != CONTAINER_RUNNING || c->h.st.paused)
 		return 0;
-	if (engine_pause(c->eng, c->h.c.id, e) == 0) {
-		c->frozen = true;
+	if (guard_start(c, e) < 0)
+		return -e->eno;
+	if (engine_pause(c->eng, c->h.c.id, e) == 0)
 		return 0;
-	}
+	guard_end(c);
 	if (e->kind != E_STATE) /* it has ended meanwhile */
 		return -e->eno;
 	err_clear(e);
@@ -134,9 +184,9 @@ static void undo_freeze(void *ctx)
 	struct commit *c = ctx;
 	struct err ignored = { 0 };
 
-	if (c->frozen)
+	if (c->guard_fd >= 0)
 		(void)engine_unpause(c->eng, c->h.c.id, &ignored); /* an ended one needs none */
-	c->frozen = false;
+	guard_end(c);
 }
 
 static int to_blob(void *data, const void *p, size_t n, struct err *e)
@@ -303,7 +353,7 @@ int engine_commit(struct engine *eng, const char *ref, const struct engine_commi
 		  char ret_id[DIGEST_TEXT_MAX], struct err *e)
 {
 	struct commit c = { .eng = eng, .ref = ref, .req = req, .ret_id = ret_id, .h = HANDLE_NULL,
-			    .lease.fd = -1 };
+			    .lease.fd = -1, .guard_fd = -1 };
 
 	int r = way_run(&commit_way, &c, eng->opt.observer, e);
 	lease_close(&c.lease);
