@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/libc.h"
+
 static const struct err_map map[E_KINDS] = {
 	[E_NONE] = { "none", 200, 0, 0 },
 	[E_INVALID] = { "invalid", 400, 3, 125 },
@@ -110,16 +112,6 @@ int err_new(struct err *e, enum err_kind kind, int eno, const char *fmt, ...)
 	return r;
 }
 
-/* strerror without locale and locks: CHILD_SAFE. musl has no other kind. */
-static const char *errno_text(int eno)
-{
-#ifdef __GLIBC__
-	return strerrordesc_np(eno);
-#else
-	return strerror(eno);
-#endif
-}
-
 int err_sys(struct err *e, int eno, const char *fmt, ...)
 {
 	va_list ap;
@@ -128,8 +120,7 @@ int err_sys(struct err *e, int eno, const char *fmt, ...)
 	va_end(ap);
 	if (e) {
 		size_t n = strlen(e->chain);
-		const char *text = errno_text(-r);
-		(void)snprintf(e->chain + n, sizeof e->chain - n, ": %s", text ? text : "unknown error");
+		(void)snprintf(e->chain + n, sizeof e->chain - n, ": %s", libc_error_text(-r));
 		/* docker's clients match these words in lower case */
 		if (n + 2 < sizeof e->chain && e->chain[n + 2] >= 'A' && e->chain[n + 2] <= 'Z' &&
 		    e->chain[n + 3] >= 'a' && e->chain[n + 3] <= 'z')

@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/libc.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "runtime/container.h"
@@ -246,7 +247,7 @@ static int child_run(struct child *ch, struct err *e)
 		return err_sys(e, errno, "setsid");
 	/* descriptors that the caller left open must not be reachable once container paths are
 	 * (CVE-2024-21626) */
-	if (close_range(3 + (unsigned)c->req->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+	if (libc_close_range(3 + (unsigned)c->req->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_sys(e, errno, "close descriptors");
 	if (become_root(ch, e) < 0 || namespaces(ch, e) < 0 || build(ch, &slave, e) < 0 ||
 	    names(&c->b, e) < 0 || sysctls(ch, e) < 0 || keyring(c, e) < 0)

@@ -28,6 +28,7 @@
 #include "runtime/hooks.h"
 #include "runtime/netdev.h"
 #include "spec/limits.h"
+#include "sys/mountfd.h"
 #include "sys/process.h"
 
 static int nomem(struct err *e)

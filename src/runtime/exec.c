@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/libc.h"
 #include "base/own.h"
 #include "format/js.h"
 #include "runtime/container.h"
@@ -102,7 +103,7 @@ static int child_run(const struct exec *x, struct err *e)
 	(void)close(x->sync[0]); /* our copy: the end of a dead parent must be seen */
 	if (setsid() < 0)
 		return err_sys(e, errno, "setsid");
-	if (close_range(3 + (unsigned)x->req->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+	if (libc_close_range(3 + (unsigned)x->req->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_sys(e, errno, "close descriptors");
 	if (x->enters_self && (r = cgroup_enter_self(x->cg)) < 0)
 		return err_sys(e, -r, "enter cgroup");

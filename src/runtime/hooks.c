@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/libc.h"
 #include "base/own.h"
 #include "sys/process.h"
 
@@ -59,11 +60,11 @@ __attribute__((noreturn)) static void hook_child(const struct bundle_hook *k, co
 
 	sigemptyset(&none);
 	if (dup2(state, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 ||
-	    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || (cwd && chdir(cwd) < 0) ||
+	    libc_close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || (cwd && chdir(cwd) < 0) ||
 	    sigaction(SIGPIPE, &dfl, NULL) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		_exit(127);
 	execve(k->path, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)k->env.v);
-	const char *text = strerrordesc_np(errno);
+	const char *text = libc_error_text(errno);
 	(void)!write(2, text, strlen(text)); /* read by our parent */
 	_exit(127);
 }

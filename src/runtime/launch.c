@@ -21,6 +21,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/libc.h"
 #include "base/own.h"
 #include "runtime/sync.h"
 #include "sys/capset.h"
@@ -218,11 +219,11 @@ static int close_others(unsigned first, int *keep, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (keep[i] < (int)first)
 			continue;
-		if ((unsigned)keep[i] > first && close_range(first, (unsigned)keep[i] - 1, 0) < 0)
+		if ((unsigned)keep[i] > first && libc_close_range(first, (unsigned)keep[i] - 1, 0) < 0)
 			return -errno;
 		first = (unsigned)keep[i] + 1;
 	}
-	return close_range(first, ~0U, 0) < 0 ? -errno : 0;
+	return libc_close_range(first, ~0U, 0) < 0 ? -errno : 0;
 }
 
 static int descriptors(const struct launch_run *r, struct err *e)

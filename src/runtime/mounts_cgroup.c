@@ -49,9 +49,7 @@ static int part_attach(int base, const char *target, int mnt, struct err *e)
 {
 	if (mkdirat(base, target, 0755) < 0 && errno != EEXIST)
 		return err_sys(e, errno, "make directory");
-	if (move_mount(mnt, "", base, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		return err_sys(e, errno, "attach mount");
-	return 0;
+	return mountfd_attach_at(mnt, base, target, e);
 }
 
 /* Nothing of the host's groups may be seen or written in their place (CVE-2023-25809): a bind of

@@ -123,7 +123,7 @@ int read_arr(struct reader *r, const struct where *w, const json_t *o, const cha
 int read_int(struct reader *r, const struct where *w, const json_t *o, const char *key,
 	     struct int_range range, int64_t *ret)
 {
-	int64_t v;
+	int64_t v = 0;
 	int n = js_get_int(o, "", key, &v, r->e);
 	if (n < 0)
 		return located(r, w);
@@ -138,7 +138,7 @@ int read_int(struct reader *r, const struct where *w, const json_t *o, const cha
 
 int read_u32(struct reader *r, const struct where *w, const json_t *o, const char *key, uint32_t *ret)
 {
-	int64_t v;
+	int64_t v = 0;
 	int n = read_int(r, w, o, key, (struct int_range){ 0, UINT32_MAX }, &v);
 	if (n > 0)
 		*ret = (uint32_t)v;
@@ -147,7 +147,7 @@ int read_u32(struct reader *r, const struct where *w, const json_t *o, const cha
 
 int read_u64(struct reader *r, const struct where *w, const json_t *o, const char *key, uint64_t *ret)
 {
-	int64_t v;
+	int64_t v = 0;
 	int n = read_int(r, w, o, key, (struct int_range){ INT64_MIN, INT64_MAX }, &v);
 	if (n > 0)
 		*ret = (uint64_t)v;
@@ -156,7 +156,7 @@ int read_u64(struct reader *r, const struct where *w, const json_t *o, const cha
 
 int read_id(struct reader *r, const struct where *w, const json_t *o, const char *key, uint32_t *ret)
 {
-	int64_t v;
+	int64_t v = 0;
 	/* 2^32-1 is (uid_t)-1: "do not change", no id */
 	int n = read_int(r, w, o, key, (struct int_range){ 0, UINT32_MAX - INT64_C(1) }, &v);
 	if (n > 0)

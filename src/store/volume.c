@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/libc.h"
 #include "base/own.h"
 #include "base/text.h"
 #include "format/js.h"
@@ -132,7 +133,7 @@ static int make(const struct store *s, const char *name, const json_t *doc, stru
 	(void)snprintf(from, sizeof from, "%.250s/volume.json", dir);
 	if (!r)
 		r = js_save(s->root_fd, from, doc, 0600, 0, e);
-	if (r >= 0 && renameat2(s->root_fd, dir, s->root_fd, to, RENAME_NOREPLACE) < 0)
+	if (r >= 0 && libc_renameat2(s->root_fd, dir, s->root_fd, to, RENAME_NOREPLACE) < 0)
 		r = err_sys(e, errno, "make volume %s", name);
 	if (r < 0)
 		(void)io_remove_tree(s->root_fd, dir, NULL); /* the first error counts */

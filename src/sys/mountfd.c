@@ -7,8 +7,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/own.h"
@@ -16,6 +16,27 @@
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
 #endif
+
+/* The calls themselves: C libraries have them since lately, or not yet. */
+static int call_open_tree(int xdir, const char *path, unsigned flags)
+{
+	return (int)syscall(SYS_open_tree, xdir, path, flags);
+}
+
+static int call_move_mount(int xfrom, int xto, const char *to, unsigned flags)
+{
+	return (int)syscall(SYS_move_mount, xfrom, "", xto, to, flags);
+}
+
+static int call_fsconfig(int xfs, unsigned command, const char *key, const char *value)
+{
+	return (int)syscall(SYS_fsconfig, xfs, command, key, value, 0);
+}
+
+static int call_mount_setattr(int xmnt, unsigned flags, const struct mount_attr *a)
+{
+	return (int)syscall(SYS_mount_setattr, xmnt, "", flags, a, sizeof *a);
+}
 
 /* Flags of the super block as words that fsconfig takes, and those that undo them. */
 static const struct {
@@ -49,7 +70,7 @@ static int fs_err(int xfs, int eno, const char *what, const char *word, struct e
 
 int mountfd_fs_open(const char *type, int *ret_fs, struct err *e)
 {
-	int fd = fsopen(type, FSOPEN_CLOEXEC);
+	int fd = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
 
 	if (fd < 0 && errno == ENODEV)
 		return err_sys(e, ENODEV, "file system %s is not known to this kernel", type);
@@ -61,7 +82,7 @@ int mountfd_fs_open(const char *type, int *ret_fs, struct err *e)
 
 int mountfd_fs_string(int xfs, const char *key, const char *value, struct err *e)
 {
-	if (fsconfig(xfs, FSCONFIG_SET_STRING, key, value, 0) < 0)
+	if (call_fsconfig(xfs, FSCONFIG_SET_STRING, key, value) < 0)
 		return fs_err(xfs, errno, "mount option", key, e);
 	return 0;
 }
@@ -72,7 +93,7 @@ int mountfd_fs_word(int xfs, const char *word, struct err *e)
 	const char *eq = strchr(word, '=');
 
 	if (!eq) {
-		if (fsconfig(xfs, FSCONFIG_SET_FLAG, word, NULL, 0) < 0)
+		if (call_fsconfig(xfs, FSCONFIG_SET_FLAG, word, NULL) < 0)
 			return fs_err(xfs, errno, "mount option", word, e);
 		return 0;
 	}
@@ -81,7 +102,7 @@ int mountfd_fs_word(int xfs, const char *word, struct err *e)
 		return err_new(e, E_INVALID, EINVAL, "mount option %.64s: bad name", word);
 	memcpy(key, word, n);
 	key[n] = 0;
-	if (fsconfig(xfs, FSCONFIG_SET_STRING, key, eq + 1, 0) < 0)
+	if (call_fsconfig(xfs, FSCONFIG_SET_STRING, key, eq + 1) < 0)
 		return fs_err(xfs, errno, "mount option", word, e);
 	return 0;
 }
@@ -96,9 +117,9 @@ int mountfd_fs_flags(int xfs, unsigned long ms_flags, struct err *e)
 
 int mountfd_fs_mount(int xfs, const char *type, uint64_t attr, int *ret_fd, struct err *e)
 {
-	if (fsconfig(xfs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+	if (call_fsconfig(xfs, FSCONFIG_CMD_CREATE, NULL, NULL) < 0)
 		return fs_err(xfs, errno, "make file system", type, e);
-	int fd = fsmount(xfs, FSMOUNT_CLOEXEC, (unsigned)attr);
+	int fd = (int)syscall(SYS_fsmount, xfs, FSMOUNT_CLOEXEC, (unsigned)attr);
 	if (fd < 0)
 		return fs_err(xfs, errno, "mount", type, e);
 	*ret_fd = fd;
@@ -131,7 +152,7 @@ int mountfd_clone(int xdir, const char *path, unsigned flags, int *ret_fd, struc
 		f |= AT_SYMLINK_NOFOLLOW;
 	if (!*path)
 		f |= AT_EMPTY_PATH;
-	int fd = open_tree(xdir, path, f);
+	int fd = call_open_tree(xdir, path, f);
 	if (fd < 0)
 		return err_sys(e, errno, "bind %s", *path ? path : "mount");
 	*ret_fd = fd;
@@ -141,7 +162,7 @@ int mountfd_clone(int xdir, const char *path, unsigned flags, int *ret_fd, struc
 static int setattr(int xmnt, const struct mount_attr *attr, bool rec)
 {
 	struct mount_attr a = *attr;
-	return mount_setattr(xmnt, "", AT_EMPTY_PATH | (rec ? AT_RECURSIVE : 0), &a, sizeof a);
+	return call_mount_setattr(xmnt, AT_EMPTY_PATH | (rec ? AT_RECURSIVE : 0), &a);
 }
 
 int mountfd_attr(int xmnt, uint64_t set, uint64_t clr, unsigned flags, struct err *e)
@@ -190,7 +211,7 @@ static bool kinds_differ(int xmnt, int xtarget)
 
 int mountfd_attach(int xmnt, int xtarget, struct err *e)
 {
-	if (!move_mount(xmnt, "", xtarget, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH))
+	if (!call_move_mount(xmnt, xtarget, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH))
 		return 0;
 	int eno = errno;
 	if ((eno == EINVAL || eno == ENOTDIR) && kinds_differ(xmnt, xtarget)) {
@@ -202,9 +223,16 @@ int mountfd_attach(int xmnt, int xtarget, struct err *e)
 	return err_sys(e, eno, "attach mount");
 }
 
+int mountfd_attach_at(int xmnt, int xdir, const char *name, struct err *e)
+{
+	if (call_move_mount(xmnt, xdir, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return err_sys(e, errno, "attach mount");
+	return 0;
+}
+
 int mountfd_reconfigure(int xmnt, const struct mountfd_fs *fs, unsigned long sb_clr, struct err *e)
 {
-	OWN_FD ctx = fspick(xmnt, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+	OWN_FD ctx = (int)syscall(SYS_fspick, xmnt, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
 
 	if (ctx < 0)
 		return err_sys(e, errno, "remount");
@@ -217,7 +245,7 @@ int mountfd_reconfigure(int xmnt, const struct mountfd_fs *fs, unsigned long sb_
 	for (size_t i = 0; i < fs->n_data; i++)
 		if (mountfd_fs_word(ctx, fs->data[i], e) < 0)
 			return -e->eno;
-	if (fsconfig(ctx, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0)
+	if (call_fsconfig(ctx, FSCONFIG_CMD_RECONFIGURE, NULL, NULL) < 0)
 		return fs_err(ctx, errno, "remount", "", e);
 	return 0;
 }

@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mount.h>
+
+#include <linux/mount.h> /* after the C library's, which may know more or less of it */
 
 #include "base/err.h"
 
@@ -45,6 +48,8 @@ int mountfd_propagation(int xmnt, unsigned long ms, struct err *e);
 int mountfd_idmap(int xmnt, int xuserns, unsigned flags, struct err *e);
 /** mountfd_attach - attach detached @xmnt on top of @xtarget. */
 int mountfd_attach(int xmnt, int xtarget, struct err *e);
+/** mountfd_attach_at - the same to @name below @xdir, where nobody else can change names. */
+int mountfd_attach_at(int xmnt, int xdir, const char *name, struct err *e);
 /** mountfd_reconfigure - change a mounted file system: flags and data words. */
 int mountfd_reconfigure(int xmnt, const struct mountfd_fs *fs, unsigned long sb_clr, struct err *e);
 

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/libc.h"
 #include "base/own.h"
 
 /* answers are at most one page or 32 KiB in dumps */
@@ -190,8 +191,8 @@ void nl_close_later(int fd)
 		if (fork())
 			_exit(0);
 		if (fd > 0)
-			(void)close_range(0, (unsigned)fd - 1, 0);
-		(void)close_range((unsigned)fd + 1, ~0u, 0);
+			(void)libc_close_range(0, (unsigned)fd - 1, 0);
+		(void)libc_close_range((unsigned)fd + 1, ~0u, 0);
 		if (chdir("/") == 0) /* a file system of ours stays free to unmount */
 			(void)usleep(LINGER_US); /* whoever closes last is the one that waits */
 		_exit(0);

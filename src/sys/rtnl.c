@@ -4,12 +4,13 @@
  */
 #include "sys/rtnl.h"
 
+#include <netinet/in.h> /* before the kernel's own definitions of the same */
+
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 

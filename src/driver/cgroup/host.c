@@ -178,7 +178,7 @@ void cg_host_mountinfo(const char *text, struct cg_host *h)
 static bool is_magic(const char *path, long magic)
 {
 	struct statfs fs;
-	return statfs(path, &fs) == 0 && fs.f_type == magic;
+	return statfs(path, &fs) == 0 && (long)fs.f_type == magic;
 }
 
 /* Where distributions mount a hierarchy: /sys/fs/cgroup/{memory,systemd,unified}. */

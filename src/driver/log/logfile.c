@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/libc.h"
 #include "base/own.h"
 
 enum {
@@ -149,7 +150,7 @@ static int tell_dropped(struct log_file *f)
 	int w;
 
 	snprintf(text, sizeof(text), "onggi: %llu log records lost here: %s\n",
-		 (unsigned long long)untold, strerror(f->last_errno));
+		 (unsigned long long)untold, libc_error_text(f->last_errno));
 	r.n = strlen(text);
 	clock_format(clock_now_ns(), now);
 	r.time_n = strlen(now);

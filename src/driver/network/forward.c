@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/libc.h"
 #include "base/lock.h"
 #include "driver/network/firewall_int.h"
 
@@ -76,7 +77,7 @@ int firewall_forwarding(const struct network_ctx *c, struct err *e)
 		int r = set(dir, families[i].name, '1');
 		if (r < 0)
 			network_warn(c, "cannot switch on forwarding (net.%s: %s): containers reach this host "
-				     "only", families[i].name, strerror(-r));
+				     "only", families[i].name, libc_error_text(-r));
 	}
 	return 0;
 }

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * System calls and texts that not every C library has: the programs are built with glibc and with musl.
+ * Names of our own, so that a library that learns one is no conflict. All are CHILD_SAFE.
+ */
+#ifndef ONGGI_BASE_LIBC_H
+#define ONGGI_BASE_LIBC_H
+
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1U << 2)
+#endif
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE (1 << 0)
+#define RENAME_EXCHANGE  (1 << 1)
+#endif
+
+/** libc_close_range - close_range(2): close @first to @last, or with CLOSE_RANGE_CLOEXEC at the next
+ * exec. 0 or -1 with errno. */
+static inline int libc_close_range(unsigned first, unsigned last, unsigned flags)
+{
+	return (int)syscall(SYS_close_range, first, last, flags);
+}
+
+/** libc_renameat2 - renameat2(2): RENAME_NOREPLACE, RENAME_EXCHANGE. 0 or -1 with errno. */
+static inline int libc_renameat2(int xfrom, const char *from, int xto, const char *to, unsigned flags)
+{
+	return (int)syscall(SYS_renameat2, xfrom, from, xto, to, flags);
+}
+
+/** libc_error_text - what strerror says in glibc, whose words users know and engines look for. No locale, no lock, no memory. */
+const char *libc_error_text(int eno);
+
+#endif
