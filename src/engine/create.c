@@ -80,7 +80,7 @@ static void undo_folder(void *ctx)
 
 static int step_record(void *ctx, struct err *e)
 {
-	return create_record(ctx, e);
+	return create_config_record(ctx, e);
 }
 
 static int step_name(void *ctx, struct err *e)

@@ -24,9 +24,9 @@ struct create {
 	json_t *copy_up;           /* [{"Source": directory, "Destination": path in the image}] */
 };
 
-/** create_record - record of the container from body and image. c->c.id is known; sets
+/** create_config_record - record of the container from body and image. c->c.id is known; sets
  * c->c.record. */
-int create_record(struct create *c, struct err *e);
+int create_config_record(struct create *c, struct err *e);
 /** create_mounts - make volumes and directories; fills Mounts and Onggi.Mounts of the record. */
 int create_mounts(struct create *c, struct err *e);
 /** create_copy_up - give new volumes the content that the image has at their place. */

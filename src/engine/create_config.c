@@ -225,7 +225,7 @@ static int command_set(json_t *record, const json_t *config, struct err *e)
 	return 0;
 }
 
-int create_record(struct create *c, struct err *e)
+int create_config_record(struct create *c, struct err *e)
 {
 	OWN_JSON hc = NULL;
 	char now[CLOCK_TEXT_MAX];
