@@ -97,7 +97,7 @@ static int namespaces(struct child *ch, struct err *e)
 	}
 	/* from here on no process of a shared PID namespace may look at us (CVE-2016-9962); not
 	 * earlier: the files of /proc/self would belong to the host's root */
-	if (!r && prctl(PR_SET_DUMPABLE, 0) < 0)
+	if (!r && !c->hidden && prctl(PR_SET_DUMPABLE, 0) < 0)
 		r = err_sys(e, errno, "set not dumpable");
 	return r;
 }

@@ -58,6 +58,8 @@ struct container {
 	bool unshares;              /* the child makes its namespaces, all but the PID namespace: that
 				     * goes on while the parent makes the cgroup */
 	bool between;               /* a process in between joins and makes the child */
+	bool hidden;                /* the child is not dumpable from its first moment */
+	bool gone;                  /* SYNC_GO has been said */
 	bool creating;              /* the record says so: hooks read it early */
 	struct proc_id init;
 	pid_t pid;
@@ -94,6 +96,7 @@ struct child {
 	int root;     /* mount of the root file system */
 	int proc;     /* trusted procfs, -1: nothing is to be written there */
 	int dev;      /* /dev of the container, -1: none, or it is the host's */
+	bool fresh_dev; /* a tmpfs of ours, mounted there by the mount before */
 	int pts;      /* devpts of the container, -1: none */
 	int null;     /* /dev/null of the host as a tree, -1: not opened yet */
 	bool null_there; /* it is attached: the next one is a copy of it */
@@ -127,6 +130,15 @@ int rootfs_attach(struct child *ch, struct err *e);
 int rootfs_enter(struct child *ch, struct err *e);
 int mounts_carry_out(struct child *ch, struct err *e);
 int mounts_seal(struct child *ch, struct err *e);
+struct mounts_place {
+	int dir;
+	const char *name; /* entry of it; "": itself */
+	bool made;        /* for this mount */
+};
+/** mounts_classic - a file system by mount(2). 0, or -errno: not this way. */
+int mounts_classic(const struct child *ch, const struct bundle_mount *m, const struct mounts_place *at);
+/** mounts_dev_name - the entry of a new /dev that @m is for, made just now; NULL: find the place. */
+const char *mounts_dev_name(const struct child *ch, const struct bundle_mount *m);
 int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e);
 /** cgroup_join - be in the cgroup, and in the cgroup namespace that begins there. */
 int cgroup_join(struct child *ch, struct err *e);

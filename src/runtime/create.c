@@ -233,8 +233,7 @@ static int step_process(void *ctx, struct err *e)
 	/* the child must never be visible as dumpable in a PID namespace that others share; in a new
 	 * user namespace it has to wait for its ids first, see child.c */
 	const bool hide = !c->in_user && prctl(PR_GET_DUMPABLE) == 1;
-	if (hide)
-		(void)prctl(PR_SET_DUMPABLE, 0); /* cannot fail with this value */
+	c->hidden = hide && prctl(PR_SET_DUMPABLE, 0) == 0;
 	int r = create_clone(c, e);
 	if (hide)
 		(void)prctl(PR_SET_DUMPABLE, 1); /* as above */
@@ -313,7 +312,10 @@ static int step_enter(void *ctx, struct err *e)
 		return err_ctx(e, "delegate cgroup");
 	if (c->cg && !c->enters_self && cgroup_enter(c->cg, c->pid, e) < 0)
 		return err_ctx(e, "enter cgroup");
-	if ((r = sync_raise(c->sync[0], SYNC_ENTERED)) < 0)
+	/* with nothing more to be done by us, no second word is needed */
+	c->gone = !c->rootless && !container_hooks_wait(c) && !c->req->ns_ready && !c->b.n_netdevs &&
+		  !(c->b.process && c->b.process->has_oom_score_adj);
+	if ((r = sync_raise(c->sync[0], c->gone ? SYNC_GO : SYNC_ENTERED)) < 0)
 		return create_broken(c, r, e);
 	if (c->b.process && c->b.process->has_oom_score_adj && create_oom_score(c, e) < 0)
 		return -e->eno;
@@ -367,7 +369,7 @@ static int step_network(void *ctx, struct err *e)
 static int step_go(void *ctx, struct err *e)
 {
 	struct container *c = ctx;
-	int r = sync_raise(c->sync[0], SYNC_GO);
+	int r = c->gone ? 0 : sync_raise(c->sync[0], SYNC_GO);
 
 	if (r < 0)
 		return create_broken(c, r, e);
@@ -455,6 +457,21 @@ void create_init(struct container *c, const struct runtime_env *env, const struc
 		c->ns_fd[k] = -1;
 }
 
+/* 0 or -ENOMEM: a container that nobody can remove so quickly is no failure */
+static int made_take(struct container *c)
+{
+	struct runtime_made *m = calloc(1, sizeof *m);
+
+	if (!m)
+		return -ENOMEM;
+	m->state = c->state;
+	c->state = (struct state)STATE_EMPTY;
+	m->cg = ptr_take(&c->cg);
+	state_unlock(&m->state);
+	*c->req->ret_made = m;
+	return 0;
+}
+
 int runtime_create(const struct runtime_env *env, const struct runtime_create_req *req,
 		   struct runtime_proc *ret, struct err *e)
 {
@@ -465,6 +482,8 @@ int runtime_create(const struct runtime_env *env, const struct runtime_create_re
 	if (r >= 0) {
 		ret->id = c.init;
 		ret->pidfd = fd_take(&c.pidfd);
+		if (req->ret_made && made_take(&c) < 0)
+			*req->ret_made = NULL;
 	}
 	create_done(&c);
 	return r < 0 ? r : 0;

@@ -21,6 +21,11 @@ int create_pid_file(const struct container *c, struct err *e);
 /** create_streams - where the standard streams lead that the process is given. */
 int create_streams(struct container *c, struct err *e);
 
+struct runtime_made {
+	struct state state; /* not locked */
+	struct cgroup *cg;  /* NULL: none */
+};
+
 /** create_namespaces_open - open the namespaces that have a path; decide who joins them. */
 int create_namespaces_open(struct container *c, struct err *e);
 /** create_clone - make the child; sets c->pid and c->pidfd. */

@@ -5,8 +5,10 @@
  */
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 
 #include "format/js.h"
+#include "runtime/create_int.h"
 #include "runtime/delete.h"
 #include "runtime/hooks.h"
 #include "runtime/state.h"
@@ -52,16 +54,14 @@ static int init_end(const struct runtime_env *env, const struct state *s, struct
 	return r < 0 ? err_sys(e, errno, "wait for container init") : 0;
 }
 
-static int cgroup_end(const struct runtime_env *env, const struct state *s, struct err *e)
+/* @cg is opened, owned; NULL: there is none */
+static int cgroup_end(const struct runtime_env *env, struct cgroup *cg, struct err *e)
 {
 	struct err own = { 0 };
-	struct cgroup *cg = NULL;
+	int r = 0;
 
-	if (!s->cgroup)
-		return 0;
-	int r = cgroup_open(s->cgroup, &cg, &own);
 	/* a kill that finds nobody is not free: thawing a group of v1 alone patches kernel code */
-	if (r == 0 && cgroup_remove_idle(cg) < 0) {
+	if (cg && cgroup_remove_idle(cg) < 0) {
 		/* those that shared no PID namespace with init outlive it */
 		if (cgroup_kill(cg, SIGKILL, &own) < 0 && own.kind != E_NOT_FOUND)
 			warn(env, &own, "kill the processes of the cgroup");
@@ -75,6 +75,18 @@ static int cgroup_end(const struct runtime_env *env, const struct state *s, stru
 		return err_ctx(e, "remove cgroup");
 	}
 	return 0;
+}
+
+static int cgroup_of(const struct state *s, struct cgroup **ret, struct err *e)
+{
+	struct err own;
+
+	*ret = NULL;
+	if (!s->cgroup || cgroup_open(s->cgroup, ret, &own) >= 0 || own.kind == E_NOT_FOUND)
+		return 0;
+	if (e)
+		*e = own;
+	return err_ctx(e, "remove cgroup");
 }
 
 /* Failures are logged and the others still run: the container is gone, nothing can be undone. */
@@ -99,9 +111,21 @@ static void poststop(const struct runtime_env *env, const struct state *s)
 	}
 }
 
+/* nothing of it runs any more: remove what create made */
+static int ended(const struct runtime_env *env, struct state *s, struct cgroup *cg, struct err *e)
+{
+	int r = cgroup_end(env, cg, e);
+
+	if (r < 0 || (r = state_remove(s, e)) < 0)
+		return r;
+	poststop(env, s);
+	return 0;
+}
+
 int delete_locked(const struct runtime_env *env, struct state *s, unsigned flags, struct err *e)
 {
 	enum runtime_status status;
+	struct cgroup *cg;
 	int r = state_status(s, &status, e);
 	if (r < 0)
 		return r;
@@ -114,10 +138,36 @@ int delete_locked(const struct runtime_env *env, struct state *s, unsigned flags
 	}
 	if (status != RUNTIME_STOPPED && (r = init_end(env, s, e)) < 0)
 		return r;
-	if ((r = cgroup_end(env, s, e)) < 0 || (r = state_remove(s, e)) < 0)
+	if ((r = cgroup_of(s, &cg, e)) < 0)
 		return r;
-	poststop(env, s);
-	return 0;
+	return ended(env, s, cg, e);
+}
+
+int runtime_made_remove(const struct runtime_env *env, struct runtime_made *made, struct err *e)
+{
+	struct err own = { 0 };
+	int r;
+
+	if (!made)
+		return 0;
+	r = state_relock(&made->state, &own);
+	if (r == 0)
+		r = ended(env, &made->state, ptr_take(&made->cg), &own);
+	else if (own.kind == E_NOT_FOUND)
+		r = 0;
+	runtime_made_free(made);
+	if (r < 0 && e)
+		*e = own;
+	return r;
+}
+
+void runtime_made_free(struct runtime_made *made)
+{
+	if (!made)
+		return;
+	state_close(&made->state);
+	cgroup_free(made->cg);
+	free(made);
 }
 
 int runtime_delete(const struct runtime_env *env, const char *id, unsigned flags, struct err *e)

@@ -30,7 +30,8 @@ int masks_null_open(int *ret_fd, struct err *e)
 	return 0;
 }
 
-static int empty_open(int *ret_fd, struct err *e)
+/* the first empty directory: a file system of its own, on @place */
+static int empty_make(int place, int *ret_fd, struct err *e)
 {
 	static const char *const data[] = { "mode=555" };
 	const struct mountfd_fs fs = { .type = "tmpfs",
@@ -40,25 +41,22 @@ static int empty_open(int *ret_fd, struct err *e)
 				       .sb_flags = MS_RDONLY,
 				       .attr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 					       MOUNT_ATTR_NOEXEC };
-	return mountfd_fs(&fs, ret_fd, e);
+	if (mountfd_fs(&fs, ret_fd, e) < 0)
+		return -e->eno;
+	return mountfd_attach(*ret_fd, place, e);
 }
 
-/* the first of a kind is attached itself, the others are copies of it */
-static int cover(int tree, bool *there, int place, struct err *e)
+/* the first of a kind is mounted itself, the others are copies of it */
+static int copy_attach(int tree, int place, struct err *e)
 {
 	CHILD_FD copy = -1;
 
-	if (!*there) {
-		*there = true;
-		return mountfd_attach(tree, place, e);
-	}
 	return mountfd_clone(tree, "", 0, &copy, e) < 0 ? -e->eno : mountfd_attach(copy, place, e);
 }
 
 static int mask(struct child *ch, const char *path, int *empty, struct err *e)
 {
 	CHILD_FD place = -1;
-	bool there = *empty >= 0;
 	struct stat st;
 
 	if (path_open_in(ch->root, path, O_PATH, 0, &place, e) < 0)
@@ -67,10 +65,13 @@ static int mask(struct child *ch, const char *path, int *empty, struct err *e)
 	if (fstat(place, &st) < 0)
 		return err_sys(e, errno, "look at it");
 	if (S_ISDIR(st.st_mode))
-		return !there && empty_open(empty, e) < 0 ? -e->eno : cover(*empty, &there, place, e);
+		return *empty < 0 ? empty_make(place, empty, e) : copy_attach(*empty, place, e);
 	if (ch->null < 0 && masks_null_open(&ch->null, e) < 0)
 		return -e->eno;
-	return cover(ch->null, &ch->null_there, place, e);
+	if (ch->null_there)
+		return copy_attach(ch->null, place, e);
+	ch->null_there = true;
+	return mountfd_attach(ch->null, place, e);
 }
 
 static int read_only(struct child *ch, const char *path, struct err *e)

@@ -99,6 +99,13 @@ static const char *const proc_allowed[] = {
 	"/proc/sys/kernel/ns_last_pid", "/proc/uptime",
 };
 
+/* a procfs on /proc, a sysfs on /sys: nothing to look at, no link has led there */
+static bool own_place(const struct bundle_mount *m)
+{
+	return (!strcmp(m->type, "proc") && !strcmp(m->destination, "/proc")) ||
+	       (!strcmp(m->type, "sysfs") && !strcmp(m->destination, "/sys"));
+}
+
 static int place_check(const struct bundle_mount *m, int place, int mnt, struct err *e)
 {
 	struct statfs fs;
@@ -258,19 +265,41 @@ static int sysfs_bind(const struct bundle_mount *m, int *ret_fd, struct err *e)
 	return mountfd_attr(*ret_fd, m->opt.attr_set, 0, MOUNTFD_REC, e);
 }
 
+/* Where the file system goes: @ret_place, or entry @ret_name of a new /dev. Returns 1 when it was made
+ * for this. */
+static int fs_place(struct child *ch, const struct bundle_mount *m, int *ret_place, const char **ret_name,
+		    struct err *e)
+{
+	const char *name = NULL;
+	int r = 1;
+
+	if (!strcmp(m->type, "proc") || !strcmp(m->type, "sysfs"))
+		r = target_strict(ch->root, m->destination, ret_place, e);
+	else if ((name = mounts_dev_name(ch, m)))
+		*ret_name = name;
+	else
+		r = mounts_target(ch->root, m->destination, true, ret_place, e);
+	ch->fresh_dev = ch->fresh_dev && name; /* what is mounted elsewhere may be over it */
+	return r;
+}
+
 static int mount_fs(struct child *ch, const struct bundle_mount *m, struct err *e)
 {
 	const struct container *c = ch->c;
 	const bool tmpfs = !strcmp(m->type, "tmpfs");
-	const bool strict = !strcmp(m->type, "proc") || !strcmp(m->type, "sysfs");
+	const char *name = "";
 	uint64_t attr = m->opt.attr_set;
 	CHILD_FD place = -1;
 	CHILD_FD mnt = -1;
-	int r = strict ? target_strict(ch->root, m->destination, &place, e) :
-			 mounts_target(ch->root, m->destination, true, &place, e);
+	int r = fs_place(ch, m, &place, &name, e);
 
 	if (r < 0)
 		return r;
+	if ((*name || own_place(m) || place_check(m, place, -1, e) >= 0) &&
+	    !mounts_classic(ch, m, &(struct mounts_place){ *name ? ch->dev : place, name, r }))
+		return 0;
+	if (*name && (place = openat(ch->dev, name, O_PATH | O_NOFOLLOW | O_CLOEXEC)) < 0)
+		return err_sys(e, errno, "open %s", name);
 	if (tmpfs)
 		attr &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	r = fs_make(c, m, attr, r ? -1 : place, &mnt, e);
@@ -286,6 +315,11 @@ static int mount_fs(struct child *ch, const struct bundle_mount *m, struct err *
 		return late_ro_add(ch, mnt, e);
 	if (!strcmp(m->type, "devpts") && !strcmp(m->destination, "/dev/pts"))
 		ch->pts = fd_take(&mnt);
+	/* those mounted below it next are spared their look-up */
+	if (tmpfs && !strcmp(m->destination, "/dev")) {
+		ch->dev = fd_take(&mnt);
+		ch->fresh_dev = true;
+	}
 	if (!strcmp(m->destination, "/proc") && ch->proc < 0 && container_writes_proc(c))
 		return mountfd_clone(mnt, "", 0, &ch->proc, e);
 	return 0;

@@ -126,8 +126,7 @@ int rootfs_enter(struct child *ch, struct err *e)
 		if (chroot(".") < 0)
 			return err_sys(e, errno, "enter root");
 	}
-	if (chdir("/") < 0)
-		return err_sys(e, errno, "enter root");
+	/* the working directory is the root now, by either way */
 	if (ms && own_mounts(c) && mountfd_propagation(ch->root, ms, e) < 0)
 		return err_ctx(e, "root");
 	return 0;

@@ -51,7 +51,10 @@ struct runtime_create_req {
 	void *ns_ready_data;
 	bool run;                 /* create and start in one: no exec.fifo is made */
 	bool own_child;           /* the process stays our child: the caller waits for it */
+	struct runtime_made **ret_made; /* NULL: not wanted */
 };
+
+struct runtime_made; /* a container that its creator is going to remove as well */
 
 struct runtime_proc {
 	struct proc_id id;
@@ -90,6 +93,13 @@ enum runtime_kill_flags { RUNTIME_KILL_ALL = 1 };
 /** runtime_kill - send @signal to the init process, or to all processes of the cgroup. */
 int runtime_kill(const struct runtime_env *env, const char *id, int signal, unsigned flags,
 		 struct err *e);
+
+/** runtime_made_remove - what runtime_delete does for a container whose init the caller has seen the end
+ * of, without finding and reading anything anew; 0 also when somebody else was quicker. Frees @made,
+ * which may be NULL. */
+int runtime_made_remove(const struct runtime_env *env, struct runtime_made *made, struct err *e);
+/** runtime_made_free - let go of it: the container stays. */
+void runtime_made_free(struct runtime_made *made);
 
 enum runtime_delete_flags { RUNTIME_DELETE_FORCE = 1 };
 int runtime_delete(const struct runtime_env *env, const char *id, unsigned flags, struct err *e);

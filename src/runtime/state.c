@@ -19,6 +19,7 @@
 #include "spec/limits.h"
 
 #define STATE_LOCK "lock"
+#define STATE_NEW  ".state.new"
 
 int state_id_check(const char *id, struct err *e)
 {
@@ -50,11 +51,32 @@ static int dir_open(struct state *s, struct err *e)
 	return 0;
 }
 
-/* Lock the folder and make sure that it was not removed while we waited. */
-static int dir_lock(struct state *s, int open_flags, int mode, struct err *e)
+/* somebody may have removed the folder while we waited */
+static int lock_is_there(const struct state *s, struct err *e)
 {
 	struct stat st;
 
+	if (fstat(s->lock_fd, &st) < 0 || !st.st_nlink)
+		return err_new(e, E_NOT_FOUND, ENOENT, "container does not exist");
+	return 0;
+}
+
+void state_unlock(struct state *s)
+{
+	/* closing is not enough: a child may hold a copy of the descriptor */
+	struct flock f = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+	(void)fcntl(s->lock_fd, F_OFD_SETLK, &f); /* cannot fail on a lock that we hold */
+}
+
+int state_relock(struct state *s, struct err *e)
+{
+	int r = lock_fd(s->lock_fd, LOCK_EXCLUSIVE, e);
+	return r < 0 ? err_ctx(e, "lock state of %s", s->id) : lock_is_there(s, e);
+}
+
+/* Lock the folder and make sure that it is still there. */
+static int dir_lock(struct state *s, int open_flags, int mode, struct err *e)
+{
 	s->lock_fd = openat(s->dir_fd, STATE_LOCK, O_RDWR | O_CLOEXEC | O_NOFOLLOW | open_flags, 0600);
 	if (s->lock_fd < 0)
 		return err_sys(e, errno, "lock state of %s", s->id);
@@ -63,9 +85,7 @@ static int dir_lock(struct state *s, int open_flags, int mode, struct err *e)
 		own_fd_done(&s->lock_fd); /* not ours: no unlock */
 		return err_ctx(e, "lock state of %s", s->id);
 	}
-	if (fstat(s->lock_fd, &st) < 0 || !st.st_nlink)
-		return err_new(e, E_NOT_FOUND, ENOENT, "container does not exist");
-	return 0;
+	return lock_is_there(s, e);
 }
 
 static int begin(const struct runtime_env *env, const char *id, bool make, struct state *s, struct err *e)
@@ -219,10 +239,23 @@ void state_unreserve(struct state *s)
 	state_close(s);
 }
 
+/* The folder is ours and we hold its lock: the new file needs no name of its own. */
 int state_save(struct state *s, struct err *e)
 {
-	int r = js_save(s->dir_fd, STATE_FILE, s->doc, 0600, 0, e);
-	return r < 0 ? err_ctx(e, "save state of %s", s->id) : 0;
+	OWN_STR text = json_dumps(s->doc, JSON_COMPACT);
+	OWN_FD fd = -1;
+	int r;
+
+	if (!text)
+		return err_new(e, E_NOMEM, ENOMEM, "save state of %s: out of memory", s->id);
+	fd = openat(s->dir_fd, STATE_NEW, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	r = fd < 0 ? -errno : io_write_all(fd, text, strlen(text));
+	if (r >= 0 && renameat(s->dir_fd, STATE_NEW, s->dir_fd, STATE_FILE) < 0)
+		r = -errno;
+	if (r >= 0)
+		return 0;
+	(void)unlinkat(s->dir_fd, STATE_NEW, 0); /* the first error counts */
+	return err_sys(e, -r, "save state of %s", s->id);
 }
 
 static int missing(const char *id, struct err *e)
@@ -262,11 +295,8 @@ int state_remove(struct state *s, struct err *e)
 
 void state_close(struct state *s)
 {
-	if (s->lock_fd >= 0) {
-		/* closing is not enough: a child may hold a copy of the descriptor */
-		struct flock f = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
-		(void)fcntl(s->lock_fd, F_OFD_SETLK, &f); /* cannot fail on a lock that we hold */
-	}
+	if (s->lock_fd >= 0)
+		state_unlock(s);
 	own_fd_done(&s->lock_fd);
 	own_fd_done(&s->dir_fd);
 	own_fd_done(&s->root_fd);

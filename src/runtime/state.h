@@ -95,6 +95,10 @@ int state_remove(struct state *s, struct err *e);
 /** state_sweep - remove what a dead creator of @id left without state.json. 1: swept; 0: there is no
  * such folder; E_BUSY when its creator lives; E_STATE when there is a state.json. */
 int state_sweep(const struct runtime_env *env, const char *id, struct err *e);
+/** state_unlock, state_relock - let go of the lock for a while. E_NOT_FOUND: the container was deleted
+ * meanwhile. */
+void state_unlock(struct state *s);
+int state_relock(struct state *s, struct err *e);
 /** state_close - let go of lock and memory. The lock is released even when a child still holds a
  * copy of the descriptor. Takes half-built and empty states. */
 void state_close(struct state *s);

@@ -142,6 +142,55 @@ int mountfd_fs(const struct mountfd_fs *fs, int *ret_fd, struct err *e)
 	return mountfd_fs_mount(ctx, fs->type, fs->attr, ret_fd, e);
 }
 
+/* Flags of the mount, as mount(2) has them. */
+static const struct {
+	uint64_t attr;
+	unsigned long ms;
+} attr_flags[] = {
+	{ MOUNT_ATTR_RDONLY, MS_RDONLY },	{ MOUNT_ATTR_NOSUID, MS_NOSUID },
+	{ MOUNT_ATTR_NODEV, MS_NODEV },		{ MOUNT_ATTR_NOEXEC, MS_NOEXEC },
+	{ MOUNT_ATTR_NOATIME, MS_NOATIME },	{ MOUNT_ATTR_STRICTATIME, MS_STRICTATIME },
+	{ MOUNT_ATTR_NODIRATIME, MS_NODIRATIME },
+};
+
+/* one string, a comma between the words; a comma in a word could not be told from that */
+static int data_join(const struct mountfd_fs *fs, char *out, size_t size)
+{
+	size_t w = 0;
+
+	for (size_t i = 0; i < fs->n_data; i++) {
+		size_t n = strlen(fs->data[i]);
+		if (strchr(fs->data[i], ',') || w + n + 2 > size)
+			return -EOPNOTSUPP;
+		memcpy(out + w, fs->data[i], n);
+		w += n;
+		out[w++] = ',';
+	}
+	out[w ? w - 1 : 0] = 0;
+	return 0;
+}
+
+int mountfd_classic(const struct mountfd_fs *fs, int xdir, const char *name)
+{
+	const unsigned long known = MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME | MS_MANDLOCK;
+	unsigned long flags = fs->sb_flags;
+	uint64_t left = fs->attr;
+	char data[1024];
+
+	for (size_t i = 0; i < ARRAY_LEN(attr_flags); i++)
+		if (left & attr_flags[i].attr) {
+			flags |= attr_flags[i].ms;
+			left &= ~attr_flags[i].attr;
+		}
+	/* there it means both, the file system and the mount */
+	bool half = !(fs->attr & MOUNT_ATTR_RDONLY) != !(fs->sb_flags & MS_RDONLY);
+	if (left || half || fs->sb_flags & ~known || data_join(fs, data, sizeof data) < 0)
+		return -EOPNOTSUPP;
+	if (fchdir(xdir) < 0)
+		return -errno;
+	return mount(fs->source, *name ? name : ".", fs->type, flags, fs->n_data ? data : NULL) < 0 ? -errno : 0;
+}
+
 int mountfd_clone(int xdir, const char *path, unsigned flags, int *ret_fd, struct err *e)
 {
 	unsigned f = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;

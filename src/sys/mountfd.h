@@ -29,6 +29,11 @@ struct mountfd_fs {
  * the file system itself. */
 int mountfd_fs(const struct mountfd_fs *fs, int *ret_fd, struct err *e);
 
+/** mountfd_classic - mount @fs by mount(2) on directory @xdir, or on its entry @name (not ""; nobody
+ * else may be able to change it). Few calls, no descriptor, and the working directory becomes @xdir.
+ * Returns 0 or -errno, -EOPNOTSUPP for what does not go into that call; to learn more, mountfd_fs. */
+int mountfd_classic(const struct mountfd_fs *fs, int xdir, const char *name);
+
 /* The same in steps, for file systems whose data is more than a list of words. */
 int mountfd_fs_open(const char *type, int *ret_fs, struct err *e);
 int mountfd_fs_string(int xfs, const char *key, const char *value, struct err *e);

@@ -42,7 +42,8 @@ int cgroup_finish(struct cgroup *cg, const json_t *resources, struct err *e);
 /** cgroup_enter_self - the calling process, of one thread and cloned into cgroup_clone_fd, enters
  * what is left, many times faster than when another process moves it. Needs the host's cgroup
  * mounts and rights: before pivot_root and outside of a new user namespace (else: cgroup_enter by
- * the parent). CHILD_SAFE: yes. Returns 0 or -errno. */
+ * the parent). Descriptors are left open, close-on-exec, for the close_range that is to come anyway.
+ * CHILD_SAFE: yes. Returns 0 or -errno. */
 int cgroup_enter_self(const struct cgroup *cg);
 /** cgroup_open - an existing group from its record (cgroup_record). */
 int cgroup_open(const json_t *record, struct cgroup **ret, struct err *e);

@@ -213,15 +213,31 @@ static void drop_unmounted(struct cg_host *h)
 	h->n = n;
 }
 
+/* nearly always a few lines: one read then */
+static int read_self(struct cg_host *h, struct err *e)
+{
+	char few[4096];
+	OWN_STR all = NULL;
+	OWN_FD fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, few, sizeof few - 1);
+
+	if (n < 0)
+		return err_sys(e, errno, "read /proc/self/cgroup");
+	few[n] = 0;
+	if ((size_t)n >= sizeof few / 2 &&
+	    io_read_file(AT_FDCWD, "/proc/self/cgroup", CG_FILE_MAX, &all, NULL, e) < 0)
+		return -e->eno;
+	cg_host_self(all ? all : few, h);
+	return 0;
+}
+
 int cg_host_scan(const char *root, struct cg_host *ret, struct err *e)
 {
-	OWN_STR text = NULL;
 	bool all = true;
+	int r = read_self(ret, e);
 
-	int r = io_read_file(AT_FDCWD, "/proc/self/cgroup", CG_FILE_MAX, &text, NULL, e);
 	if (r < 0)
 		return err_ctx(e, "find control groups");
-	cg_host_self(text, ret);
 	bool whole = is_magic(root, CGROUP2_SUPER_MAGIC);
 	for (size_t i = 0; i < ret->n; i++) {
 		struct cg_hier *h = &ret->h[i];

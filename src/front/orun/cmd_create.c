@@ -184,6 +184,7 @@ static int foreground_run(struct orun *o, const struct call *c, struct prepared 
 {
 	const struct create_opts *opts = c->opts;
 	struct runtime_proc proc = { .pidfd = -1 };
+	struct runtime_made *made = NULL;
 	struct foreground *f = NULL;
 	struct err own = { 0 };
 	int console = -1;
@@ -191,6 +192,7 @@ static int foreground_run(struct orun *o, const struct call *c, struct prepared 
 	if (r < 0)
 		return r;
 	p->req.own_child = true;
+	p->req.ret_made = &made;
 	if ((r = foreground_size(json_object_get(p->config, "process"), e)) < 0) {
 		foreground_end(f);
 		return r;
@@ -203,12 +205,15 @@ static int foreground_run(struct orun *o, const struct call *c, struct prepared 
 	}
 	r = pidfd_send(opts, proc.pidfd, e);
 	if (r == 0)
-		r = foreground_wait(f, &proc.id, console, c->ret_status, e);
+		r = foreground_wait(f, &proc, console, c->ret_status, e);
 	foreground_end(f);
 	own_fd_done(&proc.pidfd);
-	if (r < 0)
-		return give_up(o, p->req.id, e);
-	if (!opts->keep && runtime_delete(&o->env, p->req.id, RUNTIME_DELETE_FORCE, &own) < 0)
+	if (r < 0 || opts->keep) {
+		runtime_made_free(made);
+		return r < 0 ? give_up(o, p->req.id, e) : 0;
+	}
+	if ((made ? runtime_made_remove(&o->env, made, &own) :
+		    runtime_delete(&o->env, p->req.id, RUNTIME_DELETE_FORCE, &own)) < 0)
 		orun_log_write(&o->log, LOG_WARNING_, own.chain, own.hint); /* the process did its work */
 	return 0;
 }

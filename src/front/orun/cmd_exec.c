@@ -191,7 +191,7 @@ static int exec_request(struct orun *o, const struct call *c, struct runtime_exe
 	if (r == 0 && opts->pidfd_socket && (r = orun_socket_connect(opts->pidfd_socket, &sock, e)) == 0)
 		r = orun_socket_send_fd(sock, proc.pidfd, "pidfd", e);
 	if (r == 0 && f)
-		r = foreground_wait(f, &proc.id, console, c->ret_status, e);
+		r = foreground_wait(f, &proc, console, c->ret_status, e);
 	foreground_end(f);
 	own_fd_done(&proc.pidfd);
 	return r;

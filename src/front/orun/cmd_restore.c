@@ -111,7 +111,7 @@ static int foreground_restore(struct orun *o, const struct call *c, struct prepa
 		foreground_end(f);
 		return r;
 	}
-	r = foreground_wait(f, &proc.id, console, c->ret_status, e);
+	r = foreground_wait(f, &proc, console, c->ret_status, e);
 	foreground_end(f);
 	own_fd_done(&proc.pidfd);
 	if (runtime_delete(&o->env, c->args[0], RUNTIME_DELETE_FORCE, &own) < 0 && r >= 0)

@@ -33,7 +33,8 @@ struct stream {
 
 struct foreground {
 	int signals;           /* signalfd */
-	int pidfd, console;    /* -1: none */
+	int pidfd;             /* borrowed */
+	int console;           /* -1: none */
 	pid_t pid;
 	bool exited;
 	int status;
@@ -71,7 +72,6 @@ void foreground_end(struct foreground *f)
 	if (f->raw)
 		(void)tcsetattr(STDIN_FILENO, TCSANOW, &f->saved); /* the terminal may be gone */
 	own_fd_done(&f->signals);
-	own_fd_done(&f->pidfd);
 	own_fd_done(&f->console);
 	free(f);
 }
@@ -97,12 +97,13 @@ int foreground_size(json_t *process, struct err *e)
 	return 0;
 }
 
+/* ours and the orphans that came to us; after ours nobody is waited for any more */
 static void reap(struct foreground *f)
 {
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while (!f->exited && (pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (pid == f->pid) {
 			f->exited = true;
 			f->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
@@ -113,7 +114,7 @@ static void signals_read(struct foreground *f)
 {
 	struct signalfd_siginfo si;
 
-	while (read(f->signals, &si, sizeof si) == sizeof si) {
+	while (!f->exited && read(f->signals, &si, sizeof si) == sizeof si) {
 		int sig = (int)si.ssi_signo;
 		if (sig == SIGCHLD)
 			reap(f);
@@ -204,22 +205,20 @@ static int turn(struct foreground *f, struct err *e)
 	return n;
 }
 
-int foreground_wait(struct foreground *f, const struct proc_id *id, int console, int *ret_status,
+int foreground_wait(struct foreground *f, const struct runtime_proc *proc, int console, int *ret_status,
 		    struct err *e)
 {
 	int r = 0;
 
-	f->pid = id->pid;
-	f->pidfd = process_pidfd(id->pid);
-	if (f->pidfd < 0)
-		r = err_sys(e, -f->pidfd, "watch process %d", (int)id->pid);
+	f->pid = proc->id.pid;
+	f->pidfd = proc->pidfd;
 	if (console >= 0 && console_begin(f, console, e) < 0)
 		r = -e->eno;
-	reap(f); /* it may have ended before the first look at the signals */
+	/* signals have been collected since before it was there: its end cannot be missed */
 	while (r >= 0) {
 		r = turn(f, e);
 		/* poll found nothing more to move */
-		if (r == 0 && f->exited)
+		if (f->exited && (r == 0 || f->console < 0))
 			break;
 	}
 	if (r < 0)

@@ -104,9 +104,9 @@ int foreground_begin(bool subreaper, struct foreground **ret, struct err *e);
 /** foreground_size - give an OCI process object with a terminal the size of ours, so that it is
  * right from the first instruction on. Without a terminal of ours it stays as it is. */
 int foreground_size(json_t *process, struct err *e);
-/** foreground_wait - forward signals and terminal until the process ends. @console: pty master
- * (taken) or -1. *@ret_status is its exit status, or 128 + signal. */
-int foreground_wait(struct foreground *f, const struct proc_id *id, int console, int *ret_status,
+/** foreground_wait - forward signals and terminal until @proc, made after foreground_begin, ends.
+ * @console: pty master (taken) or -1. *@ret_status is its exit status, or 128 + signal. */
+int foreground_wait(struct foreground *f, const struct runtime_proc *proc, int console, int *ret_status,
 		    struct err *e);
 void foreground_end(struct foreground *f);
 
