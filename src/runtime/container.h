@@ -96,6 +96,7 @@ struct child {
 	int root;     /* mount of the root file system */
 	int proc;     /* trusted procfs, -1: nothing is to be written there */
 	int dev;      /* /dev of the container, -1: none, or it is the host's */
+	bool in_dev;  /* it is the working directory */
 	bool fresh_dev; /* a tmpfs of ours, mounted there by the mount before */
 	int pts;      /* devpts of the container, -1: none */
 	int null;     /* /dev/null of the host as a tree, -1: not opened yet */
@@ -135,8 +136,10 @@ struct mounts_place {
 	const char *name; /* entry of it; "": itself */
 	bool made;        /* for this mount */
 };
+/** mounts_plain - whether mounts_classic will do for @m. */
+bool mounts_plain(const struct child *ch, const struct bundle_mount *m);
 /** mounts_classic - a file system by mount(2). 0, or -errno: not this way. */
-int mounts_classic(const struct child *ch, const struct bundle_mount *m, const struct mounts_place *at);
+int mounts_classic(struct child *ch, const struct bundle_mount *m, const struct mounts_place *at);
 /** mounts_dev_name - the entry of a new /dev that @m is for, made just now; NULL: find the place. */
 const char *mounts_dev_name(const struct child *ch, const struct bundle_mount *m);
 int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e);

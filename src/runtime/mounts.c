@@ -295,7 +295,7 @@ static int mount_fs(struct child *ch, const struct bundle_mount *m, struct err *
 
 	if (r < 0)
 		return r;
-	if ((*name || own_place(m) || place_check(m, place, -1, e) >= 0) &&
+	if (mounts_plain(ch, m) && (*name || own_place(m) || place_check(m, place, -1, e) >= 0) &&
 	    !mounts_classic(ch, m, &(struct mounts_place){ *name ? ch->dev : place, name, r }))
 		return 0;
 	if (*name && (place = openat(ch->dev, name, O_PATH | O_NOFOLLOW | O_CLOEXEC)) < 0)
@@ -319,6 +319,7 @@ static int mount_fs(struct child *ch, const struct bundle_mount *m, struct err *
 	if (tmpfs && !strcmp(m->destination, "/dev")) {
 		ch->dev = fd_take(&mnt);
 		ch->fresh_dev = true;
+		ch->in_dev = false;
 	}
 	if (!strcmp(m->destination, "/proc") && ch->proc < 0 && container_writes_proc(c))
 		return mountfd_clone(mnt, "", 0, &ch->proc, e);

@@ -26,7 +26,7 @@ static bool is(const char *a, const char *b)
 }
 
 /* nothing but the mount itself is wanted */
-static bool plain(const struct child *ch, const struct bundle_mount *m)
+bool mounts_plain(const struct child *ch, const struct bundle_mount *m)
 {
 	const struct container *c = ch->c;
 	const struct mount_opt *o = &m->opt;
@@ -50,7 +50,7 @@ const char *mounts_dev_name(const struct child *ch, const struct bundle_mount *m
 	return name;
 }
 
-int mounts_classic(const struct child *ch, const struct bundle_mount *m, const struct mounts_place *at)
+int mounts_classic(struct child *ch, const struct bundle_mount *m, const struct mounts_place *at)
 {
 	const char *words[WORDS_MAX];
 	char mode[16];
@@ -63,8 +63,6 @@ int mounts_classic(const struct child *ch, const struct bundle_mount *m, const s
 	bool has_mode = false;
 	struct stat st;
 
-	if (!plain(ch, m))
-		return -EOPNOTSUPP;
 	for (size_t i = 0; i < fs.n_data; i++) {
 		words[i] = m->opt.data[i];
 		has_mode = has_mode || !strncmp(words[i], "mode=", strlen("mode="));
@@ -75,5 +73,8 @@ int mounts_classic(const struct child *ch, const struct bundle_mount *m, const s
 		(void)snprintf(mode, sizeof mode, "mode=%o", st.st_mode & 07777);
 		words[fs.n_data++] = mode;
 	}
-	return mountfd_classic(&fs, at->dir, at->name);
+	/* the second and the third entry of /dev find us there */
+	int r = mountfd_classic(&fs, *at->name && ch->in_dev ? -1 : at->dir, at->name);
+	ch->in_dev = *at->name && !r;
+	return r;
 }

@@ -290,12 +290,15 @@ int state_open(const struct runtime_env *env, const char *id, unsigned flags, st
 
 int state_remove(struct state *s, struct err *e)
 {
-	return folder_remove(s, e);
+	int r = folder_remove(s, e);
+
+	s->removed = r == 0;
+	return r;
 }
 
 void state_close(struct state *s)
 {
-	if (s->lock_fd >= 0)
+	if (s->lock_fd >= 0 && !s->removed)
 		state_unlock(s);
 	own_fd_done(&s->lock_fd);
 	own_fd_done(&s->dir_fd);

@@ -48,6 +48,7 @@ struct state {
 	const json_t *cgroup;      /* for cgroup_open; NULL: none */
 	bool rootless;
 	bool creating;             /* create has not finished */
+	bool removed;              /* nobody can wait for the lock any more but to learn that */
 	bool own_pids;             /* its own new PID namespace: killing init ends all */
 };
 

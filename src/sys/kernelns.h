@@ -10,8 +10,8 @@
 
 /** kernelns_open - open that namespace for setns(CLONE_NEWNS). Returns 0 or -errno: where the thread
  * cannot be seen (in a PID namespace), may not be looked at, or is not there, do without. The thread
- * is known by what no process can pretend: its flags and its parent. Its PID is remembered in an
- * extended attribute of @xdir, which only root can set, and never trusted. */
+ * is known by what no process can pretend: its flags and its parent. Where it was
+ * is remembered in an extended attribute of @xdir, which only root can set. */
 int kernelns_open(int xdir, int *ret_fd);
 
 #endif

@@ -186,7 +186,7 @@ int mountfd_classic(const struct mountfd_fs *fs, int xdir, const char *name)
 	bool half = !(fs->attr & MOUNT_ATTR_RDONLY) != !(fs->sb_flags & MS_RDONLY);
 	if (left || half || fs->sb_flags & ~known || data_join(fs, data, sizeof data) < 0)
 		return -EOPNOTSUPP;
-	if (fchdir(xdir) < 0)
+	if (xdir >= 0 && fchdir(xdir) < 0)
 		return -errno;
 	return mount(fs->source, *name ? name : ".", fs->type, flags, fs->n_data ? data : NULL) < 0 ? -errno : 0;
 }

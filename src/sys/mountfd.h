@@ -29,7 +29,7 @@ struct mountfd_fs {
  * the file system itself. */
 int mountfd_fs(const struct mountfd_fs *fs, int *ret_fd, struct err *e);
 
-/** mountfd_classic - mount @fs by mount(2) on directory @xdir, or on its entry @name (not ""; nobody
+/** mountfd_classic - mount @fs by mount(2) on directory @xdir (-1: where we are), or on its entry @name (not ""; nobody
  * else may be able to change it). Few calls, no descriptor, and the working directory becomes @xdir.
  * Returns 0 or -errno, -EOPNOTSUPP for what does not go into that call; to learn more, mountfd_fs. */
 int mountfd_classic(const struct mountfd_fs *fs, int xdir, const char *name);

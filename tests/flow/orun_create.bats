@@ -68,6 +68,7 @@ teardown() {
 @test "init that dies before start" {
 	orun create -b "$B" --pid-file "$T/pid" "$ID"
 	kill -9 "$(cat "$T/pid")"
+	until gone "$(cat "$T/pid")"; do sleep 0.05; done # else it could still take the word, and die then
 	run orun start "$ID"
 	fails "cannot start a container that has stopped"
 	orun delete "$ID"
