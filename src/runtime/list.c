@@ -87,6 +87,17 @@ int runtime_state(const struct runtime_env *env, const char *id, struct runtime_
 	return 0;
 }
 
+int runtime_record(const struct runtime_env *env, const char *id, json_t **ret, struct err *e)
+{
+	OWN_STATE s = STATE_EMPTY;
+	int r = state_open(env, id, 0, &s, e);
+
+	if (r < 0)
+		return r;
+	*ret = ptr_take(&s.doc);
+	return 0;
+}
+
 void runtime_state_done(struct runtime_state *s)
 {
 	if (s->json)

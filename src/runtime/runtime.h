@@ -87,6 +87,8 @@ int runtime_start(const struct runtime_env *env, const char *id, struct err *e);
 int runtime_state(const struct runtime_env *env, const char *id, struct runtime_state *ret,
 		  struct err *e);
 void runtime_state_done(struct runtime_state *s);
+/** runtime_record - state.json as it is, without a look at the processes. Caller owns. */
+int runtime_record(const struct runtime_env *env, const char *id, json_t **ret, struct err *e);
 const char *runtime_status_name(enum runtime_status s);
 
 enum runtime_kill_flags { RUNTIME_KILL_ALL = 1 };

@@ -49,9 +49,14 @@ ssize_t cg_read(struct cg_tree *t, const char *file, char *buf, size_t n)
 	OWN_FD fd = file_open(t, file, O_RDONLY);
 	if (fd < 0)
 		return fd;
-	ssize_t got = io_read_full(fd, buf, n - 1);
-	if (got >= 0)
-		buf[got] = 0;
+	/* control files give all that they have at once; only a full buffer could be a part */
+	ssize_t got;
+	do
+		got = read(fd, buf, n - 1);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return -errno;
+	buf[got] = 0;
 	return got;
 }
 

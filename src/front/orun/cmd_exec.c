@@ -133,7 +133,7 @@ static int process_change(json_t *p, const struct exec_opts *opts, const char *c
 static int process_make(struct orun *o, const struct call *c, json_t **ret, struct err *e)
 {
 	const struct exec_opts *opts = c->opts;
-	struct runtime_state s;
+	OWN_JSON record = NULL;
 	int r;
 
 	if (opts->process) {
@@ -144,10 +144,9 @@ static int process_make(struct orun *o, const struct call *c, json_t **ret, stru
 	}
 	if (c->n_args < 2)
 		return err_new(e, E_USAGE, EINVAL, "process args cannot be empty");
-	if ((r = runtime_state(&o->env, c->args[0], &s, e)) < 0)
+	if ((r = runtime_record(&o->env, c->args[0], &record, e)) < 0)
 		return r;
-	OWN_JSON p = json_deep_copy(js_at(s.json, "onggi.process"));
-	runtime_state_done(&s);
+	OWN_JSON p = json_deep_copy(js_at(record, "onggi.process"));
 	if (!p)
 		p = json_pack("{s:s}", "cwd", "/");
 	if (!p)
