@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/sched.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -23,9 +24,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -67,6 +70,19 @@ static void put(const char *dir, const char *name, const char *text)
 	close(fd);
 }
 
+/* a group of cpuset takes nobody before it has what its parent has */
+static void copy(const char *from, const char *to, const char *name)
+{
+	char path[400], text[4096];
+	snprintf(path, sizeof path, "%s/%s", from, name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	need(n > 0, path);
+	close(fd);
+	text[n] = 0;
+	put(to, name, text);
+}
+
 /* --- control groups ------------------------------------------------------------------------ */
 
 static void group_add(const char *hierarchy)
@@ -81,8 +97,8 @@ static void group_add(const char *hierarchy)
 	need(mkdir(g->dir, 0755) == 0, g->dir);
 	groups_n++;
 	if (strstr(hierarchy, "/cpuset") && !g->unified) {
-		put(g->dir, "cpuset.cpus", "0");
-		put(g->dir, "cpuset.mems", "0");
+		copy(hierarchy, g->dir, "cpuset.cpus");
+		copy(hierarchy, g->dir, "cpuset.mems");
 	}
 	if (strstr(hierarchy, "/devices") && !g->unified) {
 		static const char *const rules[] = { "c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm",
@@ -248,12 +264,22 @@ static void masks(void)
 						       MS_NODEV, NULL);
 }
 
+static void loopback_up(void)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	need(s >= 0 && ioctl(s, SIOCSIFFLAGS, &lo) == 0, "loopback");
+	close(s);
+}
+
 static void inside(const struct options *o)
 {
 	char merged[PATH_MAX];
 	const char *root = o->rootfs;
 	struct rlimit files = { 1024, 1024 };
 
+	if (!o->no_net)
+		loopback_up();
 	need(mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0, "propagation");
 	groups_enter();
 	if (!o->no_cgroups)
