@@ -104,7 +104,7 @@ static int take(struct container *c, const struct sync_msg *m, int fd, struct er
 		return 0;
 	case SYNC_ERROR:
 		*e = m->err;
-		return e->eno > 0 ? -e->eno : -EIO;
+		return -e->eno;
 	case SYNC_CONSOLE:
 		if (c->req->ret_console)
 			*c->req->ret_console = fd_take(&passed);

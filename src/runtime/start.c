@@ -15,8 +15,8 @@
 #include "base/own.h"
 #include "format/js.h"
 #include "runtime/hooks.h"
-#include "runtime/launch.h"
 #include "runtime/state.h"
+#include "runtime/sync.h"
 #include "sys/process.h"
 
 static int released(const struct state *s, int fifo, struct err *e)
@@ -32,12 +32,7 @@ static int released(const struct state *s, int fifo, struct err *e)
 	if (in < 0)
 		return err_sys(e, errno, "open " STATE_EXEC_FIFO);
 	ssize_t n = read(in, &told, sizeof told); /* one write of the child, below PIPE_BUF */
-	if (n == (ssize_t)sizeof told) {
-		told.chain[sizeof told.chain - 1] = told.hint[sizeof told.hint - 1] = 0;
-		*e = told;
-		return e->eno > 0 ? -e->eno : -EIO;
-	}
-	if (n > 0 && launch_failed_read(&told, (size_t)n, e) < 0)
+	if (n > 0 && sync_error_read(&told, (size_t)n, e) < 0)
 		return -e->eno;
 	if (n == 1) /* our own byte: it died before it could read it */
 		return err_new(e, E_STATE, ESRCH, "cannot start a container that has stopped");

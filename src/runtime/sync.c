@@ -141,6 +141,25 @@ int sync_raise(int xfd, enum sync_level level)
 	return send(xfd, &b, 1, MSG_NOSIGNAL) == 1 ? 0 : -errno;
 }
 
+/* texts that end and numbers that mean something, whatever was read */
+static void settle(struct err *e)
+{
+	e->chain[sizeof e->chain - 1] = e->hint[sizeof e->hint - 1] = 0;
+	if (e->eno <= 0)
+		e->eno = EIO;
+	if ((unsigned)e->kind >= E_KINDS || e->kind == E_NONE)
+		e->kind = E_INTERNAL;
+}
+
+int sync_error_read(const void *p, size_t n, struct err *e)
+{
+	if (n != sizeof *e)
+		return launch_failed_read(p, n, e);
+	memcpy(e, p, n);
+	settle(e);
+	return -e->eno;
+}
+
 int sync_receive(int xfd, struct sync_msg *ret, int *ret_fd)
 {
 	struct err err;
@@ -155,7 +174,6 @@ int sync_receive(int xfd, struct sync_msg *ret, int *ret_fd)
 	}
 	if (n != sizeof *ret)
 		return -EPROTO;
-	ret->err.chain[sizeof ret->err.chain - 1] = 0;
-	ret->err.hint[sizeof ret->err.hint - 1] = 0;
+	settle(&ret->err);
 	return 1;
 }

@@ -56,5 +56,8 @@ int sync_give(int xfd, int tree);
 /** sync_receive - next message. 1, 0 at the end of file, or -errno. @ret_fd: descriptor that came
  * along, owned by the caller, -1 when none. */
 int sync_receive(int xfd, struct sync_msg *ret, int *ret_fd);
+/** sync_error_read - the error that a child wrote before its end where there is no socket: exec.fifo.
+ * 0: these @n bytes are none. */
+int sync_error_read(const void *p, size_t n, struct err *e);
 
 #endif
