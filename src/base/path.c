@@ -126,7 +126,9 @@ int path_mkdir_in(int xroot, const char *path, mode_t mode, int *ret_fd, struct 
 			if (path_parent_in(xroot, part, false, &dir, &name, e) < 0)
 				return -e->eno;
 			if (!mkdirat(dir, name, mode)) {
-				if (fchmodat(dir, name, mode, 0) < 0)
+				/* whatever the umask is; by name it could be a link by now */
+				OWN_FD made = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+				if (made < 0 || fchmod(made, mode) < 0)
 					return err_sys(e, errno, "chmod %s", part);
 			} else if (errno != EEXIST)
 				return err_sys(e, errno, "mkdir %s", part);

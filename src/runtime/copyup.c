@@ -56,8 +56,11 @@ static int entry_meta(int to, const char *name, const struct stat *st, struct er
 static int file_copy(int from, int to, const char *name, struct err *e)
 {
 	OWN_FD in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	if (in < 0)
+	struct stat st;
+	if (in < 0 || fstat(in, &st) < 0)
 		return err_sys(e, errno, "open %s", name);
+	if (!S_ISREG(st.st_mode)) /* exchanged since it was looked at: a device may have no end */
+		return err_new(e, E_BUSY, EAGAIN, "%s changes while it is copied", name);
 	OWN_FD out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (out < 0)
 		return err_sys(e, errno, "make %s", name);

@@ -71,29 +71,41 @@ static int node_bind(struct child *ch, const struct bundle_device *d, int dir, c
 	return mountfd_attach(tree, place, e);
 }
 
+/* Mode and owner of what is there, by a descriptor that was looked at: a neighbour who shares the
+ * directory may put a link to something of the host in its place at any moment. */
+static int node_own(const struct child *ch, const struct bundle_device *d, int dir, const char *name, bool made,
+		    struct err *e)
+{
+	CHILD_FD node = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char self[32];
+	struct stat st;
+
+	if (node < 0 || fstat(node, &st) < 0)
+		return err_sys(e, errno, "look at %s", d->path);
+	if (!matches(d, &st))
+		return err_new(e, E_INVALID, EEXIST, "%s is there and is not that device", d->path);
+	(void)snprintf(self, sizeof self, "self/fd/%d", node);
+	if (!made && d->has_mode && fchmodat(ch->proc, self, d->mode & 07777, 0) < 0)
+		return err_sys(e, errno, "mode of %s", d->path);
+	if ((d->uid || d->gid) && fchownat(node, "", d->uid, d->gid, AT_EMPTY_PATH) < 0)
+		return err_sys(e, errno, "owner of %s", d->path);
+	return 0;
+}
+
 static int node_make(struct child *ch, const struct bundle_device *d, int dir, const char *name,
 		     struct err *e)
 {
 	mode_t mode = d->has_mode ? d->mode & 07777 : 0666;
-	struct stat st;
+	bool made;
 
 	if (ch->c->in_user && d->type != 'p')
 		return node_bind(ch, d, dir, name, e);
-	if (mknodat(dir, name, type_of(d) | mode, makedev(d->major, d->minor)) < 0) {
-		if (errno == EPERM && d->type != 'p')
-			return node_bind(ch, d, dir, name, e);
-		if (errno != EEXIST)
-			return err_sys(e, errno, "make node %s", d->path);
-		if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return err_sys(e, errno, "look at %s", d->path);
-		if (!matches(d, &st))
-			return err_new(e, E_INVALID, EEXIST, "%s is there and is not that device", d->path);
-		if (d->has_mode && fchmodat(dir, name, mode, 0) < 0)
-			return err_sys(e, errno, "mode of %s", d->path);
-	}
-	if ((d->uid || d->gid) && fchownat(dir, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(e, errno, "owner of %s", d->path);
-	return 0;
+	made = mknodat(dir, name, type_of(d) | mode, makedev(d->major, d->minor)) == 0;
+	if (!made && errno == EPERM && d->type != 'p')
+		return node_bind(ch, d, dir, name, e);
+	if (!made && errno != EEXIST)
+		return err_sys(e, errno, "make node %s", d->path);
+	return made && !d->uid && !d->gid ? 0 : node_own(ch, d, dir, name, made, e);
 }
 
 static int device_make(struct child *ch, const struct bundle_device *d, struct err *e)
