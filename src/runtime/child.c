@@ -38,10 +38,31 @@ static int wait_level(struct child *ch, enum sync_level level, struct err *e)
 	return r < 0 ? err_new(e, E_CANCELLED, -r, "the runtime is gone") : 0;
 }
 
+static int time_namespace(const struct container *c, struct err *e)
+{
+	const struct bundle_time_offset *m = &c->b.monotonic, *b = &c->b.boottime;
+	const struct nsfd_time_offset mono = { m->set, m->secs, m->nanosecs };
+	const struct nsfd_time_offset boot = { b->set, b->secs, b->nanosecs };
+
+	if (!c->b.ns[NS_TIME].present || c->b.ns[NS_TIME].path)
+		return 0;
+	CHILD_FD proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0)
+		return err_sys(e, errno, "open /proc");
+	if (procfs_check(proc, e) < 0)
+		return err_ctx(e, "/proc");
+	if (nsfd_time_new(proc, &mono, &boot, e) < 0)
+		return m->set || b->set ? err_ctx(e, "linux.timeOffsets") : -e->eno;
+	return 0;
+}
+
 static int become_root(struct child *ch, struct err *e)
 {
 	const struct container *c = ch->c;
 
+	/* now: with the ids of the user namespace the files of /proc/self are no longer ours */
+	if (c->in_user && time_namespace(c, e) < 0)
+		return -e->eno;
 	if (c->new_user && wait_level(ch, SYNC_MAPPED, e) < 0)
 		return -e->eno;
 	if (!c->in_user)
@@ -82,19 +103,8 @@ static int namespaces(struct child *ch, struct err *e)
 	if (c->late_join && c->ns_fd[NS_MOUNT] >= 0 &&
 	    nsfd_join(c->ns_fd[NS_MOUNT], CLONE_NEWNS, "mount", e) < 0)
 		return -e->eno;
-	if (c->b.ns[NS_TIME].present && !c->b.ns[NS_TIME].path) {
-		const struct bundle_time_offset *m = &c->b.monotonic, *b = &c->b.boottime;
-		const struct nsfd_time_offset mono = { m->set, m->secs, m->nanosecs };
-		const struct nsfd_time_offset boot = { b->set, b->secs, b->nanosecs };
-		OWN_FD proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (proc < 0)
-			return err_sys(e, errno, "open /proc");
-		if (procfs_check(proc, e) < 0)
-			return err_ctx(e, "/proc");
-		r = nsfd_time_new(proc, &mono, &boot, e);
-		if (r < 0 && (m->set || b->set))
-			r = err_ctx(e, "linux.timeOffsets");
-	}
+	if (!c->in_user)
+		r = time_namespace(c, e);
 	/* from here on no process of a shared PID namespace may look at us (CVE-2016-9962); not
 	 * earlier: the files of /proc/self would belong to the host's root */
 	if (!r && !c->hidden && prctl(PR_SET_DUMPABLE, 0) < 0)
@@ -257,6 +267,12 @@ static int child_run(struct child *ch, struct err *e)
 			       -e->eno :
 			       err_new(e, E_INVALID, EINVAL, "the config has no process");
 	run.proc = ch->proc;
+	/* the program that executes the command holds it for a moment, and may be looked at by then */
+	if (c->launch.apparmor || c->launch.selinux) {
+		struct err own;
+		if (procfs_own(&run.proc, &own) < 0)
+			run.proc = ch->proc;
+	}
 	run.fifo = c->fifo;
 	run.level = &ch->level;
 	if (launch_stdio(slave, c->req->stdio, e) < 0)

@@ -230,9 +230,12 @@ static int step_process(void *ctx, struct err *e)
 	if (mount_base_open(c, e) < 0 || hook_text(c, e) < 0 || sync_pair(c->sync, e) < 0)
 		return -e->eno;
 	c->launch.sync = c->sync[1];
-	/* the child must never be visible as dumpable in a PID namespace that others share; in a new
-	 * user namespace it has to wait for its ids first, see child.c */
-	const bool hide = !c->in_user && prctl(PR_GET_DUMPABLE) == 1;
+	/* The child must never be visible as dumpable in a PID namespace that others share. In a new user
+	 * namespace it has to wait for its ids first, and in any it writes to files of /proc/self, which
+	 * then belong to the host's root: to the rights of the host that is nothing. */
+	const bool shared = c->b.ns[NS_PID].path &&
+			    (geteuid() == 0 || (!c->new_user && !c->b.ns[NS_TIME].present));
+	const bool hide = (!c->in_user || shared) && prctl(PR_GET_DUMPABLE) == 1;
 	c->hidden = hide && prctl(PR_SET_DUMPABLE, 0) == 0;
 	int r = create_clone(c, e);
 	if (hide)

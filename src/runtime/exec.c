@@ -107,13 +107,16 @@ static int child_run(const struct exec *x, struct err *e)
 		return err_sys(e, errno, "close descriptors");
 	if (x->enters_self && (r = cgroup_enter_self(x->cg)) < 0)
 		return err_sys(e, -r, "enter cgroup");
+	/* before the join: a container with masks gets no new procfs, and its own one is not believed */
+	if ((x->launch.apparmor || x->launch.selinux) && procfs_own(&run.proc, e) < 0 &&
+	    procfs_private(&run.proc, e) < 0)
+		return -e->eno;
+	err_clear(e);
 	if (child_join(x, e) < 0)
 		return -e->eno;
 	(void)snprintf(keyring, sizeof keyring, "_ses.%s", x->req->id);
 	if ((r = keyring_join_new(keyring)) < 0)
 		return err_sys(e, -r, "session keyring");
-	if ((x->launch.apparmor || x->launch.selinux) && procfs_private(&run.proc, e) < 0)
-		return -e->eno;
 	if ((x->p.terminal && child_terminal(x, &slave, e) < 0) || launch_stdio(slave, x->req->stdio, e) < 0)
 		return -e->eno;
 	/* in the cgroup before anything costly of the container can run, and not a moment later */
@@ -311,7 +314,7 @@ static int take(struct exec *x, const struct sync_msg *m, int fd, struct err *e)
 		return 0;
 	case SYNC_ERROR:
 		*e = m->err;
-		return e->eno > 0 ? -e->eno : -EIO;
+		return -e->eno;
 	case SYNC_CONSOLE:
 		if (x->req->ret_console)
 			*x->req->ret_console = fd_take(&passed);

@@ -42,6 +42,14 @@ int procfs_private(int *ret_fd, struct err *e)
 	return 0;
 }
 
+int procfs_own(int *ret_fd, struct err *e)
+{
+	static const char *const data[] = { "subset=pid" };
+	const struct mountfd_fs fs = { .type = "proc", .data = data, .n_data = 1 };
+
+	return mountfd_fs(&fs, ret_fd, e);
+}
+
 int procfs_open(int xproc, const char *path, int flags, int *ret_fd, struct err *e)
 {
 	struct open_how how = {

@@ -14,6 +14,10 @@
  * forbidden, the /proc that the caller sees now, verified to be a procfs: call it before the
  * caller's root changes. */
 int procfs_private(int *ret_fd, struct err *e);
+/** procfs_own - a detached procfs of the processes only, without /proc/sys and the other files of the
+ * system (Linux 5.8), for what a process does with its own files, as its LSM label: the container may
+ * look at a process that holds it. Fails where a new procfs is forbidden. */
+int procfs_own(int *ret_fd, struct err *e);
 /** procfs_check - E_DENIED unless @xfd is the root or any file of a procfs. */
 int procfs_check(int xfd, struct err *e);
 /** procfs_open - open @path below @xproc: no magic link, no mount point on the way. "self" is

@@ -315,6 +315,12 @@ CapEff:	0000000000000000" ]
 	ok
 	[ "${output%%.*}" -ge 1000000 ]
 	[ "$(readlink /proc/self/ns/time)" != "${lines[1]}" ]
+	cfg '.linux.namespaces += [{"type": "user"}]
+		| .linux.uidMappings = [{"containerID": 0, "hostID": 200000, "size": 1000}]
+		| .linux.gidMappings = [{"containerID": 0, "hostID": 200000, "size": 1000}]'
+	run_sh 'grep -c -e "monotonic *2000 *5" -e "boottime *1000000 *0" /proc/self/timens_offsets'
+	ok
+	[ "$output" = 2 ]
 }
 
 @test "namespaces by path: joined, checked for their type" {
