@@ -14,6 +14,7 @@ setup() {
 		import ctypes, os, sys
 		libc = ctypes.CDLL(None, use_errno=True)
 		a, b = (p.encode() for p in sys.argv[1:3])
+		open(sys.argv[3] + ".on", "w").close()
 		while os.path.exists(sys.argv[3]):
 		    for _ in range(200):
 		        libc.syscall(316, -100, a, -100, b, 2)  # renameat2, RENAME_EXCHANGE
@@ -30,6 +31,7 @@ swapping() { # a b command...: run the command while a and b change places
 	python3 "$T/swap.py" "$1" "$2" "$T/go" 3>&- &
 	local p=$!
 	shift 2
+	while [ ! -e "$T/go.on" ]; do sleep 0.02; done
 	"$@"
 	rm "$T/go"
 	wait "$p"
