@@ -388,6 +388,10 @@ conform_teardown() {
 	[ $r = 0 ] || grep -o " $T[/ ][^ ]*" /proc/self/mountinfo | sort -r | xargs -r -n 1 umount -l
 	! grep -q " $H" /proc/self/mountinfo ||
 		grep -o " $H[^ ]*" /proc/self/mountinfo | sort -r | xargs -r -n 1 umount -l
+	# left by others than orun, mostly: reported above
+	for d in /sys/fs/cgroup/*/"$ID" /sys/fs/cgroup/"$ID"; do
+		[ ! -d "$d" ] || find "$d" -depth -type d -exec rmdir {} \; 2>/dev/null
+	done
 	rm -rf --one-file-system "$T" "$H" || r=1
 	return $r
 }
