@@ -203,6 +203,18 @@ static bool help_wanted(const struct command *cmd, char *const *argv)
 	return false;
 }
 
+/* the first line of --debug, whatever the command */
+static void command_log(const struct orun *o, const struct command *cmd, const struct opt_list *args)
+{
+	char text[512];
+
+	if (o->log.level < LOG_DEBUG_)
+		return;
+	(void)snprintf(text, sizeof text, "orun " ONGGI_VERSION ": %s %.256s, root %.128s", cmd->name,
+		       args->n ? args->v[0] : "", o->env.root); /* fits */
+	orun_log_write(&o->log, LOG_DEBUG_, text, NULL);
+}
+
 static int command_call(struct orun *o, const struct command *cmd, char *const *argv, int *ret_status,
 			struct err *e)
 {
@@ -221,6 +233,7 @@ static int command_call(struct orun *o, const struct command *cmd, char *const *
 	}
 	if ((r = args_check(cmd, args.n, e)) < 0)
 		return r;
+	command_log(o, cmd, &args);
 	struct call c = { cmd, opts, args.v, args.n, ret_status };
 	return cmd->run(o, &c, e);
 }
