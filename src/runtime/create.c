@@ -28,6 +28,7 @@
 #include "runtime/hooks.h"
 #include "runtime/netdev.h"
 #include "spec/limits.h"
+#include "sys/idmap.h"
 #include "sys/mountfd.h"
 #include "sys/process.h"
 
@@ -94,6 +95,15 @@ static int launch_fill(struct container *c, struct err *e)
 	return 0;
 }
 
+/* What a user may not do with cgroups is then a warning. Root of a user namespace may rarely do all
+ * of it either, except by a systemd of the container's own. */
+static bool rootless(const struct runtime_env *env)
+{
+	if (env->rootless >= 0)
+		return env->rootless;
+	return env->systemd_cgroup ? idmap_ordinary_user() : geteuid() || idmap_nested();
+}
+
 int create_config(struct container *c, struct err *e)
 {
 	const struct runtime_create_req *q = c->req;
@@ -116,7 +126,7 @@ int create_config(struct container *c, struct err *e)
 		return -e->eno;
 	for (size_t i = 0; i < c->b.warnings.n; i++)
 		create_warn(c, "%s", c->b.warnings.v[i]);
-	c->rootless = c->env->rootless < 0 ? geteuid() != 0 : c->env->rootless;
+	c->rootless = rootless(c->env);
 	c->new_user = c->b.ns[NS_USER].present && !c->b.ns[NS_USER].path;
 	c->in_user = c->b.ns[NS_USER].present;
 	c->creating = container_hooks_wait(c);
@@ -197,8 +207,8 @@ static int step_cgroup(void *ctx, struct err *e)
 		return -e->eno;
 	}
 	/* elsewhere the child has not got the rights, or not the mounts of the host; a scope of systemd
-	 * is started around it by us */
-	c->enters_self = !c->in_user && !c->b.ns[NS_MOUNT].path && !c->env->systemd_cgroup;
+	 * is started around it by us, and only we know which groups a rootless one has got */
+	c->enters_self = !c->in_user && !c->rootless && !c->b.ns[NS_MOUNT].path && !c->env->systemd_cgroup;
 	for (size_t i = 0; i < c->b.n_mounts; i++)
 		if (c->b.mounts[i].type && !strncmp(c->b.mounts[i].type, "cgroup", 6))
 			shown = true;

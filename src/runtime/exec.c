@@ -227,8 +227,9 @@ static pid_t clone_direct(struct exec *x)
 	return pid;
 }
 
-/* An ordinary user has that right only inside the container's user namespace: a process in between
- * joins both and makes the child as ours. */
+/* An ordinary user has that right only inside the container's user namespace, and root of a user
+ * namespace may not come back: a process in between joins what there is to join and makes the child
+ * as ours. */
 static pid_t clone_between(struct exec *x)
 {
 	struct process_clone pc = { .cgroup_fd = -1 };
@@ -242,11 +243,11 @@ static pid_t clone_between(struct exec *x)
 	pid_t helper = process_clone(&pc);
 	if (!helper) {
 		struct process_clone child = { .flags = CLONE_PARENT, .cgroup_fd = -1 };
-		if (setns(x->init, CLONE_NEWUSER | CLONE_NEWPID) < 0)
+		if (setns(x->init, (x->flags & CLONE_NEWUSER) | CLONE_NEWPID) < 0)
 			pid = -errno;
 		else if (!(pid = process_clone(&child))) {
+			x->joined_user = x->flags & CLONE_NEWUSER;
 			x->flags &= ~CLONE_NEWUSER;
-			x->joined_user = true;
 			child_main_exec(x);
 		}
 		_exit(write(out, &pid, sizeof pid) != sizeof pid);
@@ -345,9 +346,10 @@ static int listen_to(struct exec *x, struct err *e)
 
 static int clone_any(struct exec *x, struct err *e)
 {
+	x->between = x->pids && (geteuid() ? x->flags & CLONE_NEWUSER : !nsfd_may_return("/proc/self/ns/pid"));
 	/* CPUs are set before and after the move: then it is the parent who moves */
-	x->enters_self = x->cg && geteuid() == 0 && !x->p.cpu_affinity_initial && !x->p.cpu_affinity_final;
-	x->between = x->pids && x->flags & CLONE_NEWUSER && geteuid() != 0;
+	x->enters_self = x->cg && geteuid() == 0 && !x->between && !x->p.cpu_affinity_initial &&
+			 !x->p.cpu_affinity_final;
 	/* it becomes visible in the container at once: never dumpable there (CVE-2016-9962) */
 	const bool hide = prctl(PR_GET_DUMPABLE) == 1;
 	if (hide)

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,27 +13,15 @@
 #include "base/io.h"
 #include "base/own.h"
 #include "runtime/runtime.h"
-
-/* Root of a user namespace that an ordinary user made is that user, and has no /run. */
-static bool own_namespace(void)
-{
-	OWN_FILE f = fopen("/proc/self/uid_map", "re");
-	unsigned inside, outside, size;
-	const char *user = getenv("USER");
-
-	if (geteuid())
-		return true;
-	if (!f || fscanf(f, "%u %u %u", &inside, &outside, &size) != 3)
-		return false;
-	return !(inside == 0 && outside == 0 && size == UINT32_MAX) && user && strcmp(user, "root");
-}
+#include "sys/idmap.h"
 
 int runtime_root_default(char **ret, struct err *e)
 {
 	const char *xdg = getenv("XDG_RUNTIME_DIR");
 	OWN_STR root = NULL;
 
-	if (!xdg || !*xdg || !own_namespace()) {
+	/* root of a user namespace that an ordinary user made is that user, and has no /run */
+	if (!xdg || !*xdg || !idmap_ordinary_user()) {
 		root = strdup("/run/orun");
 		if (!root)
 			return err_new(e, E_NOMEM, ENOMEM, "out of memory");

@@ -10,6 +10,7 @@
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -143,4 +144,25 @@ int idmap_userns(const struct idmap *m, int *ret_fd, struct err *e)
 	(void)process_signal(pidfd, SIGKILL); /* it cannot refuse */
 	(void)process_wait(pid, NULL);
 	return r;
+}
+
+bool idmap_nested(void)
+{
+	char text[64];
+	unsigned inside, outside, size;
+	OWN_FD fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : io_read_full(fd, text, sizeof text - 1);
+
+	if (n <= 0)
+		return false;
+	text[n] = 0;
+	return sscanf(text, "%u %u %u", &inside, &outside, &size) == 3 &&
+	       (inside || outside || size != UINT32_MAX);
+}
+
+bool idmap_ordinary_user(void)
+{
+	const char *user = getenv("USER");
+
+	return geteuid() || ((!user || strcmp(user, "root") != 0) && idmap_nested());
 }

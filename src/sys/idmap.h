@@ -6,6 +6,7 @@
 #ifndef ONGGI_SYS_IDMAP_H
 #define ONGGI_SYS_IDMAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -26,5 +27,10 @@ struct idmap {
 int idmap_write(pid_t pid, const struct idmap *m, struct err *e);
 /** idmap_userns - descriptor of a new user namespace with these maps, for id-mapped mounts. */
 int idmap_userns(const struct idmap *m, int *ret_fd, struct err *e);
+/** idmap_nested - the ids of this process are not the host's: it is in a user namespace. */
+bool idmap_nested(void);
+/** idmap_ordinary_user - this is an ordinary user, or root of a user namespace of such a user, as
+ * rootless engines make one; root of a container with ids of its own says USER=root. */
+bool idmap_ordinary_user(void);
 
 #endif

@@ -46,6 +46,15 @@ bool nsfd_same(int xa, int xb)
 	return !fstat(xa, &a) && !fstat(xb, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+bool nsfd_may_return(const char *path)
+{
+	OWN_FD home = open(path, O_RDONLY | O_CLOEXEC);
+	/* refused for an owner above our own */
+	OWN_FD owner = home < 0 ? -1 : ioctl(home, NS_GET_USERNS);
+
+	return owner >= 0;
+}
+
 int nsfd_time_new(int xproc, const struct nsfd_time_offset *monotonic,
 		  const struct nsfd_time_offset *boottime, struct err *e)
 {

@@ -18,6 +18,9 @@ int nsfd_open(const char *path, int clone_flag, const char *name, int *ret_fd, s
 int nsfd_join(int xns, int clone_flag, const char *name, struct err *e);
 /** nsfd_same - whether two descriptors are the same namespace. */
 bool nsfd_same(int xa, int xb);
+/** nsfd_may_return - whether the owner of our namespace at @path is our user namespace: only then
+ * can one who has left it come back. */
+bool nsfd_may_return(const char *path);
 
 struct nsfd_time_offset {
 	bool set;
