@@ -327,7 +327,6 @@ docker_oom() {
 	run -0 docker logs -t f-orun
 	[[ $output =~ ^20[0-9-]+T.*started ]]
 	echo text >"$E/text"
-	both 0 d_on f cp "$E/text" "f-$RT:/tmp/text" || true
 	for r in orun runc; do
 		docker cp "$E/text" f-$r:/tmp/text
 		docker cp f-$r:/etc/passwd "$E/passwd-$r"

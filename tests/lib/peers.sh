@@ -60,6 +60,9 @@ podman_setup() {
 		default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
 		[engine]
 		runtime = "runc"
+		runtime_supports_json = ["crun", "runc", "orun"]
+		[engine.runtimes]
+		orun = ["${ORUN:-/usr/bin/orun}"]
 	TOML
 	podman_run() {
 		CONTAINERS_CONF=$PODMAN_DIR/containers.conf podman --root "$PODMAN_DIR/root" --runroot "$PODMAN_DIR/run" --tmpdir "$PODMAN_DIR/tmp" \
