@@ -7,6 +7,7 @@
  *   struct onggi_runtime   where the state lies and how groups are made; many calls share one
  *   struct onggi_create    a request: one container to be made
  *   struct onggi_exec      a request: one more process in a running container
+ *   struct onggi_checkpoint  a request: images of a container, to save or to go on from
  *   struct onggi_process   a process that was made, a child of the caller
  *   struct onggi_error     why a call failed
  *
@@ -23,9 +24,9 @@
  *
  * Threads: every function may be called from any thread. One onggi_runtime may be used by several
  * threads at once as soon as its settings are made; requests, processes and errors belong to one
- * thread at a time. Calls that make a process (create, run, exec) take turns inside a process, hooks
- * included; all others run side by side. Containers are kept apart by a lock in the
- * state of each, which holds between processes too.
+ * thread at a time. Calls that make a process (create, run, exec, checkpoint, restore) take turns
+ * inside a process, hooks included; all others run side by side. Containers are kept apart by a lock
+ * in the state of each, which holds between processes too.
  *
  * Processes: the caller is the parent of what it makes, and reaps it: onggi_process_wait, or its own
  * waitpid. While a call runs SIGCHLD must not be ignored (SIG_IGN, SA_NOCLDWAIT) and nobody else may
@@ -300,6 +301,72 @@ ONGGI_API int onggi_runtime_resume(const struct onggi_runtime *rt, const char *i
  * others stay. */
 ONGGI_API int onggi_runtime_update(const struct onggi_runtime *rt, const char *id, const char *json,
 				   size_t n, struct onggi_error **err);
+
+/* ---- checkpoint and restore -------------------------------------------------------------------- */
+
+struct onggi_checkpoint; /* a request: images of CRIU, and how they are made and used */
+
+enum onggi_checkpoint_flags {
+	ONGGI_CHECKPOINT_TCP_ESTABLISHED = 1,    /* established TCP connections are saved and go on */
+	ONGGI_CHECKPOINT_TCP_SKIP_IN_FLIGHT = 2, /* those not yet established are left out */
+	ONGGI_CHECKPOINT_TCP_CLOSE = 4,          /* restore: they are closed */
+	ONGGI_CHECKPOINT_EXT_UNIX_SK = 8,        /* UNIX sockets may have their peer outside */
+	ONGGI_CHECKPOINT_SHELL_JOB = 16,         /* terminal and session may come from outside */
+	ONGGI_CHECKPOINT_FILE_LOCKS = 32,
+	ONGGI_CHECKPOINT_LINK_REMAP = 64,        /* open files without a name get one for the time being */
+	ONGGI_CHECKPOINT_AUTO_DEDUP = 128,
+	ONGGI_CHECKPOINT_LAZY_PAGES = 256,       /* memory follows after the restore */
+	ONGGI_CHECKPOINT_LEAVE_RUNNING = 512,
+	ONGGI_CHECKPOINT_PRE_DUMP = 1024,        /* memory only; the container goes on */
+	ONGGI_CHECKPOINT_EMPTY_NETWORK = 2048    /* the network namespace comes back empty */
+};
+
+enum onggi_checkpoint_cgroups { /* the groups inside, see criu(8), --manage-cgroups */
+	ONGGI_CHECKPOINT_CGROUPS_DEFAULT = 0,
+	ONGGI_CHECKPOINT_CGROUPS_SOFT = 1,
+	ONGGI_CHECKPOINT_CGROUPS_FULL = 2,
+	ONGGI_CHECKPOINT_CGROUPS_STRICT = 3,
+	ONGGI_CHECKPOINT_CGROUPS_IGNORE = 4
+};
+
+enum onggi_checkpoint_lock { /* how TCP connections are held meanwhile */
+	ONGGI_CHECKPOINT_LOCK_DEFAULT = 0,
+	ONGGI_CHECKPOINT_LOCK_IPTABLES = 1,
+	ONGGI_CHECKPOINT_LOCK_NFTABLES = 2,
+	ONGGI_CHECKPOINT_LOCK_SKIP = 3
+};
+
+/** onggi_runtime_set_criu - the program to use instead of criu in $PATH. 0, -EINVAL, -ENOMEM. */
+ONGGI_API int onggi_runtime_set_criu(struct onggi_runtime *rt, const char *program);
+
+/** onggi_checkpoint_new - @images: the directory of the images. */
+ONGGI_API int onggi_checkpoint_new(const char *images, struct onggi_checkpoint **ret, struct onggi_error **err);
+ONGGI_API void onggi_checkpoint_free(struct onggi_checkpoint *q);
+/** onggi_checkpoint_set_... - 0, -EINVAL, -ENOMEM. The work directory has CRIU's logs, by default beside
+ * the images; the parent has the images of a pre-dump, relative to these; a page server takes memory
+ * instead of the directory; @fd gets a zero byte when the server of lazy pages is ready (-1: none);
+ * profile ("TYPE:NAME") and context stand in the place of the saved ones at a restore. */
+ONGGI_API int onggi_checkpoint_set_work_dir(struct onggi_checkpoint *q, const char *dir);
+ONGGI_API int onggi_checkpoint_set_flags(struct onggi_checkpoint *q, unsigned flags);
+ONGGI_API int onggi_checkpoint_set_cgroups(struct onggi_checkpoint *q, enum onggi_checkpoint_cgroups cgroups);
+ONGGI_API int onggi_checkpoint_set_network_lock(struct onggi_checkpoint *q, enum onggi_checkpoint_lock lock);
+ONGGI_API int onggi_checkpoint_set_parent(struct onggi_checkpoint *q, const char *dir);
+ONGGI_API int onggi_checkpoint_set_page_server(struct onggi_checkpoint *q, const char *address, unsigned port);
+ONGGI_API int onggi_checkpoint_set_status_fd(struct onggi_checkpoint *q, int fd);
+ONGGI_API int onggi_checkpoint_set_lsm_profile(struct onggi_checkpoint *q, const char *profile);
+ONGGI_API int onggi_checkpoint_set_lsm_mount_context(struct onggi_checkpoint *q, const char *context);
+
+/** onggi_runtime_checkpoint - save a running or paused container. Unless it is to go on (leave running,
+ * pre-dump) it ends and is deleted. On failure it goes on as before; the message quotes CRIU's log.
+ * ONGGI_ERROR_NOT_FOUND without CRIU, ONGGI_ERROR_UNSUPPORTED when it is too old. */
+ONGGI_API int onggi_runtime_checkpoint(const struct onggi_runtime *rt, const char *id,
+				       const struct onggi_checkpoint *q, struct onggi_error **err);
+/** onggi_runtime_restore - make a container that goes on where a checkpoint ended, from the bundle of
+ * @create (preserved descriptors and flags mean nothing here). @ret may be NULL. On failure nothing
+ * is left. */
+ONGGI_API int onggi_runtime_restore(const struct onggi_runtime *rt, const struct onggi_create *create,
+				    const struct onggi_checkpoint *q, struct onggi_process **ret,
+				    struct onggi_error **err);
 
 #ifdef __cplusplus
 }

@@ -75,7 +75,7 @@ build() {
 	[ -z "$(ls -A "$T/state")" ]
 }
 
-@test "terminals, streams, events, network, requests used again, wrong values" {
+@test "terminals, streams, events, network, checkpoints, requests used again, wrong values" {
 	build "$BATS_TEST_DIRNAME/../library/more.c" "$T/more"
 	run --separate-stderr timeout 60 "$T/more" "$T/state" "$B" "$ID"
 	ok

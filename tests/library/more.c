@@ -197,6 +197,40 @@ static void streams(const char *bundle, const char *pid_file)
 	onggi_exec_free(xq);
 }
 
+/* the options reach CRIU, or what stands in for it; a failure leaves the container as it was */
+static void checkpoint(const char *bundle, const char *images)
+{
+	struct onggi_checkpoint *c = NULL;
+	struct onggi_process *p = NULL;
+	struct onggi_create *q = NULL;
+	enum onggi_status status;
+	int code;
+
+	CHECK(onggi_checkpoint_new("", &c, NULL) == -EINVAL && onggi_checkpoint_new(images, &c, &e) == 0);
+	CHECK(onggi_checkpoint_set_flags(c, 1u << 30) == -EINVAL && onggi_checkpoint_set_cgroups(c, 9) == -EINVAL &&
+	      onggi_checkpoint_set_network_lock(c, 9) == -EINVAL &&
+	      onggi_checkpoint_set_page_server(c, "::1", 65536) == -EINVAL &&
+	      onggi_checkpoint_set_status_fd(c, -2) == -EINVAL);
+	CHECK(onggi_checkpoint_set_flags(c, ONGGI_CHECKPOINT_LEAVE_RUNNING) == 0 &&
+	      onggi_checkpoint_set_cgroups(c, ONGGI_CHECKPOINT_CGROUPS_IGNORE) == 0);
+	CHECK(onggi_runtime_set_criu(rt, "/nowhere/criu") == 0);
+	CHECK(onggi_runtime_checkpoint(rt, id, c, &e) < 0 && onggi_error_kind(e) == ONGGI_ERROR_NOT_FOUND);
+	onggi_error_free(e);
+	CHECK(onggi_create_new(id, bundle, &q, &e) == 0 && onggi_runtime_run(rt, q, &p, &e) == 0);
+	CHECK(onggi_runtime_checkpoint(rt, id, c, &e) < 0 && onggi_error_kind(e) == ONGGI_ERROR_NOT_FOUND &&
+	      strstr(onggi_error_message(e), "/nowhere/criu"));
+	onggi_error_free(e);
+	CHECK(onggi_runtime_status(rt, id, &status, NULL, &e) == 0 && status == ONGGI_STATUS_RUNNING);
+	CHECK(onggi_runtime_delete(rt, id, ONGGI_DELETE_FORCE, &e) == 0);
+	CHECK(onggi_process_wait(p, &code, &e) == 0 && code == 137);
+	CHECK(onggi_runtime_restore(rt, q, c, NULL, &e) < 0 && *onggi_error_message(e));
+	onggi_error_free(e);
+	CHECK(onggi_runtime_status(rt, id, &status, NULL, NULL) == -ENOENT);
+	onggi_process_free(p);
+	onggi_create_free(q);
+	onggi_checkpoint_free(c);
+}
+
 int main(int argc, char **argv)
 {
 	char pid_file[4096];
@@ -210,6 +244,8 @@ int main(int argc, char **argv)
 	snprintf(pid_file, sizeof pid_file, "%s/pid", argv[2]);
 	streams(argv[2], pid_file);
 	CHECK(access(pid_file, R_OK) == 0);
+	snprintf(pid_file, sizeof pid_file, "%s/images", argv[2]);
+	checkpoint(argv[2], pid_file);
 	onggi_runtime_free(rt);
 	puts("all right");
 	return 0;

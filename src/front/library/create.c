@@ -107,8 +107,8 @@ static int network_call(void *data, pid_t pid, int netns_fd, struct err *e)
 	return r < 0 ? err_sys(e, -r, "network") : 0;
 }
 
-static int make(const struct onggi_runtime *rt, const struct onggi_create *q, bool run,
-		struct onggi_process **ret, struct onggi_error **err)
+int create_carry_out(const struct onggi_runtime *rt, const struct onggi_create *q, create_fn *fn,
+		     const void *data, struct onggi_process **ret, struct onggi_error **err)
 {
 	struct call_guard g;
 	struct err e = { .kind = E_NONE };
@@ -119,7 +119,7 @@ static int make(const struct onggi_runtime *rt, const struct onggi_create *q, bo
 		return error_null(rt ? "request" : "runtime", err);
 	if (process_room(&p, &e) < 0)
 		return error_give(&e, err);
-	const struct runtime_create_req req = {
+	struct runtime_create_req req = {
 		.id = q->id,
 		.bundle = q->bundle,
 		.config = q->config,
@@ -133,11 +133,10 @@ static int make(const struct onggi_runtime *rt, const struct onggi_create *q, bo
 		.no_new_keyring = q->flags & ONGGI_CREATE_NO_NEW_KEYRING,
 		.ns_ready = q->network ? network_call : NULL,
 		.ns_ready_data = (void *)q,
-		.run = run,
 		.own_child = true,
 	};
 	call_begin(&g, true);
-	int r = runtime_create(&rt->env, &req, &p->proc, &e);
+	int r = fn(&rt->env, &req, data, &p->proc, &e);
 	call_end(&g);
 	if (r < 0 || !ret)
 		onggi_process_free(p);
@@ -146,14 +145,21 @@ static int make(const struct onggi_runtime *rt, const struct onggi_create *q, bo
 	return r < 0 ? error_give(&e, err) : 0;
 }
 
+static int create(const struct runtime_env *env, struct runtime_create_req *req, const void *run,
+		  struct runtime_proc *proc, struct err *e)
+{
+	req->run = run;
+	return runtime_create(env, req, proc, e);
+}
+
 int onggi_runtime_create(const struct onggi_runtime *rt, const struct onggi_create *q,
 			 struct onggi_process **ret, struct onggi_error **err)
 {
-	return make(rt, q, false, ret, err);
+	return create_carry_out(rt, q, create, NULL, ret, err);
 }
 
 int onggi_runtime_run(const struct onggi_runtime *rt, const struct onggi_create *q,
 		      struct onggi_process **ret, struct onggi_error **err)
 {
-	return make(rt, q, true, ret, err);
+	return create_carry_out(rt, q, create, "run", ret, err);
 }

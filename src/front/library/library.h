@@ -16,7 +16,7 @@
 struct onggi_runtime {
 	struct runtime_env env;
 	struct way_observer trace;
-	char *root;
+	char *root, *criu;
 	onggi_log_fn *log;
 	void *log_data;
 };
@@ -64,6 +64,12 @@ struct call_guard {
 };
 void call_begin(struct call_guard *g, bool clones);
 void call_end(struct call_guard *g);
+
+/** create_carry_out - a request of create in the form of the runtime, given to @fn with @data. */
+typedef int create_fn(const struct runtime_env *env, struct runtime_create_req *req, const void *data,
+		      struct runtime_proc *proc, struct err *e);
+int create_carry_out(const struct onggi_runtime *rt, const struct onggi_create *q, create_fn *fn,
+		     const void *data, struct onggi_process **ret, struct onggi_error **err);
 
 /** process_room - the memory of a handle, before a process is made that nobody could be told of. */
 int process_room(struct onggi_process **ret, struct err *e);

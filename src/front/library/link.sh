@@ -12,7 +12,9 @@ object=${archive%.a}.o
 objcopy -w --keep-global-symbol='onggi_*' "$object"
 rm -f "$archive"
 ar rcs "$archive" "$object"
-"$@" -shared -Wl,-soname,"$soname" -Wl,--version-script="$script" -Wl,--gc-sections -Wl,-z,relro,-z,now \
+gc=-Wl,--gc-sections
+case $* in *-fsanitize*) gc= ;; esac # the tables of sanitizers are not made for it
+"$@" -shared -Wl,-soname,"$soname" -Wl,--version-script="$script" $gc -Wl,-z,relro,-z,now \
 	"$object" -lm -lpthread -o "$shared"
 rm -f "$object"
 [ "${STRIP:-no}" = no ] || strip --strip-unneeded "$shared"

@@ -125,8 +125,18 @@ void onggi_runtime_free(struct onggi_runtime *rt)
 {
 	if (!rt)
 		return;
+	free(rt->criu);
 	free(rt->root);
 	free(rt);
+}
+
+int onggi_runtime_set_criu(struct onggi_runtime *rt, const char *program)
+{
+	int r = rt ? text_set(&rt->criu, program) : -EINVAL;
+
+	if (r == 0)
+		rt->env.criu = rt->criu;
+	return r;
 }
 
 int onggi_runtime_set_root(struct onggi_runtime *rt, const char *dir)
