@@ -170,6 +170,9 @@ static int step_sources(void *ctx, struct err *e)
 		return err_sys(e, errno, "root.path %s", c->rootfs);
 	if (!c->req->rootfs_plan && !S_ISDIR(st.st_mode))
 		return err_sys(e, ENOTDIR, "root.path %s", c->rootfs);
+	if (c->b.mount_label && !launch_selinux_active())
+		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP,
+			       "linux.mountLabel %s: SELinux is not active on this host", c->b.mount_label);
 	if (create_namespaces_open(c, e) < 0 || mounts_open_sources(c, e) < 0)
 		return -e->eno;
 	return c->b.process ? create_seccomp(c, e) : 0;

@@ -47,6 +47,11 @@ static bool present(const char *path)
 	return fd >= 0 && read(fd, &b, 1) == 1 && b == 'Y';
 }
 
+bool launch_selinux_active(void)
+{
+	return !access("/sys/fs/selinux/enforce", F_OK);
+}
+
 int launch_plan(struct launch *l, const struct bundle_process *p, int preserve_fds,
 		struct arena *a, struct err *e)
 {
@@ -61,8 +66,16 @@ int launch_plan(struct launch *l, const struct bundle_process *p, int preserve_f
 		if (p->has_home || strncmp(p->env.v[i], "HOME=", 5))
 			l->env[n++] = p->env.v[i];
 	l->env_n = n;
+	/* asked to be confined, it must not run as if it were; "unconfined" asks for nothing */
 	l->apparmor = p->apparmor_profile && present("/sys/module/apparmor/parameters/enabled");
-	l->selinux = p->selinux_label && !access("/sys/fs/selinux/enforce", F_OK);
+	if (p->apparmor_profile && !l->apparmor && strcmp(p->apparmor_profile, "unconfined"))
+		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP,
+			       "process.apparmorProfile %s: AppArmor is not active on this host",
+			       p->apparmor_profile);
+	l->selinux = p->selinux_label && launch_selinux_active();
+	if (p->selinux_label && !l->selinux)
+		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP,
+			       "process.selinuxLabel %s: SELinux is not active on this host", p->selinux_label);
 	return launch_seal(l, a, e);
 }
 
@@ -123,7 +136,7 @@ static int limits(const struct launch *l, struct err *e)
 		bool clamped;
 		int r = rlimit_set(rl->resource, rl->soft, rl->hard, &clamped);
 		if (r < 0)
-			return err_sys(e, -r, "rlimit %s", rl->name);
+			return err_sys(e, -r, "process.rlimits %s", rl->name);
 		if (clamped)
 			(void)sync_warn(l->sync, "rlimit %s: cut to what this user may have", rl->name);
 	}
@@ -146,16 +159,16 @@ static int scheduling(const struct launch *l, struct err *e)
 			.period_ns = p->scheduler.period_ns,
 		};
 		if ((r = sched_setting_apply(&s)) < 0)
-			return err_sys(e, -r, "scheduler");
+			return err_sys(e, -r, "process.scheduler");
 	}
 	if (p->has_io_priority && (r = sched_io_priority(p->io_priority_class, p->io_priority)) < 0)
-		return err_sys(e, -r, "ioPriority");
+		return err_sys(e, -r, "process.ioPriority");
 	if (l->memory_policy && l->memory_policy->set &&
 	    (r = sched_memory_policy(l->memory_policy->mode, l->memory_policy->flags,
 				     l->memory_policy->nodes ? &l->memory_nodes : NULL)) < 0)
-		return err_sys(e, -r, "memoryPolicy");
+		return err_sys(e, -r, "linux.memoryPolicy");
 	if (l->has_personality && personality(l->personality) < 0)
-		return err_sys(e, errno, "personality");
+		return err_sys(e, errno, "linux.personality");
 	return 0;
 }
 
@@ -179,10 +192,6 @@ static int labels(struct launch_run *r, struct err *e)
 	const char *s = l->p->selinux_label;
 	int n = 0;
 
-	if (l->p->apparmor_profile && !l->apparmor)
-		(void)sync_warn(l->sync, "AppArmor is not active: profile %s not applied", l->p->apparmor_profile);
-	if (s && !l->selinux)
-		(void)sync_warn(l->sync, "SELinux is not active: label %s not applied", s);
 	if (l->apparmor)
 		n = snprintf(r->label, sizeof r->label, "exec %s", l->p->apparmor_profile);
 	else if (l->selinux)

@@ -55,6 +55,8 @@ struct launch_run {
 	char home[4096];
 };
 
+/** launch_selinux_active - may labels be given. */
+bool launch_selinux_active(void);
 /** launch_plan - prepare the members of @l that follow from @p alone. */
 int launch_plan(struct launch *l, const struct bundle_process *p, int preserve_fds,
 		struct arena *a, struct err *e);
