@@ -545,8 +545,12 @@ as_user() {
 		"$T/u/config.json" >"$T/u/run.json"
 	run -4 --separate-stderr as_user run -b "$T/u" -f "$T/u/run.json" c
 	[ "${lines[0]}" = 0 ]
+	[ -z "$stderr" ] || { echo "$stderr"; false; }
 	[[ ${lines[1]} =~ ^\ +0\ +12345\ +1$ ]]
 	[ "$(stat -c %a "$T/xdg/orun")" = 1700 ]
+	jq '.linux.resources.memory.limit = 100000000' "$T/u/run.json" >"$T/u/config.json"
+	run -4 --separate-stderr as_user run -b "$T/u" c
+	[[ $stderr == *"limits are not in force"* ]]
 	jq '.process.args = ["sleep", "1000"]' "$T/u/run.json" >"$T/u/config.json"
 	as_user run -d -b "$T/u" c </dev/null >/dev/null 2>&1
 	as_user list -f json | jq -e '.[0].status == "running" and .[0].id == "c"'

@@ -92,6 +92,19 @@ static int plan_cgroupfs(struct cgroup *cg, const struct cgroup_req *req, struct
 	return r < 0 ? r : cg_plan(cg, host, req, e);
 }
 
+/* any limit, apart from the rules for devices that every config has */
+static bool limits_asked(const json_t *resources)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)resources, key, value)
+		if (strcmp(key, "devices") != 0 && !json_is_null(value) &&
+		    !(json_is_object(value) && !json_object_size(value)))
+			return true;
+	return false;
+}
+
 int cgroup_prepare(const struct cgroup_req *req, struct cgroup **ret, struct err *e)
 {
 	OWN_CGROUP cg = cg_new();
@@ -99,6 +112,7 @@ int cgroup_prepare(const struct cgroup_req *req, struct cgroup **ret, struct err
 	if (!cg)
 		return err_new(e, E_NOMEM, ENOMEM, "out of memory");
 	cg->rootless = req->rootless;
+	cg->asked = limits_asked(req->resources);
 	cg->fresh = true;
 	cg->early = !req->systemd;
 	cg->warn = req->warn;

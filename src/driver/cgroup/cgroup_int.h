@@ -86,7 +86,8 @@ struct cgroup {
 	char *slice;
 	json_t *resources; /* systemd driver: limits to set when the unit is there, owned */
 	bool rootless;
-	bool denied; /* a group could not be made; said once */
+	bool denied; /* a group could not be made; said once, */
+	bool asked;  /* if there are limits that it was asked for */
 	bool fresh;  /* made by cgroup_create, still without processes */
 	bool cloned; /* cgroup_clone_fd has been given: the process starts in the v2 group */
 	bool early;  /* made by cgroup_prepare: the process is cloned into the v2 group */

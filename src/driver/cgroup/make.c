@@ -146,8 +146,9 @@ static int tree_make(struct cgroup *cg, struct cg_tree *t, struct err *e)
 		return 0;
 	bool denied = r == -EACCES || r == -EPERM || r == -EROFS;
 	if (denied && cg->rootless) {
-		/* the rule for ordinary users: one word for all hierarchies is enough */
-		if (!cg->denied)
+		/* the rule for ordinary users: one word for all hierarchies is enough, and none where nothing
+		 * is lost; podman can read a log of errors only */
+		if (!cg->denied && cg->asked)
 			cg_warn(cg, "no permission to make control groups (%s): limits are not in force",
 				t->dir);
 		cg->denied = true;

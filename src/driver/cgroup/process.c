@@ -395,6 +395,8 @@ int cgroup_remove_idle(struct cgroup *cg)
 {
 	const struct cg_tree *first = any_tree(cg);
 
+	if (!cg->unit && !cg->n)
+		return 0; /* one of an ordinary user, who got no group */
 	if (cg->unit || !first || (rmdir(first->dir) < 0 && errno != ENOENT))
 		return -EBUSY;
 	for (size_t i = 0; i < cg->n; i++)
