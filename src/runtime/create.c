@@ -183,6 +183,7 @@ static void undo_cgroup(void *ctx)
 	struct container *c = ctx;
 	struct err own;
 
+	cgroup_hint_drop(c->state.root_fd);
 	if (c->cg && cgroup_remove(c->cg, &own) < 0)
 		create_warn(c, "remove cgroup: %s", own.chain);
 	cgroup_free(c->cg);
@@ -196,6 +197,7 @@ static int step_cgroup(void *ctx, struct err *e)
 				      .id = c->req->id,
 				      .resources = c->b.resources,
 				      .systemd = c->env->systemd_cgroup,
+				      .hint_dir = c->state.root_fd,
 				      .rootless = c->rootless,
 				      .warn = c->env->warn,
 				      .warn_data = c->env->warn_data };

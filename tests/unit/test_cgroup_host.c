@@ -68,7 +68,7 @@ static int parents_remove(void **state)
 	struct cg_host host;
 	struct err e = { 0 };
 	(void)state;
-	if (cg_host_scan("/sys/fs/cgroup", &host, &e) < 0)
+	if (cg_host_scan("/sys/fs/cgroup", -1, &host, &e) < 0)
 		return 0;
 	for (size_t i = 0; i < host.n; i++) {
 		char dir[400];
@@ -404,7 +404,7 @@ static void failures_leave_nothing(void **state)
 	struct cgroup_req q = { .path = path, .id = "failing", .resources = bad };
 	assert_true(cgroup_create(&q, &cg, &e) < 0);
 	assert_int_equal(e.kind, E_UNSUPPORTED);
-	assert_int_equal(cg_host_scan("/sys/fs/cgroup", &host, &e), 0);
+	assert_int_equal(cg_host_scan("/sys/fs/cgroup", -1, &host, &e), 0);
 	path_of(path, "deep");
 	for (size_t i = 0; i < host.n; i++) {
 		char dir[400];
@@ -418,9 +418,43 @@ static void failures_leave_nothing(void **state)
 	free(text);
 }
 
+/* what is remembered of the host says the same as a look; one of another layout is not believed */
+static void host_is_remembered(void **state)
+{
+	char dir[] = "/tmp/onggi-hint.XXXXXX";
+	struct cg_host first = { 0 }, again = { 0 };
+	uint32_t bits = 0;
+	struct err e = { 0 };
+	(void)state;
+
+	assert_non_null(mkdtemp(dir));
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(cg_host_scan("/sys/fs/cgroup", fd, &first, &e), 0);
+	assert_int_equal(cg_host_scan("/sys/fs/cgroup", fd, &again, &e), 0);
+	assert_int_equal(first.n, again.n);
+	for (size_t i = 0; i < first.n; i++) {
+		assert_string_equal(first.h[i].name, again.h[i].name);
+		assert_string_equal(first.h[i].mount, again.h[i].mount);
+	}
+	cg_hint_write(fd, "/sys/fs/cgroup", &first, 5);
+	if (cg_hint_read(fd, "/sys/fs/cgroup", &first, &bits) == 0) { /* else: no such attributes here */
+		assert_int_equal(bits, 5);
+		first.n--;
+		assert_true(cg_hint_read(fd, "/sys/fs/cgroup", &first, &bits) < 0);
+		first.n++;
+		assert_true(cg_hint_read(fd, "/", &first, &bits) < 0);
+		cgroup_hint_drop(fd);
+		assert_true(cg_hint_read(fd, "/sys/fs/cgroup", &first, &bits) < 0);
+	}
+	close(fd);
+	rmdir(dir);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(host_is_remembered),
 		cmocka_unit_test(limits_reach_the_kernel),
 		cmocka_unit_test(processes_are_held),
 		cmocka_unit_test(removal_waits_for_the_last),

@@ -86,7 +86,7 @@ static int plan_cgroupfs(struct cgroup *cg, const struct cgroup_req *req, struct
 
 	if (!host)
 		return err_new(e, E_NOMEM, ENOMEM, "out of memory");
-	int r = cg_host_scan(CGROUP_ROOT, host, e);
+	int r = cg_host_scan(CGROUP_ROOT, req->hint_dir ? req->hint_dir : -1, host, e);
 	if (r >= 0 && relative)
 		r = cg_host_roots(host, e);
 	return r < 0 ? r : cg_plan(cg, host, req, e);

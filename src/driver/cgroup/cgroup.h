@@ -23,6 +23,7 @@ struct cgroup_req {
 	bool systemd;            /* systemd driver instead of cgroupfs: cgroup_enter by the parent
 	                          * starts the scope and sets the limits */
 	bool rootless;           /* missing permission is a warning, not an error */
+	int hint_dir;            /* where to keep what was found out about the host; 0: nowhere */
 	void (*warn)(const char *msg, void *data);
 	void *warn_data;
 };
@@ -105,6 +106,8 @@ int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct err *e);
  * -1 where the host has none. Borrowed. */
 int cgroup_events_fd(const struct cgroup *cg);
 void cgroup_free(struct cgroup *cg);
+/** cgroup_hint_drop - forget what is kept at a cgroup_req.hint_dir: something failed. */
+void cgroup_hint_drop(int xdir);
 /** cgroup_features - the linux.cgroup member of the features document: which hierarchies and
  * drivers this build can use. Caller owns the result. */
 json_t *cgroup_features(void);

@@ -51,8 +51,12 @@ struct cg_host {
 };
 
 /** cg_host_scan - the hierarchies below @root ("/sys/fs/cgroup") as @self (/proc/self/cgroup)
- * names them; mountinfo is read only when they are not where they usually are. */
-int cg_host_scan(const char *root, struct cg_host *ret, struct err *e);
+ * names them; mountinfo is read only when they are not where they usually are. What was found out is
+ * kept at @hint_dir for the next time, -1: nowhere. */
+int cg_host_scan(const char *root, int hint_dir, struct cg_host *ret, struct err *e);
+/** cg_hint_read, cg_hint_write - bit per hierarchy of @h: it is where it usually is (hint.c). */
+int cg_hint_read(int xdir, const char *root, const struct cg_host *h, uint32_t *ret_bits);
+void cg_hint_write(int xdir, const char *root, const struct cg_host *h, uint32_t bits);
 /** cg_host_roots - fill .root, for paths relative to the own group. */
 int cg_host_roots(struct cg_host *h, struct err *e);
 /** cg_host_self, cg_host_mountinfo - parse the text of the two files; pure. @self adds

@@ -182,7 +182,7 @@ static bool is_magic(const char *path, long magic)
 }
 
 /* Where distributions mount a hierarchy: /sys/fs/cgroup/{memory,systemd,unified}. */
-static bool usual_place(const char *root, struct cg_hier *h)
+static bool usual_name(const char *root, struct cg_hier *h)
 {
 	const char *name = h->name;
 	if (h->unified)
@@ -190,8 +190,12 @@ static bool usual_place(const char *root, struct cg_hier *h)
 	else if (!strncmp(name, "name=", 5))
 		name += 5;
 	int n = snprintf(h->mount, sizeof h->mount, "%s/%s", root, name);
-	return n > 0 && (size_t)n < sizeof h->mount &&
-	       is_magic(h->mount, h->unified ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC);
+	return n > 0 && (size_t)n < sizeof h->mount;
+}
+
+static bool usual_place(const char *root, struct cg_hier *h)
+{
+	return usual_name(root, h) && is_magic(h->mount, h->unified ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC);
 }
 
 static int read_mountinfo(struct cg_host *h, struct err *e)
@@ -231,13 +235,39 @@ static int read_self(struct cg_host *h, struct err *e)
 	return 0;
 }
 
-int cg_host_scan(const char *root, struct cg_host *ret, struct err *e)
+/* as usual places were found the last time */
+static int scan_again(const char *root, int hint_dir, struct cg_host *h)
+{
+	uint32_t bits;
+	int r = cg_hint_read(hint_dir, root, h, &bits);
+
+	for (size_t i = 0; r >= 0 && i < h->n; i++)
+		if (!(bits & 1u << i) || !usual_name(root, &h->h[i]))
+			h->h[i].mount[0] = 0;
+	return r;
+}
+
+static bool has_legacy(const struct cg_host *h)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (!h->h[i].unified)
+			return true;
+	return false;
+}
+
+int cg_host_scan(const char *root, int hint_dir, struct cg_host *ret, struct err *e)
 {
 	bool all = true;
+	uint32_t usual = 0;
 	int r = read_self(ret, e);
 
 	if (r < 0)
 		return err_ctx(e, "find control groups");
+	const bool hint = hint_dir >= 0 && has_legacy(ret);
+	if (hint && scan_again(root, hint_dir, ret) >= 0) {
+		drop_unmounted(ret);
+		return 0;
+	}
 	bool whole = is_magic(root, CGROUP2_SUPER_MAGIC);
 	for (size_t i = 0; i < ret->n; i++) {
 		struct cg_hier *h = &ret->h[i];
@@ -245,6 +275,7 @@ int cg_host_scan(const char *root, struct cg_host *ret, struct err *e)
 			(void)snprintf(h->mount, sizeof h->mount, "%s", root); /* short */
 		else if (whole || !usual_place(root, h))
 			h->mount[0] = 0;
+		usual |= h->mount[0] ? 1u << i : 0;
 		/* without any mount of a hierarchy (v1 switched off beside v2) there is no more to find */
 		all = all && (h->mount[0] || whole || h->unified);
 	}
@@ -252,6 +283,8 @@ int cg_host_scan(const char *root, struct cg_host *ret, struct err *e)
 		r = read_mountinfo(ret, e);
 		if (r < 0)
 			return err_ctx(e, "find control groups");
+	} else if (hint && !whole && usual) {
+		cg_hint_write(hint_dir, root, ret, usual);
 	}
 	drop_unmounted(ret);
 	if (!ret->n) {

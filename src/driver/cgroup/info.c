@@ -133,7 +133,7 @@ bool cgroup_swap_supported(void)
 {
 	OWN_PTR struct cg_host *host = calloc(1, sizeof *host);
 	struct err ignored = { 0 };
-	return host && cg_host_scan("/sys/fs/cgroup", host, &ignored) >= 0 && has_swap(host);
+	return host && cg_host_scan("/sys/fs/cgroup", -1, host, &ignored) >= 0 && has_swap(host);
 }
 
 int cgroup_host_info(json_t **ret, struct err *e)
@@ -145,7 +145,7 @@ int cgroup_host_info(json_t **ret, struct err *e)
 
 	if (!host || !names)
 		return nomem(e);
-	int r = cg_host_scan("/sys/fs/cgroup", host, e);
+	int r = cg_host_scan("/sys/fs/cgroup", -1, host, e);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < host->n; i++) {

@@ -222,7 +222,7 @@ static int plan(struct cgroup *cg, const struct cgroup_req *req, const char *gro
 		return err_new(e, E_NOMEM, ENOMEM, "out of memory");
 	(void)snprintf(path, sizeof path, "%s%s", group, scope->path); /* fits */
 	as_path.path = path;
-	int r = cg_host_scan("/sys/fs/cgroup", host, e);
+	int r = cg_host_scan("/sys/fs/cgroup", -1, host, e);
 	return r < 0 ? r : cg_plan(cg, host, &as_path, e);
 }
 

@@ -3,6 +3,8 @@
  * orun create, run, start.
  */
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,14 +45,31 @@ static const struct opt_row run_rows[] = {
 };
 /* clang-format on */
 
-static int config_load(const struct create_opts *opts, const char *bundle, json_t **ret, struct err *e)
+/* the directory, and its path without links: the kernel knows it, a walk would look at each part */
+static int bundle_open(const char *bundle, int *ret_dir, char **ret_path, struct err *e)
 {
+	char self[32], path[PATH_MAX];
 	OWN_FD dir = open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r;
 
 	if (dir < 0)
 		return err_sys(e, errno, "bundle %s", bundle);
-	r = opts->config ? js_load(AT_FDCWD, opts->config, LIMIT_BUNDLE_BYTES, ret, e) :
+	(void)snprintf(self, sizeof self, "/proc/self/fd/%d", dir); /* fits */
+	ssize_t n = readlink(self, path, sizeof path);
+	/* cut, of another root, without a procfs */
+	if (n > 0 && (size_t)n < sizeof path && path[0] == '/')
+		*ret_path = strndup(path, (size_t)n);
+	else
+		*ret_path = realpath(bundle, NULL);
+	if (!*ret_path)
+		return err_sys(e, errno, "bundle %s", bundle);
+	*ret_dir = fd_take(&dir);
+	return 0;
+}
+
+static int config_load(const struct create_opts *opts, int dir, const char *bundle, json_t **ret,
+		       struct err *e)
+{
+	int r = opts->config ? js_load(AT_FDCWD, opts->config, LIMIT_BUNDLE_BYTES, ret, e) :
 			   js_load(dir, "config.json", LIMIT_BUNDLE_BYTES, ret, e);
 	if (r == -ENOENT && !opts->config) {
 		(void)err_new(e, E_NOT_FOUND, ENOENT, "JSON specification file config.json not found in %s",
@@ -111,10 +130,9 @@ static int prepare(const struct call *c, bool detached, struct prepared *p, stru
 	const struct create_opts *opts = c->opts;
 	int r, sockets = orun_listen_fds();
 
-	p->bundle = realpath(opts->bundle ? opts->bundle : ".", NULL);
-	if (!p->bundle)
-		return err_sys(e, errno, "bundle %s", opts->bundle);
-	if ((r = config_load(opts, p->bundle, &p->config, e)) < 0)
+	OWN_FD dir = -1;
+	if ((r = bundle_open(opts->bundle ? opts->bundle : ".", &dir, &p->bundle, e)) < 0 ||
+	    (r = config_load(opts, dir, p->bundle, &p->config, e)) < 0)
 		return r;
 	p->terminal = js_bool(p->config, "process.terminal", false);
 	if ((r = terminal_check(p->terminal, detached, opts, e)) < 0 ||
