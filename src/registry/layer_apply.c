@@ -22,16 +22,7 @@
 
 void layer_show(struct layer_apply *a, const char *path)
 {
-	size_t w = 0;
-
-	for (const unsigned char *p = (const unsigned char *)path; *p && w + 6 < sizeof a->shown; p++) {
-		/* names may hold escape sequences for the reader's terminal */
-		if (*p < 0x20 || *p == 0x7f || (*p >= 0x80 && *p < 0xa0))
-			w += (size_t)snprintf(a->shown + w, sizeof a->shown - w, "\\x%02x", *p);
-		else
-			a->shown[w++] = (char)*p;
-	}
-	a->shown[w] = 0;
+	layer_printable(path, a->shown, sizeof a->shown);
 }
 
 int layer_bad(struct layer_apply *a, struct err *e, const char *what)
@@ -51,43 +42,13 @@ int layer_sys(struct layer_apply *a, struct err *e, const char *what)
 	return -e->eno;
 }
 
-/* Lexically clean @path into @out: relative, no ".", "..", "//"; "" is the root. Leading slashes
- * are dropped, ".." that leaves the root is refused. */
 static int clean_path(struct layer_apply *a, const char *path, struct buf *out, struct err *e)
 {
-	unsigned depth = 0;
+	const char *why = layer_clean(path, a->lim.depth, out);
 
-	out->n = 0;
-	for (const char *p = path; *p;) {
-		size_t n = strcspn(p, "/");
-		if (!n || (n == 1 && *p == '.')) {
-			p += n ? n : 1;
-			continue;
-		}
-		if (n == 2 && p[0] == '.' && p[1] == '.') {
-			if (!out->n)
-				return layer_bad(a, e, "leaves the root of the layer");
-			while (out->n && out->p[out->n - 1] != '/')
-				out->n--;
-			if (out->n)
-				out->n--;
-			depth--;
-		} else {
-			if (n > LAYER_NAME_MAX)
-				return layer_bad(a, e, "a component of the name is longer than 255 bytes");
-			if (++depth > a->lim.depth)
-				return layer_bad(a, e, "too many directories deep");
-			if (out->n)
-				buf_putc(out, '/');
-			buf_add(out, p, n);
-		}
-		p += n;
-	}
-	buf_putc(out, 0); /* also when it is empty */
 	if (buf_failed(out))
 		return err_new(e, E_NOMEM, ENOMEM, "entry name");
-	out->n--;
-	return 0;
+	return why ? layer_bad(a, e, why) : 0;
 }
 
 bool layer_is_whiteout(const struct stat *st)
@@ -167,14 +128,6 @@ static int whiteout(struct layer_apply *a, const char *path, const char *base, s
 	return layer_put_whiteout(a, path, name, e) < 0 ? -e->eno : 1;
 }
 
-static bool has_reserved_part(const char *path)
-{
-	for (const char *p = path; (p = strstr(p, ".wh.")); p++)
-		if ((p == path || p[-1] == '/') && strchr(p, '/'))
-			return true;
-	return false;
-}
-
 static int put(struct layer_apply *a, const char *path, const struct tar_entry *en, struct err *e)
 {
 	switch (en->type) {
@@ -220,7 +173,7 @@ static int apply_entry(struct layer_apply *a, const struct tar_entry *en, struct
 		a->saw_plnk = true; /* hard links below point here */
 	else if (text_starts(path, ".wh..wh.") && strcmp(path, ".wh..wh..opq"))
 		return 0;
-	else if (has_reserved_part(path))
+	else if (layer_has_reserved_part(path))
 		return layer_bad(a, e, "\".wh.\" in the name of a directory");
 	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 	if (text_starts(base, ".wh.")) {

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "format/tar.h"
 #include "registry/layer_apply.h"
+#include "registry/layer_name.h"
 
 enum {
 	LAYER_NAME_MAX = 255,

@@ -10,11 +10,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
-#include "base/text.h"
 #include "registry/layer_int.h"
-#include "store/attr.h"
-
-enum { ACL_BYTES_MAX = 4 + 8 * 1024 };
 
 int layer_owner(struct layer_apply *a, const struct tar_entry *en, uid_t *ret_uid, gid_t *ret_gid,
 		struct err *e)
@@ -58,41 +54,21 @@ void layer_times(const struct tar_entry *en, struct timespec ret[2])
 		ret[0] = (struct timespec){ clamp_seconds(en->atime.sec), en->atime.nsec };
 }
 
-/* What an image may set. security.* beyond capabilities is the host's policy, not the image's. */
-static bool wanted(const char *name)
-{
-	return !attr_is_overlay(name) &&
-	       (text_starts(name, "user.") || text_starts(name, "trusted.") ||
-		!strcmp(name, "security.capability") || !strcmp(name, "system.posix_acl_access") ||
-		!strcmp(name, "system.posix_acl_default"));
-}
-
 static int set_one(struct layer_apply *a, int xfd, const char *proc_path, const struct tar_xattr *x,
 		   struct err *e)
 {
-	unsigned char acl[ACL_BYTES_MAX];
-	const unsigned char *value = x->value;
-	const char *name = x->name;
-	size_t n = x->n;
+	struct layer_acl acl;
+	struct tar_xattr use;
 
-	if (!strcmp(name, TAR_XATTR_ACL_ACCESS_TEXT) || !strcmp(name, TAR_XATTR_ACL_DEFAULT_TEXT)) {
-		ssize_t len = acl_from_text((const char *)value, n, acl, sizeof acl);
-		if (len == -ENOENT) {
-			a->stats.skipped_xattrs++;
-			return 0;
-		}
-		if (len < 0)
-			return layer_bad(a, e, "malformed access control list");
-		name = !strcmp(name, TAR_XATTR_ACL_ACCESS_TEXT) ? "system.posix_acl_access" :
-								  "system.posix_acl_default";
-		value = acl;
-		n = (size_t)len;
-	}
-	if (!wanted(name)) {
+	int r = layer_xattr(x, &acl, &use);
+	if (r < 0)
+		return layer_bad(a, e, "malformed access control list");
+	if (!r) {
 		a->stats.skipped_xattrs++;
 		return 0;
 	}
-	if (!(proc_path ? setxattr(proc_path, name, value, n, 0) : fsetxattr(xfd, name, value, n, 0)))
+	if (!(proc_path ? setxattr(proc_path, use.name, use.value, use.n, 0) :
+			  fsetxattr(xfd, use.name, use.value, use.n, 0)))
 		return 0;
 	/* the file system or the user namespace cannot have it */
 	if (errno == ENOTSUP || errno == EPERM) {
