@@ -92,8 +92,11 @@ uint64_t erofs_dir_bytes(const char *const *names, size_t n)
 /* number every node once, directories with their parent */
 static int number(struct erofs_writer *w, struct fsnode *n, struct fsnode *parent, struct err *e)
 {
-	if (n->id)
-		return 0; /* another name of a file */
+	if (n->id) {
+		n->nlink++; /* another name of a file */
+		return 0;
+	}
+	n->nlink = 1;
 	w->places = arena_grow(&w->a, w->places, &w->cap, w->n + 1, sizeof *w->places);
 	if (!w->places)
 		return err_new(e, E_NOMEM, ENOMEM, "EROFS image");

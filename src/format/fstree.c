@@ -23,7 +23,7 @@ struct fsnode *fstree_node(struct fstree *t, mode_t mode)
 
 	if (!n)
 		return NULL;
-	*n = (struct fsnode){ .mode = mode, .nlink = 1 };
+	*n = (struct fsnode){ .mode = mode };
 	t->n_nodes++;
 	return n;
 }
@@ -108,7 +108,6 @@ static int grow(struct fstree *t, struct fsnode *dir)
 
 void fstree_drop(struct fsnode *dir, struct fsentry *en)
 {
-	en->node->nlink--;
 	en->node = NULL;
 	dir->n--;
 }
@@ -126,10 +125,8 @@ int fstree_put(struct fstree *t, struct fsnode *dir, const char *name, size_t n,
 		dir->used++;
 	}
 	if (en->node != node) {
-		if (en->node)
-			fstree_drop(dir, en);
+		dir->n += !en->node;
 		en->node = node;
-		dir->n++;
 	}
 	en->layer = layer;
 	return 0;
@@ -140,10 +137,18 @@ static bool has_newer(const struct fsnode *dir, unsigned layer)
 {
 	for (size_t i = 0; i < dir->cap; i++) {
 		const struct fsentry *en = &dir->slots[i];
-		if (en->node && (en->layer >= layer || (S_ISDIR(en->node->mode) && has_newer(en->node, layer))))
+		if (en->node && (en->layer >= layer || en->touched >= layer || (S_ISDIR(en->node->mode) && has_newer(en->node, layer))))
 			return true;
 	}
 	return false;
+}
+
+static void forget_attributes(struct fsnode *n)
+{
+	n->mode = S_IFDIR | 0755;
+	n->uid = n->gid = 0;
+	n->mtime_s = n->mtime_ns = 0;
+	n->n_xattrs = 0;
 }
 
 void fstree_hide(struct fsnode *dir, unsigned layer)
@@ -153,9 +158,13 @@ void fstree_hide(struct fsnode *dir, unsigned layer)
 		if (!en->node)
 			continue;
 		bool is_dir = S_ISDIR(en->node->mode);
-		if (en->layer < layer && !(is_dir && has_newer(en->node, layer)))
+		if (en->layer < layer && en->touched < layer && !(is_dir && has_newer(en->node, layer))) {
 			fstree_drop(dir, en);
-		else if (is_dir)
+			continue;
+		}
+		if (is_dir && en->layer < layer)
+			forget_attributes(en->node);
+		if (is_dir)
 			fstree_hide(en->node, layer);
 	}
 }

@@ -36,11 +36,13 @@ struct fsentry {
 	const char *name;
 	struct fsnode *node;        /* NULL: the name was taken away */
 	unsigned layer;             /* that put it there */
+	unsigned touched;           /* the last layer that has something below it (directories) */
 };
 
 struct fsnode {
 	mode_t mode;                /* with type */
-	uint32_t uid, gid, nlink;
+	uint32_t uid, gid;
+	uint32_t nlink;             /* set by whoever writes the tree */
 	int64_t mtime_s;
 	uint32_t mtime_ns;
 	uint32_t dev_major, dev_minor;
@@ -66,7 +68,7 @@ struct fstree {
 /** fstree_init - an empty root directory, mode 0755. */
 int fstree_init(struct fstree *t, struct err *e);
 void fstree_done(struct fstree *t);
-/** fstree_node - a new node outside of any directory, nlink 1; NULL without memory. */
+/** fstree_node - a new node outside of any directory; NULL without memory. */
 struct fsnode *fstree_node(struct fstree *t, mode_t mode);
 /** fstree_copy, fstree_copy_bytes - keep a string or bytes as long as the tree; NULL without memory. */
 char *fstree_copy(struct fstree *t, const char *s);
@@ -77,9 +79,10 @@ struct fsentry *fstree_find(const struct fsnode *dir, const char *name, size_t n
 /** fstree_put - let @name stand for @node; what it stood for before is let go. */
 int fstree_put(struct fstree *t, struct fsnode *dir, const char *name, size_t n, struct fsnode *node,
 	       unsigned layer, struct err *e);
-/** fstree_drop - take the name away; a file that has no other name is gone. */
+/** fstree_drop - take the name away. */
 void fstree_drop(struct fsnode *dir, struct fsentry *en);
-/** fstree_hide - take away everything below @dir that layers before @layer put there. */
+/** fstree_hide - take away everything below @dir that layers before @layer put there. Directories that
+ * @layer needs for something below them stay, as if it had made them. */
 void fstree_hide(struct fsnode *dir, unsigned layer);
 
 /** fstree_sorted - entries of @dir by name (bytes), in @a; NULL without memory or entries. */

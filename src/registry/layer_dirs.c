@@ -89,6 +89,7 @@ static int make_implied(struct layer_apply *a, int xdir, const char *name, const
 	struct layer_dir *d = remember(a, path, fd, e);
 	if (!d)
 		return -e->eno;
+	d->fresh = true;
 	/* in the place of something removed it is new, otherwise it takes the parents' attributes */
 	d->implied = !cleared;
 	d->mode = 0755;
@@ -283,11 +284,12 @@ static int copy_xattrs(struct layer_apply *a, struct layer_dir *d, const struct 
 }
 
 /* the descriptor of the directory at @path, made when missing */
-static int open_dir(struct layer_apply *a, const char *path, struct err *e)
+static int open_dir(struct layer_apply *a, const char *path, bool *ret_fresh, struct err *e)
 {
 	const char *name;
 	int dir, made = 0;
 
+	*ret_fresh = false;
 	if (!*path) {
 		int fd = fcntl(a->root, F_DUPFD_CLOEXEC, 3);
 		return fd < 0 ? layer_sys(a, e, "open root") : fd;
@@ -295,11 +297,13 @@ static int open_dir(struct layer_apply *a, const char *path, struct err *e)
 	if (layer_parent(a, path, true, &dir, &name, e) < 0)
 		return -e->eno;
 	/* opening first spares a stat: most directories are new, and mkdir tells */
+	*ret_fresh = true;
 	while (mkdirat(dir, name, 0700) < 0) {
 		struct stat st;
 		if (errno != EEXIST || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return layer_sys(a, e, "make directory");
-		if (S_ISDIR(st.st_mode))
+		*ret_fresh = !S_ISDIR(st.st_mode);
+		if (!*ret_fresh)
 			break;
 		if (layer_clear(a, dir, name, e) < 0)
 			return -e->eno;
@@ -318,7 +322,8 @@ static int open_dir(struct layer_apply *a, const char *path, struct err *e)
 
 int layer_put_dir(struct layer_apply *a, const char *path, const struct tar_entry *en, struct err *e)
 {
-	OWN_FD fd = open_dir(a, path, e);
+	bool fresh;
+	OWN_FD fd = open_dir(a, path, &fresh, e);
 	uid_t uid;
 	gid_t gid;
 
@@ -327,6 +332,7 @@ int layer_put_dir(struct layer_apply *a, const char *path, const struct tar_entr
 	struct layer_dir *d = remember(a, path, fd, e);
 	if (!d)
 		return -e->eno;
+	d->fresh = fresh;
 	d->mode = en->mode;
 	d->uid = uid;
 	d->gid = gid;
@@ -334,16 +340,26 @@ int layer_put_dir(struct layer_apply *a, const char *path, const struct tar_entr
 	return en->n_xattrs ? copy_xattrs(a, d, en, e) : 0;
 }
 
-/* by file, then entries before implied ones, then the last entry first */
+/* by file, in the order of the archive */
 static int dir_compare(const void *x, const void *y)
 {
 	const struct layer_dir *a = x, *b = y;
 
 	if (a->ino != b->ino)
 		return a->ino < b->ino ? -1 : 1;
-	if (a->implied != b->implied)
-		return a->implied ? 1 : -1;
-	return a->order > b->order ? -1 : a->order < b->order;
+	return a->order < b->order ? -1 : a->order > b->order;
+}
+
+/* Of the records of one inode: those before the last time that it was made are of a directory that is
+ * gone; of the others the last entry counts, and any entry more than an implied one. */
+static const struct layer_dir *best_record(const struct layer_dir *d, size_t n)
+{
+	const struct layer_dir *best = &d[0];
+
+	for (size_t i = 1; i < n; i++)
+		if (d[i].fresh || best->implied || !d[i].implied)
+			best = &d[i];
+	return best;
 }
 
 static int path_compare(const void *x, const void *y)
@@ -390,12 +406,14 @@ int layer_finish_dirs(struct layer_apply *a, struct err *e)
 	size_t n = 0;
 	bool root = false;
 
-	/* one record per directory: the last entry wins, and any entry over an implied one */
+	/* one record per directory */
 	if (a->n_dirs)
 		qsort(a->dirs, a->n_dirs, sizeof *a->dirs, dir_compare);
-	for (size_t i = 0; i < a->n_dirs; i++)
-		if (!n || a->dirs[i].ino != a->dirs[n - 1].ino)
-			a->dirs[n++] = a->dirs[i];
+	for (size_t i = 0, same; i < a->n_dirs; i += same) {
+		for (same = 1; i + same < a->n_dirs && a->dirs[i + same].ino == a->dirs[i].ino;)
+			same++;
+		a->dirs[n++] = *best_record(&a->dirs[i], same);
+	}
 	a->n_dirs = n;
 	if (n)
 		qsort(a->dirs, n, sizeof *a->dirs, path_compare);

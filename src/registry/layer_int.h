@@ -30,6 +30,7 @@ enum {
 struct layer_dir {
 	const char *path;
 	ino_t ino;
+	bool fresh;   /* made just then: older records of the same inode are of another directory */
 	bool implied; /* made for something below it, without an entry of its own */
 	mode_t mode;
 	uid_t uid;

@@ -27,6 +27,7 @@ struct late_link {
 struct ctx {
 	struct fstree *t;
 	unsigned layer;
+	bool alone;
 	struct layer_limits lim;
 	struct layer_stats stats;
 	struct tar_reader *tar;
@@ -115,6 +116,7 @@ static struct fsnode *parent_of(struct ctx *c, const char *path, const char **re
 		struct fsentry *en = fstree_find(dir, p, n);
 		bool mine = en && en->layer == c->layer;
 		if (en && S_ISDIR(en->node->mode)) {
+			en->touched = c->layer;
 			dir = en->node;
 		} else if (mine && S_ISLNK(en->node->mode)) {
 			dir = follow(c, path, (size_t)(p - path), en->node->link, hops, e);
@@ -271,7 +273,7 @@ static void hide_name(struct ctx *c, struct fsnode *dir, const char *name)
 		fstree_hide(en->node, c->layer);
 		for (size_t i = 0; i < en->node->cap && !below; i++)
 			below = en->node->slots[i].node != NULL;
-		if (en->layer == c->layer || below)
+		if (en->layer == c->layer || en->touched == c->layer || below)
 			return;
 	} else if (en->layer == c->layer) {
 		return;
@@ -340,7 +342,6 @@ static int try_link(struct ctx *c, const char *path, const char *target, struct 
 		have->layer = c->layer;
 		return 1;
 	}
-	n->nlink++;
 	return fstree_put(c->t, dir, name, strlen(name), n, c->layer, e) < 0 ? -e->eno : 1;
 }
 
@@ -370,8 +371,7 @@ static int finish_links(struct ctx *c, struct err *e)
 		int r = try_link(c, c->links[i].path, c->links[i].target, e);
 		if (r < 0)
 			return r;
-		/* in a layer by itself the target may be below it; in a whole chain it must be there */
-		if (!r && c->layer > 1)
+		if (!r && !c->alone)
 			return bad(c, e, "hard link to a file that is nowhere");
 	}
 	return 0;
@@ -453,22 +453,21 @@ static int apply_all(struct ctx *c, struct source *tar, struct err *e)
 	return source_drain(tar, NULL, e);
 }
 
-int layer_tree_apply(struct source *tar, struct fstree *tree, unsigned layer, const struct layer_limits *limits,
-		     struct layer_stats *ret, struct err *e)
+int layer_tree_apply(const struct layer_tree_req *q, struct layer_stats *ret, struct err *e)
 {
-	struct ctx c = { .t = tree, .layer = layer };
+	struct ctx c = { .t = q->tree, .layer = q->layer, .alone = q->alone };
 
-	if (limits)
-		c.lim = *limits;
+	if (q->limits)
+		c.lim = *q->limits;
 	if (!c.lim.total_bytes)
 		c.lim.total_bytes = 1ULL << 40;
 	if (!c.lim.entries)
 		c.lim.entries = 16 << 20;
 	if (!c.lim.depth)
 		c.lim.depth = 1024;
-	int r = tar_open(tar, NULL, &c.tar, e);
+	int r = tar_open(q->tar, NULL, &c.tar, e);
 	if (r == 0)
-		r = apply_all(&c, tar, e);
+		r = apply_all(&c, q->tar, e);
 	if (r == 0 && ret)
 		*ret = c.stats;
 	tar_close(c.tar);

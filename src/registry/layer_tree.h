@@ -9,10 +9,16 @@
 #include "format/fstree.h"
 #include "registry/layer_apply.h"
 
-/** layer_tree_apply - put layer number @layer (from 1, lowest first) on top of @tree. @tar is
- * uncompressed and read to its end; extents of files point into it (source @layer). @limits and @ret
- * may be NULL. E_CORRUPT for what layer_apply() would refuse. */
-int layer_tree_apply(struct source *tar, struct fstree *tree, unsigned layer,
-		     const struct layer_limits *limits, struct layer_stats *ret, struct err *e);
+/* One layer to put on top of a tree. */
+struct layer_tree_req {
+	struct source *tar;      /* uncompressed; read to its end */
+	struct fstree *tree;
+	unsigned layer;          /* number, from 1, lowest first; source of the extents of its files */
+	const struct layer_limits *limits; /* NULL: defaults */
+	bool alone;              /* the layers below are not in the tree: hard links to their files are
+				    left out */
+};
+/** layer_tree_apply - @ret may be NULL. E_CORRUPT for what layer_apply() or settling would refuse. */
+int layer_tree_apply(const struct layer_tree_req *q, struct layer_stats *ret, struct err *e);
 
 #endif

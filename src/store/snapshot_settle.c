@@ -150,14 +150,17 @@ static int settle_dir(const struct settle *q, const char *path, struct err *e)
 	OWN_FD from_dir = -1, to_dir = -1;
 	char from[256], to[256];
 	struct stat st;
+	bool hidden;
 
 	if (!*path)
 		return settle_root(q, e);
+	/* what this layer hides has no attributes to give either */
+	if (look_opaque(q->top, path, &to_dir, to, &st, &hidden) != FOUND_HERE || hidden ||
+	    !S_ISDIR(st.st_mode))
+		return 0;
 	int r = look_parents(q, path, &from_dir, from, &st, e);
 	if (r <= 0 || !S_ISDIR(st.st_mode))
 		return r < 0 ? r : 0;
-	if (look(q->top, path, &to_dir, to, &st) != FOUND_HERE || !S_ISDIR(st.st_mode))
-		return 0;
 	OWN_FD a = openat(from_dir, from, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	OWN_FD b = openat(to_dir, to, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (a < 0 || b < 0)

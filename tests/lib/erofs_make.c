@@ -26,7 +26,8 @@ static int add(const char *path, struct fstree *t, unsigned layer, struct erofs_
 	if (p == MAP_FAILED)
 		return err_sys(e, errno, "map %s", path);
 	source_mem_init(&m, p, (size_t)st.st_size);
-	int r = layer_tree_apply(&m.source, t, layer, NULL, NULL, e);
+	const struct layer_tree_req q = { .tar = &m.source, .tree = t, .layer = layer };
+	int r = layer_tree_apply(&q, NULL, e);
 	(void)munmap(p, (size_t)st.st_size); /* cannot fail */
 	return r;
 }
