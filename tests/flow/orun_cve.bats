@@ -162,12 +162,17 @@ probe='for f in exe cwd root $(cd /proc/$1/fd && ls | sed "s,^,fd/,"); do readli
 }
 
 @test "CVE-2019-18837, CVE-2025-24965: nothing is written through links of the image" {
-	local d
-	for d in dev/shm dev/mqueue run new; do
+	local d to
+	while read -r d to; do
 		mkdir -p "$B/rootfs/${d%/*}"
 		rm -rf "${B:?}/rootfs/$d"
-		ln -s "../../../../../../../../../..$T/canary" "$B/rootfs/$d"
-	done
+		ln -s "../../../../../../../../../..$T/canary$to" "$B/rootfs/$d"
+	done <<-L
+		dev/shm /d
+		dev/mqueue /self/attr
+		run
+		new /self
+	L
 	for d in .krun_config.json .dockerenv etc/hostname etc/hosts; do ln -sfn "$T/canary/file" "$B/rootfs/$d"; done
 	echo hosts >"$B/hosts"
 	cfg '.annotations = {"run.oci.handler": "krun"} | .process.cwd = "/run/made"
@@ -176,7 +181,9 @@ probe='for f in exe cwd root $(cd /proc/$1/fd && ls | sed "s,^,fd/,"); do readli
 			{"destination": "/new/file", "type": "bind", "source": "hosts", "options": ["bind"]},
 			{"destination": "/etc/hosts", "type": "bind", "source": "hosts", "options": ["bind"]}]
 		| .linux.devices = [{"path": "/run/null", "type": "c", "major": 1, "minor": 3, "fileMode": 438}]'
-	run_sh 'cat /etc/hosts; pwd'
+	run_sh 'cat /etc/hosts; pwd -P; ls /run /new'
+	ok
+	has hosts "$T/canary/made" null dir file # inside, where nothing but the name is the same
 	canary_is_whole
 }
 
