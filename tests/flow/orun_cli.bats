@@ -276,7 +276,8 @@ teardown() { orun_teardown; }
 	[ $((0x$(bnd) & (1 << 12))) = 0 ]
 	[ $((0x$(bnd --cap CAP_NET_ADMIN) & (1 << 12))) != 0 ]
 	[ "$(o exec -c NET_ADMIN c grep CapInh /proc/self/status)" = "$(printf 'CapInh:\t0000000000000000')" ]
-	run -255 o exec --cap CAP_FOO c true
+	run -0 o exec --cap CAP_FOO c true
+	[[ $output == *warning*CAP_FOO* ]]
 	run -255 o exec c
 	[[ $output == *"process args cannot be empty"* ]]
 }

@@ -94,11 +94,11 @@ static int caps_add(json_t *p, const struct opt_list *caps, struct err *e)
 	all = member(p, "capabilities", false);
 	for (size_t i = 0; i < caps->n; i++) {
 		int cap = capability_parse(caps->v[i]);
-		if (cap < 0)
-			return err_new(e, E_USAGE, EINVAL, "unknown capability \"%s\"", caps->v[i]);
+		/* an unknown one is said to be ignored, as in the config */
+		const char *name = cap < 0 ? caps->v[i] : capability_name(cap);
 		for (size_t s = 0; s < ARRAY_LEN(sets); s++) {
 			json_t *set = all ? member(all, sets[s], true) : NULL;
-			if (!set || json_array_append_new(set, json_string(capability_name(cap))) < 0)
+			if (!set || json_array_append_new(set, json_string(name)) < 0)
 				return nomem(e);
 		}
 	}
