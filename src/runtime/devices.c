@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "runtime/container.h"
 #include "sys/mountfd.h"
+#include "sys/procfs.h"
 
 static const struct bundle_device defaults[] = {
 	{ .type = 'c', .path = "/dev/null", .major = 1, .minor = 3 },
@@ -71,22 +72,32 @@ static int node_bind(struct child *ch, const struct bundle_device *d, int dir, c
 	return mountfd_attach(tree, place, e);
 }
 
+/* of a node that nobody has opened: there is no call for that before Linux 6.6 but this way round */
+static int node_mode(int xnode, mode_t mode, struct err *e)
+{
+	CHILD_FD proc = -1;
+	char self[32];
+
+	if (procfs_own(&proc, e) < 0 && procfs_private(&proc, e) < 0)
+		return -e->eno;
+	(void)snprintf(self, sizeof self, "self/fd/%d", xnode);
+	return fchmodat(proc, self, mode, 0) < 0 ? err_sys(e, errno, "change mode") : 0;
+}
+
 /* Mode and owner of what is there, by a descriptor that was looked at: a neighbour who shares the
  * directory may put a link to something of the host in its place at any moment. */
-static int node_own(const struct child *ch, const struct bundle_device *d, int dir, const char *name, bool made,
-		    struct err *e)
+static int node_own(const struct bundle_device *d, int dir, const char *name, bool made, struct err *e)
 {
 	CHILD_FD node = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	char self[32];
 	struct stat st;
 
 	if (node < 0 || fstat(node, &st) < 0)
 		return err_sys(e, errno, "look at %s", d->path);
 	if (!matches(d, &st))
 		return err_new(e, E_INVALID, EEXIST, "%s is there and is not that device", d->path);
-	(void)snprintf(self, sizeof self, "self/fd/%d", node);
-	if (!made && d->has_mode && fchmodat(ch->proc, self, d->mode & 07777, 0) < 0)
-		return err_sys(e, errno, "mode of %s", d->path);
+	if (!made && d->has_mode && (st.st_mode & 07777) != (d->mode & 07777) &&
+	    node_mode(node, d->mode & 07777, e) < 0)
+		return err_ctx(e, "%s", d->path);
 	if ((d->uid || d->gid) && fchownat(node, "", d->uid, d->gid, AT_EMPTY_PATH) < 0)
 		return err_sys(e, errno, "owner of %s", d->path);
 	return 0;
@@ -105,7 +116,7 @@ static int node_make(struct child *ch, const struct bundle_device *d, int dir, c
 		return node_bind(ch, d, dir, name, e);
 	if (!made && errno != EEXIST)
 		return err_sys(e, errno, "make node %s", d->path);
-	return made && !d->uid && !d->gid ? 0 : node_own(ch, d, dir, name, made, e);
+	return made && !d->uid && !d->gid ? 0 : node_own(d, dir, name, made, e);
 }
 
 static int device_make(struct child *ch, const struct bundle_device *d, struct err *e)

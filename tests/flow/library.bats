@@ -103,6 +103,15 @@ build() {
 	readelf -d "$so" | grep -q 'SONAME.*libonggi-runtime.so.0'
 }
 
+@test "no state that threads could share but one lock" {
+	local archive
+	archive=$(find "$L" -name libonggi-runtime.a)
+	! nm "$archive" | grep -q asan || skip "sanitizers have their own"
+	# "name" is what goes along with a terminal, never written
+	run sh -c "objdump -t '$archive' | awk '\$3 == \"O\" && \$4 ~ /^\.(data|bss)/ && \$4 !~ /^\.data\.rel\.ro/ { sub(/\.[0-9]+\$/, \"\", \$6); print \$6 }' | sort"
+	[ "$output" = $'clone_turn\nname' ] || { echo "$output"; return 1; }
+}
+
 @test "the header is C++ too" {
 	command -v c++ >/dev/null || skip "no C++ compiler"
 	printf '#include <onggi/runtime.h>\nint main() { return onggi_runtime_api() != ONGGI_RUNTIME_API; }\n' >"$T/x.cc"

@@ -436,6 +436,10 @@ probe='for f in exe cwd root $(cd /proc/$1/fd && ls | sed "s,^,fd/,"); do readli
 	cfg '.process.args = ["true"] | .mounts += [{"destination": "/vol", "source": $v, "options": ["rbind"]}]
 		| .linux.devices = [{"path": "/vol/null2", "type": "c", "major": 1, "minor": 3, "fileMode": 511, "uid": 1000, "gid": 1000}]' \
 		--arg v "$T/vol"
+	# without anybody who swaps it is done
+	orun run -b "$B" "$ID"
+	[ "$(stat -c '%a %u:%g' "$T/vol/null2")" = "777 1000:1000" ]
+	chmod 600 "$T/vol/null2"
 	python3 "$T/swap.py" "$T/vol/null2" "$T/vol/link" "$T/stop" 3>&- &
 	while [ ! -e "$T/stop.ready" ]; do sleep 0.02; done
 	for i in $(seq 150); do
@@ -473,6 +477,14 @@ probe='for f in exe cwd root $(cd /proc/$1/fd && ls | sed "s,^,fd/,"); do readli
 	touch "$T/stop"
 	wait
 	canary_is_whole
+}
+
+@test "exec --cgroup stays below the container's group" {
+	sleeper
+	for p in .. ../.. ../ a/../../.. memory:../.. ./../x; do
+		run orun exec --cgroup "$p" "$ID" true
+		[ "$status" = 255 ] || { echo "$p: $status"; return 1; }
+	done
 }
 
 @test "every hole in docs/security-orun.md names tests that there are" {
