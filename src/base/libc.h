@@ -7,9 +7,13 @@
 #define ONGGI_BASE_LIBC_H
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef STATX_BASIC_STATS
+#include <linux/stat.h>
+#endif
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC (1U << 2)
 #endif
@@ -29,6 +33,12 @@ static inline int libc_close_range(unsigned first, unsigned last, unsigned flags
 static inline int libc_renameat2(int xfrom, const char *from, int xto, const char *to, unsigned flags)
 {
 	return (int)syscall(SYS_renameat2, xfrom, from, xto, to, flags);
+}
+
+/** libc_statx - statx(2). 0 or -1 with errno. */
+static inline int libc_statx(int xdir, const char *path, int flags, unsigned mask, struct statx *ret)
+{
+	return (int)syscall(SYS_statx, xdir, path, flags, mask, ret);
 }
 
 /** libc_error_text - what strerror says in glibc, whose words users know and engines look for. No locale, no lock, no memory. */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/libc.h"
 #include "base/own.h"
 #include "sys/process.h"
 
@@ -165,7 +166,7 @@ static int child_prepare(const struct criu_call *c, struct child_fds *f, struct 
 		return -e->eno;
 	f->sock = raise_fd(pair[1]);
 	sigemptyset(&none);
-	if (f->sock < 0 || close_range(SOCKET_FD, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || dup2(f->sock, SOCKET_FD) < 0 ||
+	if (f->sock < 0 || libc_close_range(SOCKET_FD, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || dup2(f->sock, SOCKET_FD) < 0 ||
 	    sigaction(SIGPIPE, &dfl, NULL) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		return err_sys(e, errno, "criu: prepare");
 	for (size_t i = 0; i < f->n; i++)

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/libc.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "format/js.h"
@@ -31,7 +32,7 @@ static int private_around(const char *path, struct err *e)
 	struct statx sx;
 
 	for (;;) {
-		if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &sx) < 0)
+		if (fd < 0 || libc_statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &sx) < 0)
 			return err_sys(e, errno, "open %s", path);
 		if (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT)
 			return mountfd_propagation(fd, MS_PRIVATE, e);
