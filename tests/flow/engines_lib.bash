@@ -3,13 +3,20 @@
 # engines_lib.bash - what the tests of other engines with orun as their runtime share: one folder
 # with a root file system, its image, a cgroup parent of its own; and the comparison with runc.
 #
-#   engines_setup NAME       in setup_file: E, ECG, ORUN; $E/rootfs, $E/image.tar
+#   engines_setup NAME PROGRAM... || return 0   in setup_file: E, ECG, ORUN; $E/rootfs, $E/image.tar
+#   engines_need             in setup: skips the test where one of the programs is missing
 #   engines_teardown         in teardown_file, after the engine has ended
 #   both STATUS COMMAND...   the command with RT=runc and RT=orun at the same time
 
 load lib
 
 engines_setup() {
+	local p
+	for p in "${@:2}"; do
+		command -v "$p" >/dev/null && continue
+		export MISSING=$p
+		return 1
+	done
 	E=$(mktemp -d "${TMPDIR:-/tmp}/orun-$1.XXXXXX")
 	export E ECG=orun-$1-${E##*.} ORUN=$ONGGI_BIN/orun RT=orun
 	chmod 755 "$E"
@@ -22,6 +29,10 @@ engines_setup() {
 	printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n' >"$E/rootfs/etc/passwd"
 	printf 'root:x:0:\nuser:x:1000:\nextra:x:77:user\n' >"$E/rootfs/etc/group"
 	tar -C "$E/rootfs" -c . >"$E/image.tar"
+}
+
+engines_need() {
+	[ -z "${MISSING:-}" ] || skip "$MISSING is not installed"
 }
 
 # what is left after an engine has ended is its or orun's fault, and said
@@ -89,12 +100,15 @@ has() { # every argument is part of $output or $stderr
 	done
 }
 
-# A terminal from end to end: terminal_check COMMAND... SH is given TERMINAL_SCRIPT by -c and a
-# window of 33 x 99 that changes to 20 x 50; it reads a line, is interrupted and exits with 9.
-TERMINAL_SCRIPT='until [ "$(stty size 2>/dev/null)" = "33 99" ]; do sleep 0.1; done; echo sized; tty; until [ "$(stty size)" = "20 50" ]; do sleep 0.1; done; echo resized
-	read x; echo "got <$x>"; trap "echo interrupted; exit 9" INT; echo ready; while :; do sleep 0.1; done'
-
+# A terminal from end to end: terminal_check COMMAND... "sh -c SCRIPT" is added. The window has 33 x 99
+# and changes to 20 x 50, unless TERMINAL_FIXED is set for an engine that does not pass that on; then a
+# line is read, an interrupt arrives, and the exit status is 9.
 terminal_check() {
+	local size="20 50" script
+	[ -z "${TERMINAL_FIXED:-}" ] || size="33 99"
+	script='size() { until [ "$(stty size 2>/dev/null)" = "$1" ]; do sleep 0.1; done; }
+		size "33 99"; echo sized; tty; size "'$size'"; echo resized; read x; echo "got <$x>"
+		trap "echo interrupted; exit 9" INT; echo ready; while :; do sleep 0.1; done'
 	cat >"$BATS_TEST_TMPDIR/tty.exp" <<-'EXP'
 		set timeout 30
 		set stty_init "rows 33 columns 99"
@@ -118,6 +132,6 @@ terminal_check() {
 		expect eof
 		exit [lindex [wait] 3]
 	EXP
-	run timeout 100 expect "$BATS_TEST_TMPDIR/tty.exp" "$TERMINAL_SCRIPT" "$@" sh -c
+	run timeout 100 expect "$BATS_TEST_TMPDIR/tty.exp" "$script" "$@" sh -c
 	[ "$status" = 9 ] || { echo "$status: $output"; return 1; }
 }

@@ -9,7 +9,7 @@ load engines_lib
 
 setup_file() {
 	local cni ns i
-	engines_setup containerd
+	engines_setup containerd containerd ctr runc umoci curl expect || return 0
 	for cni in /usr/lib/cni /usr/libexec/cni /opt/cni/bin; do
 		[ ! -x $cni/bridge ] || break
 	done
@@ -64,7 +64,12 @@ setup_file() {
 	done
 }
 
+setup() {
+	engines_need
+}
+
 teardown_file() {
+	[ -n "${E:-}" ] || return 0
 	local id
 	for id in $(c task ls -q 2>/dev/null); do
 		c task kill -s KILL "$id"

@@ -8,7 +8,7 @@
 load engines_lib
 
 setup_file() {
-	engines_setup docker
+	engines_setup docker dockerd docker runc expect || return 0
 	docker_start "$E/docker" --bip 10.213.7.1/24 --ip-forward=false --cgroup-parent "/$ECG" \
 		--add-runtime "orun=$ORUN" --default-runtime orun 3>&-
 	docker import "$E/image.tar" box >/dev/null
@@ -16,10 +16,12 @@ setup_file() {
 
 # in every test: functions are not inherited from setup_file
 setup() {
+	engines_need
 	export DOCKER_HOST=unix://$E/docker/docker.sock
 }
 
 teardown() {
+	[ -z "${MISSING:-}" ] || return 0
 	local ids
 	ids=$(docker ps -aq)
 	# shellcheck disable=SC2086
@@ -27,6 +29,7 @@ teardown() {
 }
 
 teardown_file() {
+	[ -n "${E:-}" ] || return 0
 	end_process "$(cat "$E/docker/dockerd.pid" 2>/dev/null)"
 	engines_teardown
 }

@@ -8,7 +8,7 @@
 load engines_lib
 
 setup_file() {
-	engines_setup dockerd
+	engines_setup dockerd dockerd docker runc || return 0
 	# ids for the containers' user namespace, known to this dockerd only
 	printf 'nobody:200000:65536\n' >"$E/subid"
 	cat >"$E/dockerd-remapped" <<-SH
@@ -44,7 +44,12 @@ end_daemon() { # plain signal
 	eventually 60 gone "$c"
 }
 
+setup() {
+	engines_need
+}
+
 teardown_file() {
+	[ -n "${E:-}" ] || return 0
 	local ids d
 	for d in plain remap; do
 		daemon $d

@@ -8,21 +8,24 @@
 load engines_lib
 
 setup_file() {
-	engines_setup podman
+	engines_setup podman podman conmon runc expect || return 0
 	podman_setup "$E/podman"
 	podman_run import "$E/image.tar" box >/dev/null 2>&1
 }
 
 # in every test: functions are not inherited from setup_file
 setup() {
+	engines_need
 	podman_setup "$E/podman"
 }
 
 teardown() {
+	[ -z "${MISSING:-}" ] || return 0
 	p rm -f -a -t 0 >/dev/null
 }
 
 teardown_file() {
+	[ -n "${E:-}" ] || return 0
 	podman_setup "$E/podman"
 	p rm -f -a -t 0 >/dev/null 2>&1
 	p rmi -f -a >/dev/null 2>&1

@@ -7,7 +7,7 @@
 load engines_lib
 
 setup_file() {
-	engines_setup pods
+	engines_setup pods podman conmon runc newuidmap setpriv || return 0
 	podman_setup "$E/podman"
 	podman_run import "$E/image.tar" box >/dev/null 2>&1
 	user_setup
@@ -15,10 +15,12 @@ setup_file() {
 }
 
 setup() {
+	engines_need
 	podman_setup "$E/podman"
 }
 
 teardown_file() {
+	[ -n "${E:-}" ] || return 0
 	podman_setup "$E/podman"
 	p pod rm -f -a -t 0 >/dev/null 2>&1
 	p rm -f -a -t 0 >/dev/null 2>&1
