@@ -55,6 +55,20 @@ needs() { # skip unless the host has every controller
 	orun delete --force "$ID"
 }
 
+@test "an update whose last value is refused changes nothing" {
+	needs memory cpu pids cpuset
+	cfg '.linux.resources = { memory: { limit: 67108864 }, pids: { limit: 50 } }'
+	start_sleeper
+	was=$(knob memory memory.limit_in_bytes memory.max; knob pids pids.max pids.max; knob cpu cpu.shares cpu.weight)
+	run orun update --memory 134217728 --pids-limit 7 --cpu-share 333 --cpuset-cpus 9999 "$ID"
+	fails "linux.resources.cpu.cpus"
+	[ "$(knob memory memory.limit_in_bytes memory.max; knob pids pids.max pids.max; knob cpu cpu.shares cpu.weight)" = "$was" ]
+	run orun update --memory 134217728 --pids-limit 7 "$ID"
+	ok
+	[ "$(knob memory memory.limit_in_bytes memory.max)" = 134217728 ]
+	[ "$(knob pids pids.max pids.max)" = 7 ]
+}
+
 @test "a fork bomb stays inside, its host sees the limit in the figures" {
 	needs pids
 	cfg '.linux.resources.pids.limit = 12'

@@ -149,8 +149,11 @@ logged() { # container text
 		--cpu-shares 700 --cpuset-cpus 0 @
 	both 0 p_on res exec @ sh -c "$show"
 	has "$(printf '104857600\n209715200')"
-	run ! p update --cpuset-cpus 99 res-orun
+	# one value is refused: the others are as they were
+	run ! p update --memory 110m --memory-swap 220m --cpuset-cpus 99 res-orun
 	has "numerical result out of range"
+	run -0 p exec res-orun sh -c "$show"
+	has "$(printf '104857600\n209715200')"
 	run -0 p stats --no-stream --format '{{.PIDs}} {{.MemUsage}}' res-orun
 	[[ $output =~ ^[2-9]\ .*\ /\ 1[01] ]]
 	both 137 p_oom

@@ -187,6 +187,7 @@ int cgroup_set(struct cgroup *cg, const json_t *resources, struct err *e)
 		r = cg_devices_set(cg, devices, e);
 	if (r >= 0 && cg->unit && !cg->fresh)
 		r = cg_systemd_update(cg, resources, e);
+	cg_undo_end(cg, r < 0);
 	return r < 0 ? r : 0;
 }
 

@@ -96,11 +96,16 @@ struct cgroup {
 	bool cloned; /* cgroup_clone_fd has been given: the process starts in the v2 group */
 	bool early;  /* made by cgroup_prepare: the process is cloned into the v2 group */
 	int events;  /* cgroup.events, -1 */
+	struct cg_undo *undo; /* during an update: what was there before, the last first */
 	void (*warn)(const char *msg, void *data);
 	void *warn_data;
 };
 
 struct cgroup *cg_new(void);
+/** cg_undo_note - @file (const data) of a group in use is about to be written. */
+void cg_undo_note(struct cgroup *cg, struct cg_tree *t, const char *file);
+/** cg_undo_end - the update is over; @back: it failed, everything noted is written back. */
+void cg_undo_end(struct cgroup *cg, bool back);
 void cg_warn(const struct cgroup *cg, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /** cg_tree_of - tree that holds a controller (v2 trees hold what cgroup.controllers says); NULL. */
 struct cg_tree *cg_tree_of(const struct cgroup *cg, enum cg_ctrl c);

@@ -304,9 +304,11 @@ static int knob_write(struct cgroup *cg, enum cg_knob_id id, const struct cg_val
 	if (r < 0)
 		return err_new(e, E_INVALID, EINVAL, "set %s: needs memory.limit, which must not be "
 			       "above it", field);
+	cg_undo_note(cg, t, file);
 	r = cg_write_raw(t, file, text);
 	if (r == -ENOENT && or_file) {
 		cg_convert *other = t->unified ? k->unified.or_convert : k->legacy.or_convert;
+		cg_undo_note(cg, t, or_file);
 		if (other(v, id, t, text) > 0)
 			r = cg_write_raw(t, or_file, text);
 		file = or_file;
