@@ -366,7 +366,7 @@ static json_t *close_value(struct reader *r, bool object, size_t from)
 
 	if (object) {
 		struct json_object *o = json_object_in(r->doc);
-		if (!o || json_object_seal(o, r->stack + from, n) < 0) {
+		if (!o || json_object_seal(o, n ? r->stack + from : NULL, n) < 0) {
 			json_decref((json_t *)o);
 			return no_memory(r);
 		}
