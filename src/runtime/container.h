@@ -16,6 +16,7 @@
 
 #include "base/own.h"
 #include "driver/cgroup/cgroup.h"
+#include "driver/rdt/rdt.h"
 #include "runtime/launch.h"
 #include "runtime/runtime.h"
 #include "runtime/state.h"
@@ -33,6 +34,8 @@ struct container {
 	const char *bundle_dir;     /* absolute */
 	const char *rootfs;         /* absolute; for the state even when a plan is mounted */
 	struct state state;
+	int rdt_root;               /* the resctrl file system, -1: not wanted */
+	struct rdt rdt;
 	struct cgroup *cg;          /* NULL: no cgroup could be made (rootless) */
 	json_t *cgroup_mounts;      /* NULL: none */
 	bool enters_self;           /* the child enters the cgroup, not the parent */

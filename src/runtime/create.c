@@ -68,8 +68,6 @@ static int config_check(const struct container *c, struct err *e)
 		return err_new(e, E_INVALID, EINVAL, "process.terminal: nobody takes the terminal");
 	if (b->process && !b->process->terminal && c->req->console_socket >= 0)
 		return err_new(e, E_INVALID, EINVAL, "a console socket without process.terminal");
-	if (b->intel_rdt.set)
-		return err_new(e, E_UNSUPPORTED, ENOSYS, "linux.intelRdt is not supported");
 	return 0;
 }
 
@@ -188,6 +186,29 @@ static void undo_cgroup(void *ctx)
 		create_warn(c, "remove cgroup: %s", own.chain);
 	cgroup_free(c->cg);
 	c->cg = NULL;
+}
+
+static void undo_rdt(void *ctx)
+{
+	struct container *c = ctx;
+	struct err own;
+
+	if (c->rdt_root >= 0 && rdt_remove(c->rdt_root, &c->rdt, &own) < 0)
+		create_warn(c, "%s", own.chain);
+	own_fd_done(&c->rdt_root);
+}
+
+static int step_rdt(void *ctx, struct err *e)
+{
+	struct container *c = ctx;
+	OWN_FD root = -1;
+
+	if (!c->b.intel_rdt.set)
+		return 0;
+	if (rdt_root_open(&root, e) < 0 || rdt_create(root, c->req->id, &c->b.intel_rdt, &c->rdt, e) < 0)
+		return -e->eno;
+	c->rdt_root = fd_take(&root);
+	return 0;
 }
 
 static int step_cgroup(void *ctx, struct err *e)
@@ -328,6 +349,8 @@ static int step_enter(void *ctx, struct err *e)
 		return -e->eno;
 	if (delegate(c, e) < 0)
 		return err_ctx(e, "delegate cgroup");
+	if (c->rdt_root >= 0 && rdt_enter(c->rdt_root, &c->rdt, c->pid, e) < 0)
+		return -e->eno;
 	if (c->cg && !c->enters_self && cgroup_enter(c->cg, c->pid, e) < 0)
 		return err_ctx(e, "enter cgroup");
 	/* with nothing more to be done by us, no second word is needed */
@@ -432,6 +455,7 @@ static const struct step steps[] = {
 	{ "state", step_state, undo_state },
 	{ "sources", step_sources, NULL },
 	{ "cgroup", step_cgroup, undo_cgroup },
+	{ "rdt", step_rdt, undo_rdt },
 	{ "process", step_process, undo_process },
 	{ "record", step_record, NULL },
 	{ "enter", step_enter, NULL },
@@ -452,6 +476,7 @@ void create_done(struct container *c)
 	own_fd_done(&c->fifo);
 	own_fd_done(&c->pidfd);
 	own_fd_done(&c->mount_base);
+	own_fd_done(&c->rdt_root);
 	launch_done(&c->launch);
 	state_close(&c->state);
 	cgroup_free(c->cg);
@@ -468,6 +493,7 @@ void create_init(struct container *c, const struct runtime_env *env, const struc
 				 .state = STATE_EMPTY,
 				 .sync = { -1, -1 },
 				 .fifo = -1,
+				 .rdt_root = -1,
 				 .root_tree = -1,
 				 .mount_base = -1,
 				 .pidfd = -1 };

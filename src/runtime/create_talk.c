@@ -72,6 +72,7 @@ int create_describe(struct container *c, struct err *e)
 				     .parsed = &c->b,
 				     .init = c->init,
 				     .cgroup = c->cg,
+				     .rdt = c->rdt_root >= 0 ? &c->rdt : NULL,
 				     .rootless = c->rootless,
 				     .streams = c->streams[0] ? c->streams : NULL,
 				     .creating = c->creating };

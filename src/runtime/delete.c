@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "base/own.h"
+#include "driver/rdt/rdt.h"
 #include "format/js.h"
 #include "runtime/create_int.h"
 #include "runtime/delete.h"
@@ -111,11 +113,27 @@ static void poststop(const struct runtime_env *env, const struct state *s)
 	}
 }
 
+/* A class that cannot be removed keeps nothing of the container alive: said, and gone on. */
+static void rdt_end(const struct runtime_env *env, const struct state *s)
+{
+	struct err own = { 0 };
+	OWN_FD root = -1;
+	struct rdt r;
+
+	if (!s->rdt)
+		return;
+	rdt_read(s->rdt, &r);
+	if (rdt_root_open(&root, &own) < 0 || rdt_remove(root, &r, &own) < 0)
+		warn(env, &own, "delete");
+}
+
 /* nothing of it runs any more: remove what create made */
 static int ended(const struct runtime_env *env, struct state *s, struct cgroup *cg, struct err *e)
 {
 	int r = cgroup_end(env, cg, e);
 
+	if (r == 0)
+		rdt_end(env, s);
 	if (r < 0 || (r = state_remove(s, e)) < 0)
 		return r;
 	poststop(env, s);

@@ -192,6 +192,9 @@ int runtime_restore(const struct runtime_env *env, const struct runtime_restore_
 /** runtime_update - set the members present in OCI linux.resources object @resources. */
 int runtime_update(const struct runtime_env *env, const char *id, const json_t *resources,
 		   struct err *e);
+/** runtime_rdt_update - new schemata for the container's class of Intel RDT; each may be NULL. */
+int runtime_rdt_update(const struct runtime_env *env, const char *id, const char *l3_cache_schema,
+		       const char *mem_bw_schema, struct err *e);
 /** runtime_pids - host PIDs of all processes; heap array owned by the caller. */
 int runtime_pids(const struct runtime_env *env, const char *id, pid_t **ret, size_t *ret_n,
 		 struct err *e);

@@ -46,6 +46,7 @@ struct state {
 	const json_t *process;     /* OCI process without args; NULL: none */
 	const json_t *hooks;       /* OCI hooks object; NULL: none */
 	const json_t *cgroup;      /* for cgroup_open; NULL: none */
+	const json_t *rdt;         /* for rdt_read; NULL: none */
 	bool rootless;
 	bool creating;             /* create has not finished */
 	bool removed;              /* nobody can wait for the lock any more but to learn that */
@@ -74,6 +75,7 @@ struct state_new {
 	const struct bundle *parsed; /* of the same config */
 	struct proc_id init;
 	const struct cgroup *cgroup; /* NULL: none */
+	const struct rdt *rdt;      /* NULL: none */
 	bool rootless;
 	const char *const *streams; /* three, where they lead; NULL: a terminal */
 	bool creating;              /* saved early, for hooks that ask for the state */

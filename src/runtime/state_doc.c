@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "driver/rdt/rdt.h"
 #include "format/js.h"
 #include "runtime/state_int.h"
 
@@ -93,6 +94,8 @@ static json_t *own_object(const struct state_new *n, const json_t *cgroup)
 	json_object_set_new(o, "oci_version", json_string(n->parsed->oci_version));
 	share(o, "annotations", n->parsed->annotations);
 	share(o, "cgroup", cgroup);
+	if (n->rdt)
+		json_object_set_new(o, "intelRdt", rdt_record(n->rdt));
 	if (process)
 		json_object_set_new(o, "process", process);
 	json_object_set_new(o, "hooks", late_hooks(n->config));
@@ -152,6 +155,7 @@ int state_decode(struct state *s, struct err *e)
 	s->process = json_object_get(own, "process");
 	s->hooks = json_object_get(own, "hooks");
 	s->cgroup = json_object_get(own, "cgroup");
+	s->rdt = json_object_get(own, "intelRdt");
 	/* rootless without any group: a record of nothing */
 	if (!json_object_size(json_object_get(s->cgroup, "paths")) && !json_object_get(s->cgroup, "unit"))
 		s->cgroup = NULL;

@@ -2,7 +2,30 @@
  *
  * runtime_update: new limits for a running container; members not given stay as they are.
  */
+#include <errno.h>
+
+#include "base/own.h"
+#include "driver/rdt/rdt.h"
 #include "runtime/state.h"
+
+int runtime_rdt_update(const struct runtime_env *env, const char *id, const char *l3_cache_schema,
+		       const char *mem_bw_schema, struct err *e)
+{
+	OWN_STATE s = STATE_EMPTY;
+	OWN_FD root = -1;
+	struct rdt rdt;
+	int r = state_open(env, id, STATE_LOCKED, &s, e);
+
+	if (r < 0)
+		return r;
+	if (rdt_root_open(&root, e) < 0)
+		return err_ctx(e, "update %s", id);
+	if (!s.rdt)
+		return err_new(e, E_STATE, EINVAL, "update %s: the container has no linux.intelRdt", id);
+	rdt_read(s.rdt, &rdt);
+	r = rdt_update(root, &rdt, l3_cache_schema, mem_bw_schema, e);
+	return r < 0 ? err_ctx(e, "update %s", id) : 0;
+}
 
 int runtime_update(const struct runtime_env *env, const char *id, const json_t *resources, struct err *e)
 {

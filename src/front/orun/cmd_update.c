@@ -113,9 +113,6 @@ static int from_options(struct orun *o, const struct update_opts *opts, json_t *
 
 	if (opts->kernel_memory || opts->kernel_memory_tcp)
 		orun_log_write(&o->log, LOG_WARNING_, "kernel memory settings are ignored and will be removed", NULL);
-	if (opts->l3 || opts->mb)
-		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP,
-			       "changing Intel RDT schemata of a running container is not supported");
 	for (int i = 0; i < UPDATE_VALUES; i++)
 		if (opts->v[i] && (r = value_set(res, (enum update_value)i, opts->v[i], e)) < 0)
 			return r;
@@ -145,6 +142,8 @@ static int update_run(struct orun *o, const struct call *c, struct err *e)
 	const struct update_opts *opts = c->opts;
 	OWN_JSON res = NULL;
 	int r = opts->resources ? from_file(opts->resources, &res, e) : from_options(o, opts, &res, e);
+	if (r == 0 && (opts->l3 || opts->mb))
+		r = runtime_rdt_update(&o->env, c->args[0], opts->l3, opts->mb, e);
 	return r < 0 ? r : runtime_update(&o->env, c->args[0], res, e);
 }
 
