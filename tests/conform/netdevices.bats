@@ -10,14 +10,15 @@ setup() {
 	conform_setup
 	need root
 	need cmd ip
+	[ "$(rt features 2>/dev/null | jq -r .linux.netDevices.enabled)" = true ] || skip "this version has no netDevices"
 	D=v${T##*.}
 	ip link add "$D" type veth peer name "${D}p" 2>/dev/null || skip "needs veth devices"
 	conf '.linux.namespaces += [{ type: "network" }]'
 }
 
 teardown() {
-	ip link del "$D" 2>/dev/null
-	ip link del "${D}p" 2>/dev/null
+	[ -z "${D:-}" ] || ip link del "$D" 2>/dev/null
+	[ -z "${D:-}" ] || ip link del "${D}p" 2>/dev/null
 	conform_teardown
 }
 

@@ -30,17 +30,25 @@ has_file() { # controller v1file v2file
 	[ -f "$(find /sys/fs/cgroup -mindepth 2 -maxdepth 3 -name "$3" -print -quit 2>/dev/null)" ]
 }
 
+need_io() {
+	if need_v1; then need controller blkio; else need controller io; fi
+}
+
 @test "linux.resources.blockIO.weight" {
 	need root
-	need controller blkio
-	has_file blkio blkio.weight none || has_file blkio blkio.bfq.weight io.bfq.weight || skip "needs the BFQ scheduler"
+	need_io
+	local f v1=none v2=none
+	for f in blkio.weight blkio.bfq.weight; do
+		[ "$v1" != none ] || ! need_v1 || ! has_file blkio $f none || v1=$f
+	done
+	for f in io.bfq.weight io.weight; do
+		[ "$v2" != none ] || need_v1 || ! has_file blkio none $f || v2=$f
+	done
+	[ "$v1 $v2" != 'none none' ] || skip "needs a scheduler with weights"
 	limits '{ blockIO: { weight: 300 } }'
-	if has_file blkio blkio.weight none; then
-		knob blkio blkio.weight none
-	else
-		knob blkio blkio.bfq.weight io.bfq.weight
-	fi
-	has 300
+	knob blkio "$v1" "$v2"
+	# io.weight has another range
+	[[ $output == *300* ]] || { [ "$v2" = io.weight ] && has 2930; }
 }
 
 @test "linux.resources.blockIO.weight: the host has none" {
@@ -54,8 +62,8 @@ has_file() { # controller v1file v2file
 
 @test "linux.resources.blockIO.leafWeight: the host has none" {
 	need root
-	need controller blkio
-	! has_file blkio blkio.leaf_weight none || skip "the host has it"
+	need_io
+	! need_v1 || ! has_file blkio blkio.leaf_weight none || skip "the host has it"
 	limits_fail '{ blockIO: { leafWeight: 300 } }' linux.resources.blockIO.leafWeight
 }
 
@@ -73,7 +81,7 @@ has_file() { # controller v1file v2file
 
 @test "linux.resources.blockIO.throttleReadBpsDevice" {
 	need root
-	if need_v1; then need controller blkio; else need controller io; fi
+	need_io
 	local d
 	d=$(disk)
 	limits "{ blockIO: { throttleReadBpsDevice: [{ major: ${d%:*}, minor: ${d#*:}, rate: 1048576 }] } }"
@@ -83,7 +91,7 @@ has_file() { # controller v1file v2file
 
 @test "linux.resources.blockIO.throttleWriteBpsDevice" {
 	need root
-	if need_v1; then need controller blkio; else need controller io; fi
+	need_io
 	local d
 	d=$(disk)
 	limits "{ blockIO: { throttleWriteBpsDevice: [{ major: ${d%:*}, minor: ${d#*:}, rate: 2097152 }] } }"
@@ -93,7 +101,7 @@ has_file() { # controller v1file v2file
 
 @test "linux.resources.blockIO.throttleReadIOPSDevice" {
 	need root
-	if need_v1; then need controller blkio; else need controller io; fi
+	need_io
 	local d
 	d=$(disk)
 	limits "{ blockIO: { throttleReadIOPSDevice: [{ major: ${d%:*}, minor: ${d#*:}, rate: 300 }] } }"
@@ -103,7 +111,7 @@ has_file() { # controller v1file v2file
 
 @test "linux.resources.blockIO.throttleWriteIOPSDevice" {
 	need root
-	if need_v1; then need controller blkio; else need controller io; fi
+	need_io
 	local d
 	d=$(disk)
 	limits "{ blockIO: { throttleWriteIOPSDevice: [{ major: ${d%:*}, minor: ${d#*:}, rate: 400 }] } }"
@@ -113,7 +121,7 @@ has_file() { # controller v1file v2file
 
 @test "linux.resources.blockIO.throttle: a rate of 0 takes the limit away" {
 	need root
-	if need_v1; then need controller blkio; else need controller io; fi
+	need_io
 	local d
 	d=$(disk)
 	limits "{ blockIO: { throttleReadBpsDevice: [{ major: ${d%:*}, minor: ${d#*:}, rate: 1048576 }] } }"
@@ -125,7 +133,7 @@ has_file() { # controller v1file v2file
 
 @test "linux.resources.blockIO.throttle: no such device" {
 	need root
-	if need_v1; then need controller blkio; else need controller io; fi
+	need_io
 	limits_fail '{ blockIO: { throttleReadBpsDevice: [{ major: 499, minor: 77, rate: 1048576 }] } }' \
 		'linux.resources.blockIO.throttleReadBpsDevice[0]'
 }
