@@ -316,6 +316,8 @@ static int refused(const struct criu_call *c, const struct criu_response *r, int
 		(void)snprintf(text, sizeof text, "%s", r->message);
 	(void)err_new(e, err_kind_of_errno(eno), eno, "criu failed: type %s errno %d%s%s", type_name(r->type), r->eno,
 		      *text ? ": " : "", text);
+	if (r->eno == EBADRQC)
+		err_hint(e, "this CRIU does not know one of the options, or they do not go together");
 	if (c->log_dir && c->request->log_file)
 		err_hint(e, "the whole log is %s/%s", c->log_dir, c->request->log_file);
 	return -eno;
@@ -356,8 +358,10 @@ static int ended(const struct criu_call *c, int status, int words, struct err *e
 	if (WIFSIGNALED(status))
 		return err_new(e, E_IO, EPIPE, "criu was killed by signal %d", WTERMSIG(status));
 	quote(c, words, text, sizeof text);
-	if (*text)
+	if (*text) {
 		(void)refused(c, &none, words, e);
+		e->hint[0] = 0; /* there may be no log yet */
+	}
 	err_hint(e, "`criu check` tells what CRIU lacks on this host");
 	return -e->eno;
 }
@@ -367,6 +371,9 @@ int criu_call(const struct criu_call *c, struct criu_response *ret, struct err *
 	OWN_FD sock = -1;
 	pid_t pid;
 	int status = 0;
+	/* an old one must not be taken for that of a CRIU which did not get so far */
+	if (c->log_fd >= 0 && c->request->log_file && unlinkat(c->log_fd, c->request->log_file, 0) < 0 && errno != ENOENT)
+		return err_sys(e, errno, "remove old %s", c->request->log_file);
 	OWN_FD words = memfd_create("criu", MFD_CLOEXEC);
 	if (words < 0)
 		return err_sys(e, errno, "criu: memory file");
