@@ -28,5 +28,5 @@ row "oci run, $n other mounts" "$bundle/figures" orun ms "none 1.05"
 awk -v n="$n" '{ v[$1] = $2 } END {
 	ours = v["orun"] - v["none"]; floor = v["floor"] - v["floor_none"]
 	printf "what %d other mounts add\t%.2f ms\tcrun %.2f, runc %.2f, floor %.2f\t%.3g x floor\t-\t-\n", n, ours,
-		v["crun"] - v["crun_none"], v["runc"] - v["runc_none"], floor, floor > 0 ? ours / floor : 0
+		v["crun"] - v["crun_none"], v["runc"] - v["runc_none"], floor, (floor > 0 ? ours / floor : 0)
 }' "$bundle/figures"
