@@ -34,13 +34,15 @@ teardown_file() {
 	engines_teardown
 }
 
+# without a network unless --network NAME comes first: the bridge takes longer than all the rest
 d_run() {
+	[ "$1" = --network ] || set -- --network none "$@"
 	docker run --rm --runtime "$RT" "$@"
 }
 
 # a container named $1-$RT that answers to signals; the rest are arguments of docker run
 d_life() {
-	docker run -d --runtime "$RT" --name "$1-$RT" "${@:2}" box sh -c \
+	docker run -d --network none --runtime "$RT" --name "$1-$RT" "${@:2}" box sh -c \
 		'trap "exit 3" TERM; trap "echo usr1" USR1; trap "echo hup" HUP; echo started; while :; do sleep 0.1; done' >/dev/null
 }
 
@@ -166,7 +168,7 @@ logged() { # container text
 	[ "$output" = lo ]
 	both 0 d_run --network host box ls /sys/class/net
 	has docker0
-	both 0 d_run box sh -c 'ls /sys/class/net; ip route | head -1'
+	both 0 d_run --network bridge box sh -c 'ls /sys/class/net; ip route | head -1'
 	has eth0 "default via 10.213.7.1"
 	both 0 d_run --pid host box sh -c '[ $$ != 1 ] && tr "\0" " " </proc/'$$'/cmdline | grep -o bats | head -1'
 	both 0 d_run --ipc host box readlink /proc/self/ns/ipc
@@ -180,7 +182,7 @@ logged() { # container text
 	both 0 d_run --sysctl net.ipv4.ip_default_ttl=33 --sysctl kernel.shmmax=12345678 \
 		box cat /proc/sys/net/ipv4/ip_default_ttl /proc/sys/kernel/shmmax
 	[ "$output" = "$(printf '33\n12345678')" ]
-	docker run -d --name peer --ipc shareable --hostname peer box sh -c 'touch /dev/shm/of-peer; exec sleep 1000'
+	docker run -d --network none --name peer --ipc shareable --hostname peer box sh -c 'touch /dev/shm/of-peer; exec sleep 1000'
 	both 0 d_run --network container:peer --pid container:peer --ipc container:peer box sh -c \
 		'hostname; cat /proc/1/comm; ls /dev/shm'
 	[ "$output" = "$(printf 'peer\nsleep\nof-peer')" ]
@@ -310,7 +312,7 @@ logged() { # container text
 	both 0 d_on oom inspect @ --format '{{.State.OOMKilled}} {{.State.ExitCode}}'
 	[ "$output" = "true 137" ]
 	# docker learns of a child's by an event, which must be there before the exit
-	docker run -d --name oom --memory 20m box \
+	docker run -d --network none --name oom --memory 20m box \
 		sh -c 'dd if=/dev/zero of=/dev/null bs=200M count=1 & wait $!; until [ -e /stop ]; do sleep 0.1; done; exit 1'
 	eventually 30 sh -c 'docker events --since 1h --until 0s --filter container=oom --filter event=oom | grep -q oom'
 	docker exec oom touch /stop
@@ -319,7 +321,7 @@ logged() { # container text
 }
 
 docker_oom() {
-	docker run --runtime "$RT" --name "oom-$RT" --memory 20m box dd if=/dev/zero of=/dev/null bs=200M count=1
+	docker run --network none --runtime "$RT" --name "oom-$RT" --memory 20m box dd if=/dev/zero of=/dev/null bs=200M count=1
 }
 
 @test "docker: logs, cp, diff, commit, export" {
@@ -364,13 +366,13 @@ docker_oom() {
 }
 
 d_restart() {
-	docker run -d --restart on-failure:2 --runtime "$RT" --name "again-$RT" box sh -c 'exit 3' | grep -c .
+	docker run -d --network none --restart on-failure:2 --runtime "$RT" --name "again-$RT" box sh -c 'exit 3' | grep -c .
 }
 
 @test "docker: many at once" {
 	local i s pids=()
 	for i in $(seq 16); do
-		docker run --rm box sh -c "echo $i; exit $i" >"$BATS_TEST_TMPDIR/$i" 3>&- &
+		docker run --rm --network none box sh -c "echo $i; exit $i" >"$BATS_TEST_TMPDIR/$i" 3>&- &
 		pids[i]=$!
 	done
 	for i in $(seq 16); do
