@@ -8,7 +8,7 @@ load lib
 
 sysctls() { # KEY VALUE...
 	local n=${#CONF_ARGS[@]}
-	conf ".linux.sysctl = ([\$n$n | _nwise(2) | { (.[0]): .[1] }] | add)" \
+	conf ".linux.sysctl = ([\$n$n | range(0; length; 2) as \$i | { (.[\$i]): .[\$i + 1] }] | add)" \
 		--argjson "n$n" "$(printf '%s\n' "$@" | json_lines)"
 }
 
