@@ -347,12 +347,16 @@ static int step_enter(void *ctx, struct err *e)
 		return create_broken(c, r, e);
 	if (c->cg && cgroup_finish(c->cg, c->b.resources, e) < 0)
 		return -e->eno;
-	if (delegate(c, e) < 0)
+	/* a scope of systemd is there only when it has its process */
+	const bool late = c->env->systemd_cgroup;
+	if (!late && delegate(c, e) < 0)
 		return err_ctx(e, "delegate cgroup");
 	if (c->rdt_root >= 0 && rdt_enter(c->rdt_root, &c->rdt, c->pid, e) < 0)
 		return -e->eno;
 	if (c->cg && !c->enters_self && cgroup_enter(c->cg, c->pid, e) < 0)
 		return err_ctx(e, "enter cgroup");
+	if (late && delegate(c, e) < 0)
+		return err_ctx(e, "delegate cgroup");
 	/* with nothing more to be done by us, no second word is needed */
 	c->gone = !c->rootless && !container_hooks_wait(c) && !c->req->ns_ready && !c->b.n_netdevs &&
 		  !(c->b.process && c->b.process->has_oom_score_adj);

@@ -294,11 +294,31 @@ static int oom_score(const struct exec *x, struct err *e)
 	return 0;
 }
 
+/* A container that has its own part of the hierarchy may have handed controllers down: then its group
+ * holds no processes, and a new one goes where the container's first is. */
+static bool elsewhere(struct exec *x, int error)
+{
+	struct err ignored = { 0 }; /* the first one is what is told */
+	struct cgroup *sub;
+
+	if (error != -EBUSY || !x->cg || (x->req->cgroups && *x->req->cgroups) ||
+	    cgroup_open_of(x->cg, x->state.init.pid, &sub, &ignored) < 0)
+		return false;
+	cgroup_free(x->cg);
+	x->cg = sub;
+	return true;
+}
+
 static int place(struct exec *x, struct err *e)
 {
+	int r;
+
 	if (affinity(x, x->p.cpu_affinity_initial, e) < 0)
 		return -e->eno;
-	if (x->cg && !x->enters_self && cgroup_enter(x->cg, x->pid, e) < 0)
+	r = x->cg && !x->enters_self ? cgroup_enter(x->cg, x->pid, e) : 0;
+	if (elsewhere(x, r))
+		r = cgroup_enter(x->cg, x->pid, e);
+	if (r < 0)
 		return err_ctx(e, "enter cgroup");
 	if (affinity(x, x->p.cpu_affinity_final, e) < 0 || oom_score(x, e) < 0)
 		return -e->eno;
@@ -355,6 +375,8 @@ static int clone_any(struct exec *x, struct err *e)
 	if (hide)
 		(void)prctl(PR_SET_DUMPABLE, 0); /* cannot fail with this value */
 	x->pid = x->between ? clone_between(x) : clone_direct(x);
+	if (!x->between && elsewhere(x, x->pid))
+		x->pid = clone_direct(x);
 	if (hide)
 		(void)prctl(PR_SET_DUMPABLE, 1); /* as above */
 	own_fd_done(&x->sync[1]);

@@ -123,9 +123,9 @@ __attribute__((used, noreturn)) void stub(long *sp)
 		if (!r)
 			r = (int)call(NR_EXECVE, (long)argv[4], (long)(argv + 5), (long)envp, 0);
 		f.eno = -r;
-		size_t i = 0;
-		for (; argv[4][i] && i + 1 < sizeof f.path; i++)
-			f.path[i] = argv[4][i];
+		const char *what = f.in_label ? argv[3] : argv[4];
+		for (size_t i = 0; what[i] && i + 1 < sizeof f.path; i++)
+			f.path[i] = what[i];
 		call(NR_WRITE, status, (long)&f, sizeof f, 0);
 		call(NR_EXIT, f.eno == ENOENT ? 127 : 126, 0, 0, 0);
 	}

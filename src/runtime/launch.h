@@ -79,7 +79,8 @@ int launch_prepare(struct launch_run *r, struct err *e);
  * only. CHILD_SAFE. */
 int launch_exec(struct launch_run *r, struct err *e);
 
-/** launch_failed - the error of a failed exec of @path. */
+/** launch_failed - the error of a failed exec of @path; @in_label: @path is the label that the kernel
+ * did not take. */
 int launch_failed(const char *path, int eno, bool in_label, struct err *e);
 /** launch_failed_read - the same from what was read of the status descriptor; 0: it is no such. */
 int launch_failed_read(const void *p, size_t n, struct err *e);

@@ -72,9 +72,15 @@ void launch_done(struct launch *l)
 
 int launch_failed(const char *path, int eno, bool in_label, struct err *e)
 {
-	(void)err_sys(e, eno, in_label ? "`/proc/self/attr/exec`: label for %s" : "exec %s", path);
-	if (in_label)
+	if (in_label) {
+		bool apparmor = !strncmp(path, "exec ", 5);
+		(void)err_sys(e, eno, "apply %s %s: `/proc/self/attr/exec`",
+			      apparmor ? "apparmor profile" : "selinux label", path + (apparmor ? 5 : 0));
+		if (apparmor && eno == ENOENT)
+			err_hint(e, "it is not loaded: see apparmor_parser(8)");
 		return -eno;
+	}
+	(void)err_sys(e, eno, "exec %s", path);
 	e->kind = eno == ENOENT || eno == ENOTDIR ? E_EXEC_MISSING : E_EXEC_DENIED;
 	if (eno == ENOENT)
 		err_hint(e, "the file is there, its interpreter (#! line or dynamic loader) is not");

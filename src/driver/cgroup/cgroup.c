@@ -185,8 +185,14 @@ int cgroup_set(struct cgroup *cg, const json_t *resources, struct err *e)
 		r = js_get_arr(resources, "linux.resources", "devices", &devices, e);
 	if (r > 0)
 		r = cg_devices_set(cg, devices, e);
-	if (r >= 0 && cg->unit && !cg->fresh)
+	if (r >= 0 && cg->unit && !cg->fresh) {
+		/* systemd writes what it rounds, and all that it knows of the unit */
 		r = cg_systemd_update(cg, resources, e);
+		if (r > 0)
+			r = cg_set_scalars(cg, resources, e);
+		if (r >= 0)
+			r = cg_set_lists(cg, resources, e);
+	}
 	cg_undo_end(cg, r < 0);
 	return r < 0 ? r : 0;
 }
@@ -274,6 +280,7 @@ int cgroup_open(const json_t *record, struct cgroup **ret, struct err *e)
 	cg->path = path ? strdup(path) : NULL;
 	cg->unit = unit ? strdup(unit) : NULL;
 	cg->slice = unit ? strdup(js_str(record, "slice", "")) : NULL;
+	cg->started = unit;
 	if ((path && !cg->path) || (unit && (!cg->unit || !cg->slice)))
 		return err_new(e, E_NOMEM, ENOMEM, "out of memory");
 	*ret = ptr_take(&cg);
@@ -296,7 +303,8 @@ const char *cgroup_path(const struct cgroup *cg)
 int cgroup_clone_fd(const struct cgroup *cg)
 {
 	/* beside v1 it is of use only to a child that enters the rest itself */
-	struct cg_tree *t = (cg->n == 1 || cg->early) && !cg->unit ? cg_unified(cg) : NULL;
+	bool there = !cg->unit || !cg->fresh; /* systemd makes it when it is told the process */
+	struct cg_tree *t = (cg->n == 1 || cg->early) && there ? cg_unified(cg) : NULL;
 	int fd = t ? cg_tree_fd(t) : -1;
 	((struct cgroup *)cg)->cloned = fd >= 0; /* remembered for cgroup_enter_self */
 	return fd < 0 ? -1 : fd;

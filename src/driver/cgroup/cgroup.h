@@ -58,6 +58,10 @@ void cgroup_warn_to(struct cgroup *cg, void (*warn)(const char *msg, void *data)
  * exist. cgroup_enter puts a process there. */
 int cgroup_open_sub(const struct cgroup *cg, const char *const *words, struct cgroup **ret,
 		    struct err *e);
+/** cgroup_open_of - the group, @cg's or one below it, where process @pid of the container is in the v2
+ * hierarchy, for a process that the group itself cannot hold (-EBUSY). E_CONFLICT when it is
+ * elsewhere. */
+int cgroup_open_of(const struct cgroup *cg, pid_t pid, struct cgroup **ret, struct err *e);
 /** cgroup_path - directory on the host that stands for the group (memory's where controllers have
  * their own), below the mount: "/docker/ID". Borrowed. */
 const char *cgroup_path(const struct cgroup *cg);

@@ -92,6 +92,7 @@ struct cgroup {
 	bool rootless;
 	bool denied; /* a group could not be made; said once, */
 	bool asked;  /* if there are limits that it was asked for */
+	bool started; /* systemd driver: the unit is ours */
 	bool fresh;  /* made by cgroup_create, still without processes */
 	bool cloned; /* cgroup_clone_fd has been given: the process starts in the v2 group */
 	bool early;  /* made by cgroup_prepare: the process is cloned into the v2 group */

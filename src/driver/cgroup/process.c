@@ -63,7 +63,10 @@ static int pids_walk(int xdir, struct pids *p, unsigned depth)
 	int r = io_read_file(list, "cgroup.procs", 16 << 20, &text, NULL, &ignored);
 	if (r >= 0)
 		r = pids_add(p, text);
-	else if (r == -EOPNOTSUPP || r == -ENODEV) /* a threaded group; a removed one */
+	else if (r == -EOPNOTSUPP) /* a threaded group: a thread stands for its process as well */
+		r = io_read_file(list, "cgroup.threads", 16 << 20, &text, NULL, &ignored) < 0 ? 0 :
+											pids_add(p, text);
+	else if (r == -ENODEV) /* a removed one */
 		r = 0;
 	if (r < 0 || depth == DEPTH_MAX)
 		return r;
@@ -323,7 +326,8 @@ int cgroup_kill(struct cgroup *cg, int signal, struct err *e)
 		 * a thaw without effect patches code of the kernel */
 		if (r >= 0 && old && !old->unified && legacy_state(old, now) == 0 && strcmp(now, "THAWED") != 0)
 			(void)cg_write_raw(old, "freezer.state", "THAWED"); /* gone meanwhile: dead */
-		if (r != -ENOENT)
+		/* an older kernel has no such file, a threaded group must not use it */
+		if (r != -ENOENT && r != -EOPNOTSUPP)
 			return r < 0 ? err_sys(e, -r, "kill control group %s", u->dir) : 0;
 		if (access(u->dir, F_OK) < 0)
 			return err_sys(e, ENOENT, "kill control group %s", u->dir);
@@ -430,7 +434,7 @@ int cgroup_remove(struct cgroup *cg, struct err *e)
 	long ns = 50000;
 	int r = cg->unit ? cg_systemd_remove(cg, e) : 0;
 
-	if (r < 0)
+	if (r < 0 || (cg->unit && !cg->started))
 		return r;
 	for (int round = 0;; round++) {
 		r = remove_round(cg, round > 0);

@@ -2,12 +2,15 @@
  *
  * Groups below a container's own, as `exec --cgroup` names them: "path" for every hierarchy, or
  * "ctrl[,ctrl]:path" once or more where hierarchies differ. They exist already, and never lie above
- * or beside the container's.
+ * or beside the container's. One is also found by a process that is in it: where a container has
+ * handed its controllers down to groups below, its own can hold no process.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/io.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "driver/cgroup/cgroup_int.h"
@@ -119,6 +122,20 @@ static int tree_below(struct cgroup *sub, const struct cg_tree *of, const char *
 	return n < 0 ? err_sys(e, -n, "open control group %s", t->dir) : 0;
 }
 
+static int finish(const struct cgroup *cg, struct cgroup *sub, int r, struct cgroup **ret)
+{
+	if (r < 0) {
+		cgroup_free(sub);
+		return r;
+	}
+	sub->rootless = cg->rootless;
+	sub->warn = cg->warn;
+	sub->warn_data = cg->warn_data;
+	sub->early = cg->early;
+	*ret = sub;
+	return 0;
+}
+
 int cgroup_open_sub(const struct cgroup *cg, const char *const *words, struct cgroup **ret, struct err *e)
 {
 	struct places p = { 0 };
@@ -129,13 +146,38 @@ int cgroup_open_sub(const struct cgroup *cg, const char *const *words, struct cg
 		r = place_word(cg, words[i], !words[1], &p, e);
 	for (size_t i = 0; r >= 0 && i < cg->n; i++)
 		r = tree_below(sub, &cg->t[i], p.below[i], e);
-	if (r < 0) {
-		cgroup_free(sub);
+	return finish(cg, sub, r, ret);
+}
+
+/* where process @pid is in the v2 hierarchy, below the container's own group: "" for the very group */
+static int below_of(const struct cgroup *cg, pid_t pid, char **ret, struct err *e)
+{
+	char path[64];
+	OWN_STR text = NULL;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/cgroup", (int)pid); /* fits */
+	int r = io_read_file(AT_FDCWD, path, CG_FILE_MAX, &text, NULL, e);
+	if (r < 0)
 		return r;
-	}
-	sub->rootless = cg->rootless;
-	sub->warn = cg->warn;
-	sub->warn_data = cg->warn_data;
-	*ret = sub;
-	return 0;
+	const char *own = cgroup_path(cg), *at = strstr(text, "0::");
+	size_t n = strlen(own);
+	/* always the last line; a group that is not ours is never entered, whoever moved the process */
+	if (!at || (at != text && at[-1] != '\n') || strncmp(at + 3, own, n) || !strchr("/\n", at[3 + n]))
+		return err_new(e, E_CONFLICT, EBUSY, "process %d is outside of control group %s", (int)pid, own);
+	at += 3 + n;
+	*ret = strndup(at, strcspn(at, "\n"));
+	return *ret ? 0 : err_new(e, E_NOMEM, ENOMEM, "out of memory");
+}
+
+int cgroup_open_of(const struct cgroup *cg, pid_t pid, struct cgroup **ret, struct err *e)
+{
+	OWN_STR below = NULL;
+	int r = below_of(cg, pid, &below, e);
+	struct cgroup *sub = r < 0 ? NULL : cg_new();
+
+	if (r >= 0 && !sub)
+		r = err_new(e, E_NOMEM, ENOMEM, "out of memory");
+	for (size_t i = 0; r >= 0 && i < cg->n; i++)
+		r = tree_below(sub, &cg->t[i], cg->t[i].unified ? below : "", e);
+	return finish(cg, sub, r, ret);
 }

@@ -13,6 +13,8 @@
 #include "base/own.h"
 #include "driver/cgroup/dbus.h"
 #include "driver/cgroup/knob.h"
+#include "format/js.h"
+#include "sys/sched.h"
 
 #define NAME    "org.freedesktop.systemd1"
 #define OBJECT  "/org/freedesktop/systemd1"
@@ -179,8 +181,66 @@ static void property_u64(struct buf *b, const char *name, uint64_t value)
 	dbus_put_u64(b, value);
 }
 
-/* The numbers of @resources that systemd keeps an own copy of. */
-static int properties_put(const struct cgroup *cg, const json_t *resources, struct buf *b, struct err *e)
+/* a set of CPUs or memory nodes, as bits */
+static void property_set(struct buf *b, const char *name, const char *list)
+{
+	struct sched_mask m;
+
+	if (!list || !*list || sched_mask_parse(list, &m) < 0)
+		return; /* what the file cannot take either is refused there */
+	size_t n = sizeof m.bits;
+	while (n > 1 && !((const char *)m.bits)[n - 1])
+		n--;
+	property_begin(b, name, "ay");
+	dbus_put_u32(b, (uint32_t)n);
+	buf_add(b, m.bits, n);
+}
+
+/* per second, in steps of 10 ms: systemd refuses finer ones, the file gets the exact value after it */
+static uint64_t quota_per_second(uint64_t quota, uint64_t period)
+{
+	return (quota * 1000000 / period + 9999) / 10000 * 10000;
+}
+
+/* Members of `unified` that systemd would otherwise write over with its own idea of them. */
+static void unified_put(const json_t *resources, struct buf *b)
+{
+	static const struct {
+		const char *file, *property;
+	} rows[] = {
+		{ "memory.min", "MemoryMin" },      { "memory.low", "MemoryLow" },
+		{ "memory.high", "MemoryHigh" },    { "memory.max", "MemoryMax" },
+		{ "memory.swap.max", "MemorySwapMax" }, { "pids.max", "TasksMax" },
+		{ "cpu.weight", "CPUWeight" },
+	};
+	const json_t *map = json_object_get(resources, "unified");
+	unsigned long long quota, period;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const json_t *j = json_object_get(map, rows[i].file);
+		const char *text = json_is_string(j) ? json_string_value(j) : "";
+		char *end;
+		if (!strcmp(text, "max"))
+			property_u64(b, rows[i].property, UINT64_MAX);
+		else if (*text >= '0' && *text <= '9') {
+			unsigned long long v = strtoull(text, &end, 10);
+			if (!*end) /* "10M" is for the file alone */
+				property_u64(b, rows[i].property, v);
+		}
+	}
+	const json_t *max = json_object_get(map, "cpu.max");
+	if (json_is_string(max) && sscanf(json_string_value(max), "%llu %llu", &quota, &period) == 2 && period) {
+		property_u64(b, "CPUQuotaPeriodUSec", period);
+		property_u64(b, "CPUQuotaPerSecUSec", quota_per_second(quota, period));
+	}
+	const json_t *cpus = json_object_get(map, "cpuset.cpus"), *mems = json_object_get(map, "cpuset.mems");
+	property_set(b, "AllowedCPUs", json_is_string(cpus) ? json_string_value(cpus) : NULL);
+	property_set(b, "AllowedMemoryNodes", json_is_string(mems) ? json_string_value(mems) : NULL);
+}
+
+/* What of @resources systemd keeps an own copy of; @all: also what older ones than 244 do not know. */
+static int properties_put(const struct cgroup *cg, const json_t *resources, bool all, struct buf *b,
+			  struct err *e)
 {
 	struct cg_values v = { 0 };
 	bool unified = cg_unified(cg) && cg->n == 1;
@@ -201,12 +261,25 @@ static int properties_put(const struct cgroup *cg, const json_t *resources, stru
 			value -= v.v[KNOB_MEMORY_LIMIT] > 0 ? (uint64_t)v.v[KNOB_MEMORY_LIMIT] : 0;
 		if (id == KNOB_CPU_QUOTA && value != UINT64_MAX) {
 			uint64_t period = v.set[KNOB_CPU_PERIOD] ? (uint64_t)v.v[KNOB_CPU_PERIOD] : 100000;
-			/* per second, in steps of 10 ms: systemd refuses finer ones */
-			value = (value * 1000000 / period + 9999) / 10000 * 10000;
+			if (all && unified)
+				property_u64(b, "CPUQuotaPeriodUSec", period);
+			value = quota_per_second(value, period);
 		}
 		property_u64(b, name, value);
 	}
+	if (all && unified) {
+		property_set(b, "AllowedCPUs", js_str(resources, "cpu.cpus", NULL));
+		property_set(b, "AllowedMemoryNodes", js_str(resources, "cpu.mems", NULL));
+		unified_put(resources, b);
+	}
 	return 0;
+}
+
+/* an older systemd, which knows fewer properties */
+static bool is_unknown(const struct err *e)
+{
+	return strstr(e->chain, "unknown property") || strstr(e->chain, "PropertyReadOnly") ||
+	       strstr(e->chain, "UnknownProperty");
 }
 
 /* --- driver -------------------------------------------------------------------------------- */
@@ -246,25 +319,11 @@ int cg_systemd_create(struct cgroup *cg, const struct cgroup_req *req, struct er
 	return plan(cg, req, group, &scope, e);
 }
 
-int cg_systemd_enter(struct cgroup *cg, pid_t pid, struct err *e)
+static int scope_start(struct cgroup *cg, struct dbus *d, pid_t pid, bool all, struct err *e)
 {
-	OWN_DBUS d = { .fd = -1 };
 	OWN_BUF b = { 0 };
-	struct dbus_message m;
 	char text[320];
 
-	int r = manager_open(cg->rootless, &d, e);
-	if (r >= 0)
-		r = listen_for_jobs(&d, e);
-	if (r < 0)
-		return r;
-	/* a failed unit of the same name, from a start that went wrong, would be in the way */
-	dbus_put_string(&b, cg->unit);
-	struct err ignored = { 0 };
-	(void)manager_call(&d, "ResetFailedUnit", "s", &b, &m, &ignored); /* there is none, mostly */
-	dbus_message_done(&m);
-	buf_done(&b);
-	b = (struct buf){ 0 };
 	dbus_put_string(&b, cg->unit);
 	dbus_put_string(&b, "replace");
 	size_t list = dbus_array_begin(&b, 8);
@@ -273,6 +332,9 @@ int cg_systemd_enter(struct cgroup *cg, pid_t pid, struct err *e)
 	property_string(&b, "Slice", cg->slice);
 	property_bool(&b, "Delegate", true);
 	property_bool(&b, "DefaultDependencies", false);
+	/* one that was killed is "failed", and would stay in systemd's lists */
+	if (all)
+		property_string(&b, "CollectMode", "inactive-or-failed");
 	static const char *const accounts[] = { "MemoryAccounting", "CPUAccounting", "TasksAccounting",
 						"IOAccounting" };
 	for (size_t i = 0; i < ARRAY_LEN(accounts); i++)
@@ -281,32 +343,75 @@ int cg_systemd_enter(struct cgroup *cg, pid_t pid, struct err *e)
 	size_t pids = dbus_array_begin(&b, 4);
 	dbus_put_u32(&b, (uint32_t)pid);
 	dbus_array_end(&b, pids, 4);
-	r = properties_put(cg, cg->resources, &b, e);
+	int r = properties_put(cg, cg->resources, all, &b, e);
 	dbus_array_end(&b, list, 8);
 	size_t aux = dbus_array_begin(&b, 8); /* no other units */
 	dbus_array_end(&b, aux, 8);
-	return r < 0 ? r : job_run(&d, "StartTransientUnit", "ssa(sv)a(sa(sv))", &b, cg->unit, e);
+	return r < 0 ? r : job_run(d, "StartTransientUnit", "ssa(sv)a(sa(sv))", &b, cg->unit, e);
 }
 
-int cg_systemd_update(struct cgroup *cg, const json_t *resources, struct err *e)
+int cg_systemd_enter(struct cgroup *cg, pid_t pid, struct err *e)
 {
 	OWN_DBUS d = { .fd = -1 };
+	OWN_BUF b = { 0 };
+	struct dbus_message m;
+	struct err ignored = { 0 };
+
+	int r = manager_open(cg->rootless, &d, e);
+	if (r >= 0)
+		r = listen_for_jobs(&d, e);
+	if (r < 0)
+		return r;
+	/* a failed unit of the same name, from a start that went wrong, would be in the way */
+	dbus_put_string(&b, cg->unit);
+	(void)manager_call(&d, "ResetFailedUnit", "s", &b, &m, &ignored); /* there is none, mostly */
+	dbus_message_done(&m);
+	cg->started = true;
+	r = scope_start(cg, &d, pid, true, e);
+	if (r < 0 && is_unknown(e)) {
+		err_clear(e);
+		r = scope_start(cg, &d, pid, false, e);
+	}
+	if (r < 0 && strstr(e->chain, "UnitExists")) {
+		cg->started = false; /* somebody else's: never stopped by us */
+		err_new(e, E_CONFLICT, EEXIST, "linux.cgroupsPath: systemd has a unit %s already", cg->unit);
+		err_hint(e, "another container uses this name, or one was left behind: see systemctl status %s",
+			 cg->unit);
+		return -EEXIST;
+	}
+	return r;
+}
+
+static int unit_set(const struct cgroup *cg, struct dbus *d, const json_t *resources, bool all, struct err *e)
+{
 	OWN_BUF b = { 0 };
 	struct dbus_message m;
 
 	dbus_put_string(&b, cg->unit);
 	dbus_put_u32(&b, true); /* until the unit ends, not for ever */
 	size_t list = dbus_array_begin(&b, 8);
-	int r = properties_put(cg, resources, &b, e);
+	int r = properties_put(cg, resources, all, &b, e);
 	size_t before = b.n;
 	dbus_array_end(&b, list, 8);
 	if (r < 0 || before == (list + 7) / 8 * 8)
 		return r; /* nothing that systemd cares for */
-	r = manager_open(cg->rootless, &d, e);
+	r = d->fd < 0 ? manager_open(cg->rootless, d, e) : 0;
 	if (r < 0)
 		return r;
-	r = manager_call(&d, "SetUnitProperties", "sba(sv)", &b, &m, e);
+	r = manager_call(d, "SetUnitProperties", "sba(sv)", &b, &m, e);
 	dbus_message_done(&m);
+	return r < 0 ? r : 1;
+}
+
+int cg_systemd_update(struct cgroup *cg, const json_t *resources, struct err *e)
+{
+	OWN_DBUS d = { .fd = -1 };
+
+	int r = unit_set(cg, &d, resources, true, e);
+	if (r < 0 && is_unknown(e)) {
+		err_clear(e);
+		r = unit_set(cg, &d, resources, false, e);
+	}
 	return r;
 }
 
@@ -318,6 +423,8 @@ int cg_systemd_remove(struct cgroup *cg, struct err *e)
 	struct dbus_message m;
 	struct err own = { 0 };
 
+	if (!cg->started)
+		return 0;
 	/* a scope goes by itself with its last process; most often there is nothing left to stop */
 	struct cg_tree *t = cg_unified(cg);
 	if (t && access(t->dir, F_OK) < 0 && errno == ENOENT)
