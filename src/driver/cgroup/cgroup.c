@@ -188,9 +188,7 @@ int cgroup_set(struct cgroup *cg, const json_t *resources, struct err *e)
 	if (r >= 0 && cg->unit && !cg->fresh) {
 		/* systemd writes what it rounds, and all that it knows of the unit */
 		r = cg_systemd_update(cg, resources, e);
-		if (r > 0)
-			r = cg_set_scalars(cg, resources, e);
-		if (r >= 0)
+		if (r > 0 && (r = cg_set_scalars(cg, resources, e)) >= 0)
 			r = cg_set_lists(cg, resources, e);
 	}
 	cg_undo_end(cg, r < 0);
