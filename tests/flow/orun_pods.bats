@@ -16,6 +16,7 @@ setup_file() {
 
 setup() {
 	engines_need
+	cd "$E" # conmon writes a file "oom" where it is
 	podman_setup "$E/podman"
 }
 
