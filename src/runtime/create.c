@@ -188,7 +188,7 @@ static void undo_cgroup(void *ctx)
 	c->cg = NULL;
 }
 
-static void undo_rdt(void *ctx)
+void create_undo_rdt(void *ctx)
 {
 	struct container *c = ctx;
 	struct err own;
@@ -198,7 +198,7 @@ static void undo_rdt(void *ctx)
 	own_fd_done(&c->rdt_root);
 }
 
-static int step_rdt(void *ctx, struct err *e)
+int create_step_rdt(void *ctx, struct err *e)
 {
 	struct container *c = ctx;
 	OWN_FD root = -1;
@@ -459,7 +459,7 @@ static const struct step steps[] = {
 	{ "state", step_state, undo_state },
 	{ "sources", step_sources, NULL },
 	{ "cgroup", step_cgroup, undo_cgroup },
-	{ "rdt", step_rdt, undo_rdt },
+	{ "rdt", create_step_rdt, create_undo_rdt },
 	{ "process", step_process, undo_process },
 	{ "record", step_record, NULL },
 	{ "enter", step_enter, NULL },

@@ -13,6 +13,10 @@ void create_init(struct container *c, const struct runtime_env *env, const struc
 void create_done(struct container *c);
 /** create_config - read and check the config. */
 int create_config(struct container *c, struct err *e);
+/** create_step_rdt, create_undo_rdt - the step that makes the class of Intel RDT; @ctx begins with a
+ * struct container. */
+int create_step_rdt(void *ctx, struct err *e);
+void create_undo_rdt(void *ctx);
 /** create_record - save the state of the living process c->pid, and the filter for exec. */
 int create_record(struct container *c, struct err *e);
 /** create_host_id - what an id of the container is on the host; UINT32_MAX: nothing. */

@@ -120,7 +120,7 @@ static int socket_send(int status, int fd, struct err *e)
 				  .msg_control = &control,
 				  .msg_controllen = sizeof control };
 
-	control.head = (struct cmsghdr){ CMSG_LEN(sizeof fd), SOL_SOCKET, SCM_RIGHTS };
+	control.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
 	memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
 	return sendmsg(status, &h, MSG_NOSIGNAL) < 0 ? err_sys(e, errno, "criu: send socket") : 0;
 }

@@ -7,6 +7,7 @@
 #include <poll.h>
 
 #include "base/own.h"
+#include "driver/rdt/rdt.h"
 #include "format/js.h"
 #include "runtime/state.h"
 
@@ -22,6 +23,27 @@ static int group_open(const struct runtime_env *env, const char *id, struct stat
 	return state_cgroup(s, ret, e);
 }
 
+/* the figures of the groups, and of Intel RDT where the container has a class */
+static int stats(const struct state *s, const struct cgroup *cg, json_t **ret, struct err *e)
+{
+	OWN_JSON data = NULL;
+	OWN_FD root = -1;
+	json_t *own = NULL;
+	struct rdt rdt;
+
+	if (cgroup_stats(cg, &data, e) < 0)
+		return -e->eno;
+	if (s->rdt) {
+		rdt_read(s->rdt, &rdt);
+		if (rdt_root_open(&root, e) < 0 || rdt_stats(root, &rdt, &own, e) < 0)
+			return -e->eno;
+		if (json_object_set_new(data, "intel_rdt", own) < 0)
+			return err_new(e, E_NOMEM, ENOMEM, "events: out of memory");
+	}
+	*ret = ptr_take(&data);
+	return 0;
+}
+
 int runtime_stats(const struct runtime_env *env, const char *id, json_t **ret, struct err *e)
 {
 	OWN_STATE s = STATE_EMPTY;
@@ -29,15 +51,16 @@ int runtime_stats(const struct runtime_env *env, const char *id, json_t **ret, s
 	int r = group_open(env, id, &s, &cg, e);
 
 	if (r >= 0)
-		r = cgroup_stats(cg, ret, e);
+		r = stats(&s, cg, ret, e);
 	cgroup_free(cg);
 	return r;
 }
 
-static int figures(const struct cgroup *cg, const struct runtime_events_req *q, struct err *e)
+static int figures(const struct state *s, const struct cgroup *cg, const struct runtime_events_req *q,
+		   struct err *e)
 {
 	OWN_JSON data = NULL;
-	int r = cgroup_stats(cg, &data, e);
+	int r = stats(s, cg, &data, e);
 
 	return r < 0 ? r : q->each(q->data, "stats", data, e);
 }
@@ -55,7 +78,7 @@ static int follow(const struct state *s, const struct cgroup *cg, const struct r
 		return r;
 	bool counts = cgroup_oom_count(cg, &seen, &own) == 0;
 	for (;;) {
-		if ((r = figures(cg, q, e)))
+		if ((r = figures(s, cg, q, e)))
 			return r;
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 		int ended = poll(&p, 1, q->interval_ms);

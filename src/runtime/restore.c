@@ -273,6 +273,9 @@ static int spawned(void *data, pid_t criu, struct err *e)
 
 	if (r->c.cg && (cgroup_enter(r->c.cg, criu, e) < 0 || cgroup_roots(r, criu, e) < 0))
 		return err_ctx(e, "enter cgroup");
+	/* children follow into the class */
+	if (r->c.rdt_root >= 0 && rdt_enter(r->c.rdt_root, &r->c.rdt, criu, e) < 0)
+		return -e->eno;
 	return restore_mounts(r, e);
 }
 
@@ -414,7 +417,8 @@ static int step_finish(void *ctx, struct err *e)
 
 static const struct step steps[] = {
 	{ "config", step_config, NULL },	 { "state", step_state, undo_state },
-	{ "cgroup", step_cgroup, undo_cgroup },	 { "request", step_request, NULL },
+	{ "rdt", create_step_rdt, create_undo_rdt }, { "cgroup", step_cgroup, undo_cgroup },
+	{ "request", step_request, NULL },
 	{ "criu", step_criu, undo_criu },	 { "record", step_record, NULL },
 	{ "finish", step_finish, NULL },
 };

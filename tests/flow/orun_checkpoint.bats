@@ -203,7 +203,9 @@ state_is() { [ "$(orun state "$ID" | jq -r .status)" = "$1" ]; }
 
 @test "in the foreground: exit status, and nothing left" {
 	cfg '.process.args = ["sh", "-c", "until [ -e /tmp/go ]; do sleep 0.05; done; echo over; exit 7"]'
-	orun run -d -b "$B" "$ID" </dev/null 2>/dev/null | cat >"$T/first"
+	mkfifo "$T/fifo"
+	exec 8<>"$T/fifo"
+	orun run -d -b "$B" "$ID" </dev/null >"$T/fifo" 2>&1
 	checkpoint
 	ok
 	touch "$B/rootfs/tmp/go"

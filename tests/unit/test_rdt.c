@@ -21,6 +21,7 @@
 #include "base/io.h"
 #include "base/own.h"
 #include "driver/rdt/rdt.h"
+#include "format/js.h"
 
 struct fake {
 	char dir[64];
@@ -104,6 +105,42 @@ static void test_shared_class(void **data)
 	assert_false(again.made);
 	assert_int_equal(rdt_remove(f->root, &again, &e), 0);
 	assert_int_equal(faccessat(f->root, "shared", F_OK, 0), 0);
+}
+
+static void test_stats(void **data)
+{
+	struct fake *f = *data;
+	const struct rdt r = { .clos = "shared", .monitor = "box" };
+	static const char *const dirs[] = { "info/L3", "info/MB", "shared/mon_groups/box", "shared/mon_groups/box/mon_data",
+					    "shared/mon_groups/box/mon_data/mon_L3_00",
+					    "shared/mon_groups/box/mon_data/mon_L3_01" };
+	struct err e = { 0 };
+	json_t *j = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
+		assert_int_equal(mkdirat(f->root, dirs[i], 0755), 0);
+	file(f->root, "info/L3/cbm_mask", "fff\n");
+	file(f->root, "info/L3/min_cbm_bits", "1\n");
+	file(f->root, "info/L3/num_closids", "16\n");
+	file(f->root, "info/MB/min_bandwidth", "10\n");
+	file(f->root, "shared/mon_groups/box/mon_data/mon_L3_00/mbm_total_bytes", "18446744073709551615\n");
+	file(f->root, "shared/mon_groups/box/mon_data/mon_L3_00/mbm_local_bytes", "Unavailable\n");
+	file(f->root, "shared/mon_groups/box/mon_data/mon_L3_01/mbm_total_bytes", "5\n");
+	file(f->root, "shared/mon_groups/box/mon_data/mon_L3_01/llc_occupancy", "4096\n");
+	assert_int_equal(rdt_stats(f->root, &r, &j, &e), 0);
+	assert_string_equal(js_str(j, "l3_cache_info.cbm_mask", ""), "fff");
+	assert_int_equal(js_int(j, "l3_cache_info.num_closids", 0), 16);
+	assert_string_equal(js_str(j, "l3_cache_schema_root", ""), "L3:0=fff");
+	assert_string_equal(js_str(j, "l3_cache_schema", ""), "L3:0=00f;1=ff");
+	assert_int_equal(js_int(j, "mem_bw_info.min_bandwidth", 0), 10);
+	assert_string_equal(js_str(j, "mem_bw_schema", ""), "MB:0=100;1= 50");
+	assert_null(js_at(j, "mem_bw_schema_root"));
+	assert_int_equal(json_array_size(js_at(j, "mbm_stats")), 2);
+	assert_int_equal(js_int(json_array_get(js_at(j, "mbm_stats"), 1), "mbm_total_bytes", 0), 5);
+	assert_null(js_at(json_array_get(js_at(j, "mbm_stats"), 0), "mbm_local_bytes"));
+	assert_int_equal(json_array_size(js_at(j, "cmt_stats")), 1);
+	assert_int_equal(js_int(json_array_get(js_at(j, "cmt_stats"), 0), "llc_occupancy", 0), 4096);
+	json_decref(j);
 }
 
 static void test_missing_class(void **data)
@@ -222,7 +259,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_shared_class), T(test_missing_class), T(test_schemata_compared), T(test_default_class),
+		T(test_shared_class), T(test_stats), T(test_missing_class), T(test_schemata_compared), T(test_default_class),
 		T(test_monitoring), T(test_new_class_undone), T(test_new_class_without_schemata), T(test_update),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

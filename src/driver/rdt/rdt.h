@@ -37,6 +37,9 @@ int rdt_enter(int xroot, const struct rdt *r, pid_t pid, struct err *e);
 /** rdt_update - write new schemata; each may be NULL. */
 int rdt_update(int xroot, const struct rdt *r, const char *l3_cache_schema, const char *mem_bw_schema,
 	       struct err *e);
+/** rdt_stats - the object intel_rdt of `events`: what the processor offers, what the class may use, what
+ * was counted. Members that this processor does not have are absent. Caller owns the result. */
+int rdt_stats(int xroot, const struct rdt *r, json_t **ret, struct err *e);
 /** rdt_remove - remove what rdt_create made; what is gone already is no error. */
 int rdt_remove(int xroot, const struct rdt *r, struct err *e);
 
