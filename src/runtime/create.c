@@ -514,6 +514,7 @@ static int made_take(struct container *c)
 		return -ENOMEM;
 	m->state = c->state;
 	c->state = (struct state)STATE_EMPTY;
+	m->state.bare = c->req->run && !c->filter;
 	m->cg = ptr_take(&c->cg);
 	state_unlock(&m->state);
 	*c->req->ret_made = m;

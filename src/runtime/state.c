@@ -120,7 +120,7 @@ static int folder_remove(const struct state *s, struct err *e)
 {
 	static const char *const known[] = { STATE_FILE, STATE_EXEC_FIFO, STATE_SECCOMP };
 
-	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+	for (size_t i = 0; i < (s->bare ? 1 : ARRAY_LEN(known)); i++)
 		if (unlinkat(s->dir_fd, known[i], 0) < 0 && errno != ENOENT && errno != EISDIR)
 			return err_sys(e, errno, "remove state of %s", s->id);
 	if (unlinkat(s->dir_fd, STATE_LOCK, 0) < 0 && errno != ENOENT)
