@@ -104,6 +104,8 @@ struct child {
 	int pts;      /* devpts of the container, -1: none */
 	int null;     /* /dev/null of the host as a tree, -1: not opened yet */
 	bool null_there; /* it is attached: the next one is a copy of it */
+	int joins[SYNC_FDS_MAX]; /* files to enter the cgroup by */
+	size_t n_joins;
 	size_t n_late_ro;
 	bool joined;    /* in the cgroup and its namespace */
 	bool started;   /* the parent is no longer listening */
@@ -162,6 +164,11 @@ int mounts_open_sources(struct container *c, struct err *e);
 int mounts_source_clone(const struct container *c, size_t i, int *ret_fd, struct err *e);
 /** mounts_source_tree - open it now, in the host's mount namespace, as a tree for the container's. */
 int mounts_source_tree(const struct container *c, size_t i, struct err *e);
+/** mount_base_gives - whether the parent sends with SYNC_ENTERED what the child needs of the cgroup's
+ * directories; mount_base_give - do it; mount_base_is_part - part @i of the cgroup mount is among it. */
+bool mount_base_gives(const struct container *c);
+int mount_base_give(const struct container *c, enum sync_level level, struct err *e);
+bool mount_base_is_part(const struct container *c, size_t i);
 /** mount_base_open - parent: decide what the mount namespace begins as, open it. */
 int mount_base_open(struct container *c, struct err *e);
 /** mounts_map_ids - parent: id-mapped mounts; @pid is in the container's user namespace. */

@@ -360,7 +360,8 @@ static int step_enter(void *ctx, struct err *e)
 	/* with nothing more to be done by us, no second word is needed */
 	c->gone = !c->rootless && !container_hooks_wait(c) && !c->req->ns_ready && !c->b.n_netdevs &&
 		  !(c->b.process && c->b.process->has_oom_score_adj);
-	if ((r = sync_raise(c->sync[0], c->gone ? SYNC_GO : SYNC_ENTERED)) < 0)
+	const enum sync_level level = c->gone ? SYNC_GO : SYNC_ENTERED;
+	if ((r = mount_base_gives(c) ? mount_base_give(c, level, e) : sync_raise(c->sync[0], level)) < 0)
 		return create_broken(c, r, e);
 	if (c->b.process && c->b.process->has_oom_score_adj && create_oom_score(c, e) < 0)
 		return -e->eno;

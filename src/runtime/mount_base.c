@@ -5,7 +5,8 @@
  * inside, it is a copy of the kernel's own instead (sys/kernelns.h). Then everything of the host is
  * opened first, while its mounts are around us:
  *
- *   [host]      join the cgroup; root, binds, cgroup directories, /dev/null as detached trees
+ *   [host]      root, binds, /dev/null as detached trees; join the cgroup by the files, and take its
+ *               directories as trees, that the parent sends (mount_base_give)
  *   setns       to the kernel's namespace; refused: stay
  *   unshare     the container's own
  *   [container] everything as ever, with the trees in the place of paths
@@ -67,6 +68,8 @@ int mount_base_open(struct container *c, struct err *e)
 	c->cgroup_trees = arena_get(&c->arena, (json_array_size(c->cgroup_mounts) + 1) * sizeof *c->cgroup_trees);
 	if (!c->cgroup_trees)
 		return err_new(e, E_NOMEM, ENOMEM, "mounts: out of memory");
+	if (mount_base_gives(c) && mountfd_clone(AT_FDCWD, c->rootfs, MOUNTFD_REC, &c->root_tree, e) < 0)
+		return err_ctx(e, "root");
 	return 0;
 }
 
@@ -80,16 +83,61 @@ static int binds_open(const struct container *c, struct err *e)
 	return 0;
 }
 
+bool mount_base_gives(const struct container *c)
+{
+	/* a plan is carried out by the child, and the root is to be the first in the mount table */
+	return c->mount_base >= 0 && c->cg && c->enters_self && !c->req->rootfs_plan;
+}
+
 static int cgroups_open(const struct container *c, struct err *e)
 {
 	for (size_t i = 0; i < json_array_size(c->cgroup_mounts); i++) {
 		const json_t *part = json_array_get(c->cgroup_mounts, i);
 		c->cgroup_trees[i] = -1;
-		if (strcmp(js_str(part, "type", ""), "symlink") != 0 &&
+		if (mount_base_is_part(c, i) &&
 		    mountfd_clone(AT_FDCWD, js_str(part, "source", ""), 0, &c->cgroup_trees[i], e) < 0)
 			return err_ctx(e, "cgroup %s", js_str(part, "target", ""));
 	}
 	return 0;
+}
+
+bool mount_base_is_part(const struct container *c, size_t i)
+{
+	return strcmp(js_str(json_array_get(c->cgroup_mounts, i), "type", ""), "symlink") != 0;
+}
+
+/* The parent has time while the child makes its namespaces: 18 calls less on the way of the latter. */
+static int give(const struct container *c, enum sync_level level, int *fds, size_t *n, struct err *e)
+{
+	int r = cgroup_enter_files(c->cg, fds, SYNC_FDS_MAX);
+
+	if (r < 0)
+		return err_sys(e, -r, "enter cgroup");
+	*n = (size_t)r;
+	for (size_t i = 0; i < json_array_size(c->cgroup_mounts); i++) {
+		const json_t *part = json_array_get(c->cgroup_mounts, i);
+		if (!mount_base_is_part(c, i))
+			continue;
+		if (*n == SYNC_FDS_MAX)
+			return err_new(e, E_INTERNAL, E2BIG, "cgroup: too many hierarchies");
+		if (mountfd_clone(AT_FDCWD, js_str(part, "source", ""), 0, &fds[*n], e) < 0)
+			return err_ctx(e, "cgroup %s", js_str(part, "target", ""));
+		++*n;
+	}
+	if ((r = sync_raise_with(c->sync[0], level, fds, *n)) < 0)
+		return err_sys(e, -r, "talk to the child");
+	return 0;
+}
+
+int mount_base_give(const struct container *c, enum sync_level level, struct err *e)
+{
+	int fds[SYNC_FDS_MAX];
+	size_t n = 0;
+	int r = give(c, level, fds, &n, e);
+
+	while (n)
+		(void)close(fds[--n]); /* the child has its own */
+	return r;
 }
 
 int mount_base_enter(struct child *ch, struct err *e)
@@ -100,7 +148,7 @@ int mount_base_enter(struct child *ch, struct err *e)
 		return 0;
 	if (rootfs_open(ch, e) < 0 || binds_open(c, e) < 0 ||
 	    (c->b.masked_paths.n && masks_null_open(&ch->null, e) < 0) || cgroup_join(ch, e) < 0 ||
-	    cgroups_open(c, e) < 0)
+	    (!mount_base_gives(c) && cgroups_open(c, e) < 0))
 		return -e->eno;
 	/* a security module may forbid it: then what is copied is the host's, as ever */
 	(void)!setns(c->mount_base, CLONE_NEWNS);

@@ -125,6 +125,25 @@ int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e)
 	return parts_flags(c, &opt, base, e);
 }
 
+/* what mount_base_give has sent: the files to join by, then the parts of the mount */
+static int given(struct child *ch)
+{
+	const struct container *c = ch->c;
+	int r = sync_wait_with(c->sync[1], &ch->level, SYNC_ENTERED, ch->joins);
+
+	if (r < 0)
+		return r;
+	size_t parts = 0, n = json_array_size(c->cgroup_mounts);
+	for (size_t i = 0; i < n; i++)
+		parts += mount_base_is_part(c, i);
+	if ((size_t)r < parts)
+		return -EPROTO;
+	ch->n_joins = (size_t)r - parts;
+	for (size_t i = 0, k = ch->n_joins; i < n; i++)
+		c->cgroup_trees[i] = mount_base_is_part(c, i) ? ch->joins[k++] : -1;
+	return 0;
+}
+
 int cgroup_join(struct child *ch, struct err *e)
 {
 	const struct container *c = ch->c;
@@ -132,9 +151,10 @@ int cgroup_join(struct child *ch, struct err *e)
 
 	if (ch->joined)
 		return 0;
-	if ((r = sync_wait(c->sync[1], &ch->level, SYNC_ENTERED)) < 0)
+	if ((r = mount_base_gives(c) ? given(ch) : sync_wait(c->sync[1], &ch->level, SYNC_ENTERED)) < 0)
 		return err_new(e, E_CANCELLED, -r, "the runtime is gone");
-	if (c->enters_self && (r = cgroup_enter_self(c->cg)) < 0)
+	if (c->enters_self && (r = mount_base_gives(c) ? cgroup_enter_by(ch->joins, ch->n_joins) :
+							 cgroup_enter_self(c->cg)) < 0)
 		return err_sys(e, -r, "enter cgroup");
 	/* the namespace begins where the process is now */
 	if (c->b.ns[NS_CGROUP].present && !c->b.ns[NS_CGROUP].path && unshare(CLONE_NEWCGROUP) < 0)

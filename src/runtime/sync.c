@@ -20,24 +20,27 @@ int sync_pair(int ret[2], struct err *e)
 	return 0;
 }
 
-/* @n bytes with a descriptor */
-static int send_with(int xfd, const void *p, size_t n, int passed_fd)
+/* room for descriptors, aligned as their header wants it */
+union passed {
+	struct cmsghdr head;
+	char room[CMSG_SPACE(SYNC_FDS_MAX * sizeof(int))];
+};
+
+/* @n bytes with descriptors */
+static int send_with(int xfd, const void *p, size_t n, const int *fds, size_t n_fds)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
+	union passed control = { 0 };
 	struct iovec iov = { (void *)(uintptr_t)p, n };
 	struct msghdr h = { .msg_iov = &iov,
 			    .msg_iovlen = 1,
 			    .msg_control = &control,
-			    .msg_controllen = sizeof control };
+			    .msg_controllen = CMSG_SPACE(n_fds * sizeof *fds) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
 
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &passed_fd, sizeof passed_fd);
+	c->cmsg_len = CMSG_LEN(n_fds * sizeof *fds);
+	memcpy(CMSG_DATA(c), fds, n_fds * sizeof *fds);
 	return sendmsg(xfd, &h, MSG_NOSIGNAL) == (ssize_t)n ? 0 : -errno;
 }
 
@@ -49,7 +52,7 @@ int sync_send(int xfd, enum sync_type type, int value, const struct err *err, in
 		m.err = *err;
 	if (passed_fd < 0) /* write, not sendmsg: one call that a seccomp filter surely allows */
 		return write(xfd, &m, sizeof m) == sizeof m ? 0 : -errno;
-	return send_with(xfd, &m, sizeof m, passed_fd);
+	return send_with(xfd, &m, sizeof m, &passed_fd, 1);
 }
 
 int sync_warn(int xfd, const char *fmt, ...)
@@ -82,24 +85,29 @@ int sync_give(int xfd, int tree)
 {
 	const unsigned char b = SYNC_NONE;
 
-	return send_with(xfd, &b, 1, tree);
+	return send_with(xfd, &b, 1, &tree, 1);
 }
 
-/* one message of at most @n bytes and the descriptor with it; its length, 0 at the end of file */
-static ssize_t receive_with(int xfd, void *p, size_t n, int *ret_fd)
+int sync_raise_with(int xfd, enum sync_level level, const int *fds, size_t n)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
+	unsigned char b = (unsigned char)level;
+
+	return n > SYNC_FDS_MAX ? -E2BIG : n ? send_with(xfd, &b, 1, fds, n) : sync_raise(xfd, level);
+}
+
+/* one message of at most @n bytes and the descriptors with it, at most @max; its length, 0 at the end of
+ * file */
+static ssize_t receive_with(int xfd, void *p, size_t n, int *ret_fds, size_t max, size_t *ret_n)
+{
+	union passed control;
 	struct iovec iov = { p, n };
 	struct msghdr h = { .msg_iov = &iov,
 			    .msg_iovlen = 1,
 			    .msg_control = &control,
-			    .msg_controllen = sizeof control };
+			    .msg_controllen = CMSG_SPACE(max * sizeof *ret_fds) };
 	ssize_t got;
 
-	*ret_fd = -1;
+	*ret_n = 0;
 	/* ECONNRESET is said once, before what is still in the queue, when the child has ended with
 	 * levels of ours unread */
 	do
@@ -108,9 +116,32 @@ static ssize_t receive_with(int xfd, void *p, size_t n, int *ret_fd)
 	if (got < 0)
 		return -errno;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); got && c; c = CMSG_NXTHDR(&h, c))
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-			memcpy(ret_fd, CMSG_DATA(c), sizeof *ret_fd);
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+			size_t k = (c->cmsg_len - CMSG_LEN(0)) / sizeof *ret_fds;
+			*ret_n = k < max ? k : max; /* the alignment leaves room for one more than asked for */
+			memcpy(ret_fds, CMSG_DATA(c), *ret_n * sizeof *ret_fds);
+			for (size_t i = *ret_n; i < k; i++) {
+				int extra;
+				memcpy(&extra, CMSG_DATA(c) + i * sizeof extra, sizeof extra);
+				(void)close(extra); /* nobody has sent it */
+			}
+		}
 	return got;
+}
+
+int sync_wait_with(int xfd, enum sync_level *level, enum sync_level want, int ret_fds[SYNC_FDS_MAX])
+{
+	size_t n = 0;
+
+	while (*level < want && !n) {
+		unsigned char b;
+		ssize_t got = receive_with(xfd, &b, 1, ret_fds, SYNC_FDS_MAX, &n);
+		if (got <= 0)
+			return got < 0 ? (int)got : -EPIPE;
+		if (b > *level)
+			*level = (enum sync_level)b;
+	}
+	return (int)n;
 }
 
 int sync_ask_tree(int xfd, enum sync_level *level, const char *path, int *ret_fd)
@@ -123,10 +154,11 @@ int sync_ask_tree(int xfd, enum sync_level *level, const char *path, int *ret_fd
 	int r = sync_send(xfd, SYNC_TREE, 0, &ask, -1);
 	/* levels that the parent reached meanwhile come first */
 	while (r >= 0) {
-		ssize_t n = receive_with(xfd, &b, 1, ret_fd);
+		size_t fds;
+		ssize_t n = receive_with(xfd, &b, 1, ret_fd, 1, &fds);
 		if (n <= 0)
 			return n < 0 ? (int)n : -EPIPE;
-		if (*ret_fd >= 0)
+		if (fds)
 			return 0;
 		if (b > *level)
 			*level = (enum sync_level)b;
@@ -163,8 +195,11 @@ int sync_error_read(const void *p, size_t n, struct err *e)
 int sync_receive(int xfd, struct sync_msg *ret, int *ret_fd)
 {
 	struct err err;
-	ssize_t n = receive_with(xfd, ret, sizeof *ret, ret_fd);
+	size_t fds;
+	ssize_t n = receive_with(xfd, ret, sizeof *ret, ret_fd, 1, &fds);
 
+	if (!fds)
+		*ret_fd = -1;
 	if (n <= 0)
 		return (int)n;
 	/* from the program that executes the command: it cannot speak in structs of ours */

@@ -9,6 +9,7 @@
 #define ONGGI_RUNTIME_SYNC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 
@@ -37,6 +38,8 @@ enum sync_level {
 	SYNC_LISTENING, /* the seccomp listener has been taken and handed over */
 };
 
+enum { SYNC_FDS_MAX = 56 };
+
 /** sync_pair - [0] for the parent, [1] for the child; both close-on-exec. */
 int sync_pair(int ret[2], struct err *e);
 
@@ -45,12 +48,16 @@ int sync_send(int xfd, enum sync_type type, int value, const struct err *err, in
 int sync_warn(int xfd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /** sync_wait - wait until the parent has reached @want; @level is what is known so far. */
 int sync_wait(int xfd, enum sync_level *level, enum sync_level want);
+/** sync_wait_with - the same where descriptors may come along, owned by the caller; how many. */
+int sync_wait_with(int xfd, enum sync_level *level, enum sync_level want, int ret_fds[SYNC_FDS_MAX]);
 /** sync_ask_tree - have the parent open a bind mount of @path, where the mounts of the host are no
  * longer around us. @ret_fd is owned by the caller. */
 int sync_ask_tree(int xfd, enum sync_level *level, const char *path, int *ret_fd);
 
 /* parent's side */
 int sync_raise(int xfd, enum sync_level level);
+/** sync_raise_with - and hand over descriptors, which stay the caller's as well. */
+int sync_raise_with(int xfd, enum sync_level level, const int *fds, size_t n);
 /** sync_give - the answer to SYNC_TREE. */
 int sync_give(int xfd, int tree);
 /** sync_receive - next message. 1, 0 at the end of file, or -errno. @ret_fd: descriptor that came

@@ -349,7 +349,7 @@ int cgroup_enter(struct cgroup *cg, pid_t pid, struct err *e)
 /* with one call for all, by the caller */
 enum { SELF_FDS_KEEP = 96 };
 
-static int self_write(const struct cg_tree *t, const char *file)
+static int self_open(const struct cg_tree *t, const char *file)
 {
 	char path[4200];
 	size_t n = strlen(t->dir), k = strlen(file) + 1;
@@ -359,9 +359,23 @@ static int self_write(const struct cg_tree *t, const char *file)
 	memcpy(path, t->dir, n);
 	memcpy(path + n, file, k);
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int cgroup_enter_by(const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (write(fds[i], "0", 1) != 1)
+			return -errno;
+	return 0;
+}
+
+static int self_write(const struct cg_tree *t, const char *file)
+{
+	int fd = self_open(t, file);
 	if (fd < 0)
-		return -errno;
-	int r = write(fd, "0", 1) == 1 ? 0 : -errno;
+		return fd;
+	int r = cgroup_enter_by(&fd, 1);
 	if (fd >= SELF_FDS_KEEP)
 		close(fd);
 	return r;
@@ -369,6 +383,24 @@ static int self_write(const struct cg_tree *t, const char *file)
 
 /* One thread that moves itself needs no lock on all forks and exits of the host, unlike a process
  * that another one moves (Linux 6.0): that lock waits for a grace period of RCU, about 1 ms. */
+int cgroup_enter_files(const struct cgroup *cg, int *ret, size_t max)
+{
+	size_t n = 0;
+	int r = cg->n > max || (cg->unit && cg->fresh) ? -EOPNOTSUPP : 0;
+
+	for (size_t i = 0; r >= 0 && i < cg->n; i++) {
+		const struct cg_tree *t = &cg->t[i];
+		if (t->unified && cg->cloned)
+			continue;
+		r = self_open(t, t->unified ? "/cgroup.procs" : "/tasks");
+		if (r >= 0)
+			ret[n++] = r;
+	}
+	while (r < 0 && n)
+		(void)close(ret[--n]); /* opened for nothing */
+	return r < 0 ? r : (int)n;
+}
+
 int cgroup_enter_self(const struct cgroup *cg)
 {
 	int r = cg->unit && cg->fresh ? -EOPNOTSUPP : 0;

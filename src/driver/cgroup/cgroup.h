@@ -46,6 +46,11 @@ int cgroup_finish(struct cgroup *cg, const json_t *resources, struct err *e);
  * the parent). Descriptors are left open, close-on-exec, for the close_range that is to come anyway.
  * CHILD_SAFE: yes. Returns 0 or -errno. */
 int cgroup_enter_self(const struct cgroup *cg);
+/** cgroup_enter_files, cgroup_enter_by - the same in two steps: the parent opens the files, after
+ * cgroup_finish and with the host's mounts around it, and hands them over (@ret room for @max, owned by
+ * the caller; how many or -errno); the process itself writes to them. CHILD_SAFE, the second one. */
+int cgroup_enter_files(const struct cgroup *cg, int *ret, size_t max);
+int cgroup_enter_by(const int *fds, size_t n);
 /** cgroup_open - an existing group from its record (cgroup_record). */
 int cgroup_open(const json_t *record, struct cgroup **ret, struct err *e);
 /** cgroup_record - what must be stored to find the group again: {"driver", "paths": {ctrl: dir}}.
