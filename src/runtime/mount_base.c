@@ -135,8 +135,12 @@ int mount_base_give(const struct container *c, enum sync_level level, struct err
 	size_t n = 0;
 	int r = give(c, level, fds, &n, e);
 
-	while (n)
-		(void)close(fds[--n]); /* the child has its own */
+	/* the child has its own; opened one after the other, they are mostly neighbours */
+	for (size_t i = 0, k; i < n; i = k) {
+		for (k = i + 1; k < n && fds[k] == fds[k - 1] + 1; k++)
+			;
+		(void)close_range((unsigned)fds[i], (unsigned)fds[k - 1], 0);
+	}
 	return r;
 }
 
