@@ -19,6 +19,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "base/libc.h"
 #include "format/js.h"
 #include "runtime/container.h"
 #include "sys/capset.h"
@@ -139,7 +140,7 @@ int mount_base_give(const struct container *c, enum sync_level level, struct err
 	for (size_t i = 0, k; i < n; i = k) {
 		for (k = i + 1; k < n && fds[k] == fds[k - 1] + 1; k++)
 			;
-		(void)close_range((unsigned)fds[i], (unsigned)fds[k - 1], 0);
+		(void)libc_close_range((unsigned)fds[i], (unsigned)fds[k - 1], 0);
 	}
 	return r;
 }
