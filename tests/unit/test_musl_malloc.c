@@ -85,7 +85,7 @@ static void blocks_do_not_touch(void **state)
 	uint64_t seed = 5;
 
 	(void)state;
-	for (int i = 0; i < 60000; i++) {
+	for (int i = 0; i < 20000; i++) {
 		struct block *b = &v[rnd(&seed) % 300];
 		size_t n = random_size(&seed);
 		block_verify(b);
