@@ -78,19 +78,12 @@ static int launch_fill(struct container *c, struct err *e)
 	const struct bundle *b = &c->b;
 	const json_t *keep = b->annotations ? json_object_get(b->annotations, "run.oci.keep_original_groups") :
 					      NULL;
-	int r;
 
 	if (launch_plan(l, b->process, c->req->preserve_fds, &c->arena, e) < 0)
 		return -e->eno;
-	l->memory_policy = &b->memory_policy;
-	l->has_personality = b->has_personality;
-	l->personality = b->personality;
 	l->in_user = c->in_user;
 	l->keep_groups = json_is_string(keep) && !strcmp(json_string_value(keep), "1");
-	if (b->memory_policy.set && b->memory_policy.nodes &&
-	    (r = sched_mask_parse(b->memory_policy.nodes, &l->memory_nodes)) < 0)
-		return err_new(e, E_INVALID, -r, "linux.memoryPolicy.nodes: %s", b->memory_policy.nodes);
-	return 0;
+	return launch_plan_linux(l, b, e);
 }
 
 /* What a user may not do with cgroups is then a warning. Root of a user namespace may rarely do all

@@ -35,6 +35,7 @@ struct exec {
 	struct arena arena;
 	struct state state;
 	struct bundle_process p;
+	struct bundle linux_part;
 	struct launch launch;
 	struct cgroup *cg;
 	struct seccomp_filter filter;
@@ -187,7 +188,9 @@ static int prepare(struct exec *x, struct err *e)
 		warn(x, warnings.v[i]);
 	if (x->p.terminal && x->req->console_socket < 0 && !x->req->ret_console)
 		return err_new(e, E_INVALID, EINVAL, "process.terminal: nobody takes the terminal");
-	if (launch_plan(&x->launch, &x->p, x->req->preserve_fds, &x->arena, e) < 0 || namespaces(x, e) < 0)
+	if (launch_plan(&x->launch, &x->p, x->req->preserve_fds, &x->arena, e) < 0 ||
+	    state_exec_linux(&x->state, &x->arena, &x->linux_part, e) < 0 ||
+	    launch_plan_linux(&x->launch, &x->linux_part, e) < 0 || namespaces(x, e) < 0)
 		return -e->eno;
 	if ((r = filter_read(x->state.dir_fd, &x->arena, &x->filter, &x->listener, e)) < 0)
 		return r;

@@ -79,6 +79,19 @@ int launch_plan(struct launch *l, const struct bundle_process *p, int preserve_f
 	return launch_seal(l, a, e);
 }
 
+int launch_plan_linux(struct launch *l, const struct bundle *b, struct err *e)
+{
+	int r;
+
+	l->memory_policy = &b->memory_policy;
+	l->has_personality = b->has_personality;
+	l->personality = b->personality;
+	if (b->memory_policy.set && b->memory_policy.nodes &&
+	    (r = sched_mask_parse(b->memory_policy.nodes, &l->memory_nodes)) < 0)
+		return err_new(e, E_INVALID, -r, "linux.memoryPolicy.nodes: %s", b->memory_policy.nodes);
+	return 0;
+}
+
 int launch_idmap(const struct bundle_id_maps *uids, const struct bundle_id_maps *gids,
 		 struct arena *a, struct idmap *ret, struct err *e)
 {

@@ -55,6 +55,8 @@ struct launch_run {
 	char home[4096];
 };
 
+/** launch_plan_linux - take personality and memory policy from @b, which must outlive @l. */
+int launch_plan_linux(struct launch *l, const struct bundle *b, struct err *e);
 /** launch_selinux_active - may labels be given. */
 bool launch_selinux_active(void);
 /** launch_plan - prepare the members of @l that follow from @p alone. */

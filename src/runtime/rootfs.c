@@ -38,6 +38,25 @@ static bool own_mounts(const struct container *c)
 	return c->b.ns[NS_MOUNT].present && !c->b.ns[NS_MOUNT].path;
 }
 
+/* pivot_root(2) refuses a new root on a shared mount: make the one that @dir lies on private. Only the
+ * root of a mount takes the call, so go up to it. */
+static int parent_private(int dir, struct err *e)
+{
+	CHILD_FD at = fcntl(dir, F_DUPFD_CLOEXEC, 3);
+
+	while (at >= 0 && mountfd_propagation(at, MS_PRIVATE, e) < 0) {
+		if (e->eno != EINVAL)
+			return -e->eno;
+		int up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		own_fd_done(&at);
+		at = up;
+	}
+	if (at < 0)
+		return err_sys(e, errno, "directory of the root");
+	err_clear(e);
+	return 0;
+}
+
 static int root_tree(const struct container *c, int *ret_fd, struct err *e)
 {
 	if (c->req->rootfs_plan)
@@ -61,14 +80,22 @@ int rootfs_attach(struct child *ch, struct err *e)
 {
 	const struct container *c = ch->c;
 	CHILD_FD tree = fd_take(&ch->root); /* opened already */
-	/* in a namespace that others use the root is a plain directory, or the plan mounted on it */
-	const char *at = own_mounts(c) ? "/" : c->rootfs;
+	/* In a namespace that others use the root is a plain directory, or the plan mounted on it. Hooks
+	 * before pivot_root look for the container's mounts at the root's path on the host. */
+	const bool in_place = !own_mounts(c) || container_hooks_wait(c);
 
-	CHILD_FD place = open(at, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (own_mounts(c)) {
+		CHILD_FD top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (top < 0)
+			return err_sys(e, errno, "open /");
+		if (old_root_propagation(c, top, e) < 0)
+			return err_ctx(e, "old root");
+	}
+	CHILD_FD place = open(in_place ? c->rootfs : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (place < 0)
-		return err_sys(e, errno, "root: open %s", at);
-	if (own_mounts(c) && old_root_propagation(c, place, e) < 0)
-		return err_ctx(e, "old root");
+		return err_sys(e, errno, "root: open %s", in_place ? c->rootfs : "/");
+	if (in_place && own_mounts(c) && parent_private(place, e) < 0)
+		return -e->eno;
 	if (!own_mounts(c) && !c->req->rootfs_plan) {
 		ch->root = fd_take(&place);
 		return 0;

@@ -125,6 +125,9 @@ int state_oci_json(const struct state *s, const char *status, pid_t pid, json_t 
 /** state_late_hooks - poststart or poststop hooks of the record, into @a. None: n is 0. */
 int state_late_hooks(const struct state *s, enum bundle_hook_point p, struct arena *a,
 		     struct bundle_hooks *ret, struct err *e);
+/** state_exec_linux - what an exec takes from the config's linux: personality and memory policy. The
+ * strings lie in @s. */
+int state_exec_linux(const struct state *s, struct arena *a, struct bundle *ret, struct err *e);
 
 static inline void own_state_done(struct state *s)
 {

@@ -83,6 +83,22 @@ static json_t *process_base(const json_t *config)
 	return base;
 }
 
+/* what an exec needs of linux, which few containers have */
+static void exec_linux(json_t *own, const json_t *config)
+{
+	static const char *const keys[] = { "personality", "memoryPolicy" };
+	const json_t *from = json_object_get(config, "linux");
+	json_t *part = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (!json_object_get(from, keys[i]))
+			continue;
+		if (!part)
+			json_object_set_new(own, "linux", part = json_object());
+		share(part, keys[i], json_object_get(from, keys[i]));
+	}
+}
+
 static json_t *own_object(const struct state_new *n, const json_t *cgroup)
 {
 	char owner[32];
@@ -99,6 +115,7 @@ static json_t *own_object(const struct state_new *n, const json_t *cgroup)
 	if (process)
 		json_object_set_new(o, "process", process);
 	json_object_set_new(o, "hooks", late_hooks(n->config));
+	exec_linux(o, n->config);
 	if (n->creating)
 		json_object_set_new(o, "creating", json_true());
 	return o;
@@ -184,6 +201,15 @@ int state_oci_json(const struct state *s, const char *status, pid_t pid, json_t 
 	return 0;
 }
 
+/* the record holds one member alone; a minimal config around it goes through the one parser */
+static int member_parse(const char *key, const json_t *value, struct arena *a, struct bundle *ret,
+			struct err *e)
+{
+	OWN_JSON config = json_pack("{s:s, s:{s:s}, s:O}", "ociVersion", BUNDLE_VERSION_MAX, "root", "path", "/",
+				    key, (json_t *)value);
+	return config ? bundle_parse(config, a, ret, e) : nomem(e);
+}
+
 int state_late_hooks(const struct state *s, enum bundle_hook_point p, struct arena *a,
 		     struct bundle_hooks *ret, struct err *e)
 {
@@ -192,14 +218,17 @@ int state_late_hooks(const struct state *s, enum bundle_hook_point p, struct are
 	*ret = (struct bundle_hooks){ 0 };
 	if (!json_array_size(json_object_get(s->hooks, bundle_hook_name(p))))
 		return 0;
-	/* the record holds the hooks alone; a minimal config around them goes through the one parser */
-	OWN_JSON config = json_pack("{s:s, s:{s:s}, s:O}", "ociVersion", BUNDLE_VERSION_MAX, "root", "path", "/",
-				    "hooks", (json_t *)s->hooks);
-	if (!config)
-		return nomem(e);
-	int r = bundle_parse(config, a, &b, e);
+	int r = member_parse("hooks", s->hooks, a, &b, e);
 	if (r < 0)
 		return r;
 	*ret = b.hooks[p];
 	return 0;
+}
+
+int state_exec_linux(const struct state *s, struct arena *a, struct bundle *ret, struct err *e)
+{
+	const json_t *part = js_at(s->doc, "onggi.linux");
+
+	*ret = (struct bundle){ .oci_version = NULL };
+	return part ? member_parse("linux", part, a, ret, e) : 0;
 }
