@@ -386,6 +386,9 @@ conform_teardown() {
 	done
 	[ ! -d "$T/state" ] || rmdir "$T"/state/* 2>/dev/null
 	nothing_left || r=1
+	for d in /sys/fs/cgroup/*/"$ID" /sys/fs/cgroup/"$ID"; do
+		[ ! -d "$d" ] || rmdir "$d" 2>/dev/null
+	done
 	[ $r = 0 ] || grep -o " $T[/ ][^ ]*" /proc/self/mountinfo | sort -r | xargs -r -n 1 umount -l
 	! grep -q " $H" /proc/self/mountinfo ||
 		grep -o " $H[^ ]*" /proc/self/mountinfo | sort -r | xargs -r -n 1 umount -l
