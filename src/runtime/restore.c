@@ -121,8 +121,10 @@ static int step_cgroup(void *ctx, struct err *e)
 	return 0;
 }
 
-/* Root of a user namespace opens the images itself, and it is nobody in a folder of the host's root.
- * Those of earlier pre-dumps hang below as "parent". */
+/* CRIU opens images inside the user namespace too: first still as the host's root, which there has no
+ * power over files of others, then as the root of the namespace. So the folder becomes the latter's, with
+ * the group of the former; nobody else may enter it, memory lies there. Those of earlier pre-dumps hang
+ * below as "parent". */
 static int images_give(struct restore *r, struct err *e)
 {
 	enum { PARENTS = 1000 };
@@ -133,7 +135,8 @@ static int images_give(struct restore *r, struct err *e)
 	for (int i = 0; r->c.new_user && root != UINT32_MAX && dir >= 0 && i < PARENTS; i++) {
 		if (fstat(dir, &st) < 0)
 			return err_sys(e, errno, "look at the images");
-		if (!(st.st_mode & S_IXOTH) && st.st_uid != root && fchown(dir, root, (gid_t)-1) < 0)
+		if (!(st.st_mode & S_IXOTH) &&
+		    (fchown(dir, root, getegid()) < 0 || fchmod(dir, (st.st_mode & 07777) | S_IXUSR | S_IXGRP) < 0))
 			return err_sys(e, errno, "give the folder of the images to the user namespace");
 		int parent = openat(dir, "parent", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		close(dir);
