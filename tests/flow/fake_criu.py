@@ -95,10 +95,17 @@ def log(opts, name):
 
 
 def restored(slave):
+    global resume
+    wait, resume = os.pipe()
     pid = ctypes.CDLL(None).syscall(SYS_CLONE, CLONE_PARENT | signal.SIGCHLD, 0, 0, 0, 0)
     if pid:
+        os.close(wait)
         return pid
     sock.close()
+    # as CRIU's tasks: they run when everybody has been told of them
+    os.close(resume)
+    os.read(wait, 1)
+    os.close(wait)
     if slave >= 0:
         os.setsid()
         for i in range(3):
@@ -152,4 +159,5 @@ if "hang" in do:
     sock.recv(1)
     os.kill(pid, signal.SIGKILL)
     sys.exit(1)
+os.close(resume)
 answer(RESTORE, 1, nested(4, number(1, pid)))
