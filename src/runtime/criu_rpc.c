@@ -49,6 +49,7 @@ static const struct option {
 	{ 52, OPTION_BOOL, AT(tcp_close) },
 	{ 53, OPTION_STRING, AT(lsm_profile) },
 	{ 63, OPTION_STRING, AT(lsm_mount_context) },
+	{ 65, OPTION_BOOL, AT(mntns_compat_mode) },
 };
 
 /* numbers of what is no plain option */

@@ -59,6 +59,7 @@ struct criu_request {
 	bool leave_running, ext_unix_sk, tcp_established, tcp_skip_in_flight, tcp_close, shell_job;
 	bool file_locks, link_remap, auto_dedup, lazy_pages, track_mem;
 	bool evasive_devices, rst_sibling, orphan_pts_master, notify_scripts, ext_sharing, ext_masters;
+	bool mntns_compat_mode;   /* mounts by the older engine of CRIU */
 	struct buf lists;         /* criu_add_*, owned: criu_request_done */
 };
 

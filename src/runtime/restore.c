@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -221,6 +222,17 @@ static bool has_network(const struct restore *r)
 	return false;
 }
 
+/* Binds that share mounts with the host: the newer engine of CRIU copies peers from the root of a mount
+ * only, and a bind may come from below it. */
+static bool has_peers(const struct bundle *b)
+{
+	for (size_t i = 0; i < b->n_mounts; i++)
+		for (size_t k = 0; b->mounts[i].opt.bind && k < b->mounts[i].opt.n_propagation; k++)
+			if (b->mounts[i].opt.propagation[k] & (MS_SLAVE | MS_SHARED))
+				return true;
+	return false;
+}
+
 static int step_request(void *ctx, struct err *e)
 {
 	struct restore *r = ctx;
@@ -239,6 +251,7 @@ static int step_request(void *ctx, struct err *e)
 	c->lsm_mount_context = q->lsm_mount_context;
 	c->evasive_devices = c->rst_sibling = true;
 	c->ext_masters = c->ext_sharing = true;
+	c->mntns_compat_mode = has_peers(&r->c.b);
 	if (net->present && !net->path && !has_network(r))
 		c->empty_ns |= CLONE_NEWNET;
 	if (images_give(r, e) < 0 || mounts_open_sources(&r->c, e) < 0 || (r->c.b.process && create_seccomp(&r->c, e) < 0))
