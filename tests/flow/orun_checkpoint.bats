@@ -8,6 +8,12 @@
 load orun_lib
 
 # a skip in setup_file counts as a failure for older bats
+setup_file() {
+	[ "$(id -u)" = 0 ] || WHY="CRIU needs root"
+	criu check >/dev/null 2>&1 || WHY="CRIU does not work on this kernel: $(criu check 2>&1 | grep -m 1 Error || true)"
+	export WHY
+}
+
 setup() {
 	[ -z "${WHY:-}" ] || skip "$WHY"
 	orun_setup
