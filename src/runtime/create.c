@@ -175,7 +175,7 @@ static void undo_cgroup(void *ctx)
 	struct err own;
 
 	cgroup_hint_drop(c->state.root_fd);
-	if (c->cg && cgroup_remove(c->cg, &own) < 0)
+	if (c->cg && cgroup_discard(c->cg, &own) < 0)
 		create_warn(c, "remove cgroup: %s", own.chain);
 	cgroup_free(c->cg);
 	c->cg = NULL;

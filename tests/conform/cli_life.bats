@@ -253,6 +253,10 @@ said_canon() { # runc's words, which engines match
 	ok
 }
 
+no_process_of() { # ID
+	! grep -l "$1" /proc/[0-9]*/cgroup 2>/dev/null
+}
+
 @test "kill KILL without a PID namespace ends all, or delete does" {
 	need root
 	conf '.linux.namespaces |= map(select(.type != "pid"))'
@@ -263,8 +267,8 @@ said_canon() { # runc's words, which engines match
 	delete_c --force
 	ok
 	nothing_left
-	# one of another test may be alive: only this one's counts
-	! grep -l "$ID" /proc/[0-9]*/cgroup 2>/dev/null
+	# a killed one is on its way out; one of another test may be alive: only this one's counts
+	wait_until no_process_of "$ID"
 }
 
 @test "pause and resume" {

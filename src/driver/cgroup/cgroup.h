@@ -37,7 +37,7 @@ int cgroup_create(const struct cgroup_req *req, struct cgroup **ret, struct err 
  * the container's process already works. The first decides the paths and makes the group of
  * cgroup_clone_fd only; the process is to be cloned into that where it is not -1. When the second
  * has come to its end, the process enters the rest by cgroup_enter_self. After a failure of
- * cgroup_finish call cgroup_remove. */
+ * cgroup_finish call cgroup_discard. */
 int cgroup_prepare(const struct cgroup_req *req, struct cgroup **ret, struct err *e);
 int cgroup_finish(struct cgroup *cg, const json_t *resources, struct err *e);
 /** cgroup_enter_self - the calling process, of one thread and cloned into cgroup_clone_fd, enters
@@ -91,6 +91,8 @@ int cgroup_pids(const struct cgroup *cg, pid_t **ret, size_t *ret_n, struct err 
 /** cgroup_remove - remove the group and sub-groups; kills nothing. Waits (on events, bounded) for
  * dying processes to leave. */
 int cgroup_remove(struct cgroup *cg, struct err *e);
+/** cgroup_discard - cgroup_remove after a creation that failed: groups that were there before stay. */
+int cgroup_discard(struct cgroup *cg, struct err *e);
 /** cgroup_remove_idle - remove a group in which nothing is any more, as after an ordinary end, by as
  * many calls as it has directories. -EBUSY: something is in it, or systemd's; nothing that is needed
  * for cgroup_kill and cgroup_remove has been touched. */

@@ -428,6 +428,23 @@ static void wait_for_exit(const struct cgroup *cg, int64_t deadline_ns, long *ns
 		(void)poll(&p, 1, (int)ms_until(deadline_ns)); /* the next round looks again */
 }
 
+int cgroup_discard(struct cgroup *cg, struct err *e)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < cg->n; i++) {
+		struct cg_tree *t = &cg->t[i];
+		if (cg->unit || t->made) {
+			cg->t[n++] = *t;
+			continue;
+		}
+		own_fd_done(&t->fd);
+		free(t->dir);
+	}
+	cg->n = n;
+	return n || cg->unit ? cgroup_remove(cg, e) : 0;
+}
+
 int cgroup_remove(struct cgroup *cg, struct err *e)
 {
 	int64_t deadline = clock_mono_ns() + (int64_t)CG_OP_WAIT_MS * MS;
