@@ -105,19 +105,17 @@ int registry_login(const char *domain, struct credential *c, struct err *e)
 	int r = registry_endpoints_find(&config, &ref, &arena, &list, e);
 	if (r == 0)
 		r = http_open(&h, e);
-	for (size_t i = 0, tried = 0; r == 0 && i < list.n; i++) {
+	int res = r < 0 ? r : err_new(e, E_NOT_FOUND, ENOENT, "no registry but mirrors");
+	for (size_t i = 0; r == 0 && i < list.n; i++) {
 		if (list.list[i].mirror)
 			continue;
-		if (tried++)
-			err_clear(e);
-		int res = try_endpoint(&list.list[i], h, c, e);
+		err_clear(e);
+		res = try_endpoint(&list.list[i], h, c, e);
 		/* plain http only where nothing speaks TLS */
-		if (res == 0 || e->kind != E_NETWORK || i + 1 == list.n) {
-			r = res;
+		if (res == 0 || e->kind != E_NETWORK)
 			break;
-		}
 	}
 	http_close(h);
 	registry_config_done(&config);
-	return r < 0 ? err_ctx(e, "login to %s", domain) : 0;
+	return res < 0 ? err_ctx(e, "login to %s", domain) : 0;
 }

@@ -4,7 +4,6 @@
  */
 #include "registry/pull.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,27 +14,6 @@
 #include "store/blob.h"
 #include "store/image.h"
 #include "store/image_gc.h"
-
-void pull_emit(struct pull *p, const struct transfer_event *ev)
-{
-	if (!p->req->progress)
-		return;
-	pthread_mutex_lock(&p->progress_lock);
-	p->req->progress(p->req->data, ev);
-	pthread_mutex_unlock(&p->progress_lock);
-}
-
-void pull_note(struct pull *p, const char *fmt, ...)
-{
-	char text[600];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof text, fmt, ap); /* a note may be cut */
-	va_end(ap);
-	struct transfer_event ev = { .state = TRANSFER_NOTE, .text = text };
-	pull_emit(p, &ev);
-}
 
 /* what the registry is asked for: the digest when there is one */
 static const char *wanted(const struct pull *p)
@@ -59,7 +37,7 @@ static int step_manifest(void *ctx, struct err *e)
 
 	if (registry_manifest_get(p->registry, p->http, wanted(p), &p->raw, e) < 0)
 		return -e->eno;
-	pull_note(p, "%s: Pulling from %s", wanted(p), p->ref.path);
+	transfer_note(&p->teller, "%s: Pulling from %s", wanted(p), p->ref.path);
 	memcpy(p->result->digest, p->raw.digest, sizeof p->raw.digest);
 	return keep(p, &p->raw, e);
 }
@@ -287,7 +265,7 @@ static int pull_tags(struct pull *p, struct err *e)
 		r = pull_one(p, e);
 		updated = updated || p->result->updated;
 		if (r == 0)
-			pull_note(p, "Digest: %s", p->result->digest);
+			transfer_note(&p->teller, "Digest: %s", p->result->digest);
 	}
 	registry_tags_free(tags, n);
 	if (r < 0)
@@ -324,7 +302,7 @@ static int pull_prepare(struct pull *p, struct err *e)
 int pull_image(const struct pull_req *req, struct pull_result *ret, struct err *e)
 {
 	struct pull p = { .req = req, .result = ret, .lease.fd = -1,
-			  .progress_lock = PTHREAD_MUTEX_INITIALIZER };
+			  .teller = { req->progress, req->data, PTHREAD_MUTEX_INITIALIZER } };
 
 	*ret = (struct pull_result){ 0 };
 	int r = pull_prepare(&p, e);
@@ -338,6 +316,6 @@ int pull_image(const struct pull_req *req, struct pull_result *ret, struct err *
 	registry_close(p.registry);
 	http_close(p.http);
 	registry_config_done(&p.config);
-	(void)pthread_mutex_destroy(&p.progress_lock); /* nobody holds it */
+	(void)pthread_mutex_destroy(&p.teller.lock); /* nobody holds it */
 	return r;
 }

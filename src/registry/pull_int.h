@@ -5,7 +5,6 @@
 #ifndef ONGGI_REGISTRY_PULL_INT_H
 #define ONGGI_REGISTRY_PULL_INT_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "registry/client.h"
@@ -31,7 +30,7 @@ struct pull {
 	struct http *http;             /* of the main thread */
 	struct platform want;
 	atomic_bool cancel;
-	pthread_mutex_t progress_lock;
+	struct transfer_teller teller;
 	struct lease lease;
 	struct registry_manifest raw;  /* what the reference names */
 	char index_type[128];          /* "" when it was no index */
@@ -48,8 +47,5 @@ struct pull {
 /** pull_layers - fetch, verify and unpack all layers that are missing, p->config.parallel at a
  * time, the largest first. On failure the rest is cancelled; downloads are kept for a resume. */
 int pull_layers(struct pull *p, struct err *e);
-/** pull_emit - tell the caller's progress function, one call at a time. */
-void pull_emit(struct pull *p, const struct transfer_event *ev);
-void pull_note(struct pull *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -42,7 +42,7 @@ static void emit(struct job *j, enum transfer_state state, int64_t done)
 {
 	struct transfer_event ev = { .state = state, .layer = j->layer->name, .done_bytes = done,
 				 .total_bytes = j->layer->blob->size };
-	pull_emit(j->p, &ev);
+	transfer_emit(&j->p->teller, &ev);
 }
 
 static void on_wait(void *data, unsigned delay_ms, const struct err *why)
@@ -53,7 +53,7 @@ static void on_wait(void *data, unsigned delay_ms, const struct err *why)
 	(void)snprintf(text, sizeof text, "Retrying in %u seconds: %.300s", (delay_ms + 999) / 1000,
 		       why->chain);
 	struct transfer_event ev = { .state = TRANSFER_RETRY, .layer = j->layer->name, .text = text };
-	pull_emit(j->p, &ev);
+	transfer_emit(&j->p->teller, &ev);
 }
 
 /* one worker at a time, of all processes, makes a layer; the others find it made */
@@ -352,7 +352,7 @@ int pull_layers(struct pull *p, struct err *e)
 		struct transfer_event ev = { .state = PULL_LAYER_QUEUED, .layer = p->layers[i].name,
 					 .total_bytes = p->layers[i].blob->size };
 		queue[i] = &p->layers[i];
-		pull_emit(p, &ev);
+		transfer_emit(&p->teller, &ev);
 	}
 	qsort(queue, p->n_layers, sizeof *queue, larger_first);
 	flusher_start(&flusher, p->req->store->root_fd);

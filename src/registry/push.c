@@ -4,7 +4,6 @@
  */
 #include "registry/push.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,30 +15,9 @@
 #include "store/blob.h"
 #include "store/image.h"
 
-void push_emit(struct push *p, const struct transfer_event *ev)
-{
-	if (!p->req->progress)
-		return;
-	pthread_mutex_lock(&p->progress_lock);
-	p->req->progress(p->req->data, ev);
-	pthread_mutex_unlock(&p->progress_lock);
-}
-
-void push_note(struct push *p, const char *fmt, ...)
-{
-	char text[600];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof text, fmt, ap); /* a note may be cut */
-	va_end(ap);
-	struct transfer_event ev = { .state = TRANSFER_NOTE, .text = text };
-	push_emit(p, &ev);
-}
-
 /* ---- one manifest and what hangs on it ---- */
 
-static void image_done_(struct push_image *img)
+static void push_image_done(struct push_image *img)
 {
 	free(img->layers);
 	image_config_done(&img->config);
@@ -266,7 +244,7 @@ static int document_send(struct push *p, const char *digest, int depth, struct r
 	if (r == 0)
 		r = img.manifest.kind == MANIFEST_INDEX ? index_send(p, &img.manifest, depth, ret, e) :
 							  image_send(&img, ret, e);
-	image_done_(&img);
+	push_image_done(&img);
 	if (r < 0)
 		registry_manifest_done(ret);
 	return r;
@@ -367,7 +345,7 @@ static int step_find(void *ctx, struct err *e)
 	if (r == 0) { /* some of the index is neither here nor there */
 		r = check_platform(p, &img, e);
 		if (r == 0 && strcmp(p->top, img.manifest) != 0)
-			push_note(p, "Not all of the index is here: pushing this image alone");
+			transfer_note(&p->teller, "Not all of the index is here: pushing this image alone");
 		(void)snprintf(p->top, sizeof p->top, "%s", img.manifest);
 	}
 	image_done(&img);
@@ -453,7 +431,7 @@ static int push_tags(struct push *p, struct err *e)
 		if (push_one(p, e) < 0)
 			return err_ctx(e, "%s", p->ref.tag);
 		if (i + 1 < json_array_size(list))
-			push_note(p, "%s: digest: %s size: %lld", p->ref.tag, p->result->digest,
+			transfer_note(&p->teller, "%s: digest: %s size: %lld", p->ref.tag, p->result->digest,
 				  (long long)p->result->size_bytes);
 	}
 	return 0;
@@ -481,7 +459,7 @@ static int prepare(struct push *p, struct err *e)
 	bare = p->ref;
 	bare.tag[0] = 0;
 	reference_canonical(&bare, name);
-	push_note(p, "The push refers to repository [%s]", name);
+	transfer_note(&p->teller, "The push refers to repository [%s]", name);
 	if (http_open(&p->http, e) < 0)
 		return -e->eno;
 	return registry_open(&p->ref, &p->config, "pull,push", &p->cancel, &p->registry, e);
@@ -489,7 +467,7 @@ static int prepare(struct push *p, struct err *e)
 
 int push_image(const struct push_req *req, struct push_result *ret, struct err *e)
 {
-	struct push p = { .req = req, .result = ret, .lease.fd = -1, .progress_lock = PTHREAD_MUTEX_INITIALIZER };
+	struct push p = { .req = req, .result = ret, .lease.fd = -1, .teller = { req->progress, req->data, PTHREAD_MUTEX_INITIALIZER } };
 
 	*ret = (struct push_result){ 0 };
 	int r = prepare(&p, e);
@@ -500,6 +478,6 @@ int push_image(const struct push_req *req, struct push_result *ret, struct err *
 	registry_close(p.registry);
 	http_close(p.http);
 	registry_config_done(&p.config);
-	(void)pthread_mutex_destroy(&p.progress_lock); /* nobody holds it */
+	(void)pthread_mutex_destroy(&p.teller.lock); /* nobody holds it */
 	return r;
 }

@@ -5,7 +5,6 @@
 #ifndef ONGGI_REGISTRY_PUSH_INT_H
 #define ONGGI_REGISTRY_PUSH_INT_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "registry/client.h"
@@ -36,7 +35,7 @@ struct push {
 	struct registry *registry;
 	struct http *http;              /* of the main thread */
 	atomic_bool cancel;
-	pthread_mutex_t progress_lock;
+	struct transfer_teller teller;
 	struct lease lease;
 	char image_id[DIGEST_TEXT_MAX];
 	char top[DIGEST_TEXT_MAX];      /* index or manifest to push, here */
@@ -52,8 +51,6 @@ struct push_image {
 	size_t n;
 };
 
-void push_emit(struct push *p, const struct transfer_event *ev);
-void push_note(struct push *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /** push_layers - everything of @img that the registry lacks. */
 int push_layers(struct push_image *img, struct err *e);

@@ -31,7 +31,7 @@ static void emit(struct job *j, enum transfer_state state, int64_t done, const c
 	struct transfer_event ev = { .state = state, .layer = j->layer->name, .text = text, .done_bytes = done,
 				     .total_bytes = j->layer->size_bytes };
 	j->state = state;
-	push_emit(j->p, &ev);
+	transfer_emit(&j->p->teller, &ev);
 }
 
 static void on_wait(void *data, unsigned delay_ms, const struct err *why)
@@ -250,7 +250,7 @@ int push_layers(struct push_image *img, struct err *e)
 	for (size_t i = img->n; i-- > 0;) { /* the last layer first, as docker lists them */
 		struct transfer_event ev = { .state = PUSH_LAYER_QUEUED, .layer = img->layers[i].name,
 					     .total_bytes = img->layers[i].size_bytes };
-		push_emit(img->p, &ev);
+		transfer_emit(&img->p->teller, &ev);
 	}
 	return crew_run(&plan, e);
 }

@@ -5,6 +5,7 @@
 #ifndef ONGGI_REGISTRY_TRANSFER_H
 #define ONGGI_REGISTRY_TRANSFER_H
 
+#include <pthread.h>
 #include <stdint.h>
 
 /* What one layer (or the whole) just reached; docker's words in front/image/progress.c. */
@@ -37,5 +38,15 @@ struct transfer_event {
 
 /** transfer_progress - told from any thread, one call at a time. */
 typedef void transfer_progress(void *data, const struct transfer_event *ev);
+
+/* Who is told, by many threads. */
+struct transfer_teller {
+	transfer_progress *progress; /* NULL: nobody */
+	void *data;
+	pthread_mutex_t lock;        /* PTHREAD_MUTEX_INITIALIZER */
+};
+/** transfer_emit - tell, one call at a time. transfer_note - a line about the whole, cut to 600 bytes. */
+void transfer_emit(struct transfer_teller *t, const struct transfer_event *ev);
+void transfer_note(struct transfer_teller *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -49,15 +49,14 @@ static int ask(const char *question, bool hidden, char **ret, struct err *e)
 	struct termios old, quiet;
 	bool changed = false;
 
-	fputs(question, stdout);
-	if (fflush(stdout) == EOF)
-		return err_sys(e, errno, "write");
+	/* before the question: who answers at once must not be seen, nor lost */
 	if (hidden && tcgetattr(STDIN_FILENO, &old) == 0) {
 		quiet = old;
 		quiet.c_lflag &= ~(tcflag_t)ECHO;
 		changed = tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) == 0;
 	}
-	int r = read_input(true, ret, e);
+	fputs(question, stdout);
+	int r = fflush(stdout) == EOF ? err_sys(e, errno, "write") : read_input(true, ret, e);
 	if (changed) {
 		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old); /* as it was */
 		putchar('\n');

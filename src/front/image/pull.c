@@ -34,7 +34,6 @@ int verb_pull(const struct image_call *call)
 	bool quiet = opt_bool(call->req, "@quiet");
 	struct pull_result result;
 	struct progress progress;
-	struct reference ref;
 	struct store store;
 	struct err e = { 0 };
 
@@ -45,8 +44,8 @@ int verb_pull(const struct image_call *call)
 	if (!quiet) {
 		q.progress = progress_event;
 		q.data = &progress;
-		if (!q.all_tags && reference_parse(q.reference, &ref, &e) == 0 && !*ref.tag && !*ref.digest)
-			puts("Using default tag: latest");
+		if (!q.all_tags)
+			image_tell_tag(q.reference);
 	}
 	int r = pull_image(&q, &result, &e);
 	progress_done(&progress);

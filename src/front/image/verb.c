@@ -13,6 +13,7 @@
 #include "base/step.h"
 #include "format/js.h"
 #include "front/cli/image_rows.h"
+#include "spec/reference.h"
 
 struct image_verb {
 	const char *name;
@@ -58,6 +59,15 @@ int image_fail(const struct err *e)
 	if (*e->hint)
 		fprintf(stderr, "hint: %s\n", e->hint);
 	return 1;
+}
+
+void image_tell_tag(const char *reference)
+{
+	struct reference ref;
+	struct err ignored = { 0 }; /* a bad name is told by whoever uses it */
+
+	if (reference_parse(reference, &ref, &ignored) == 0 && !*ref.tag && !*ref.digest)
+		puts("Using default tag: latest");
 }
 
 int image_flush(int status)

@@ -20,6 +20,8 @@ struct image_call {
 int image_run(int argc, char **argv);
 /** image_fail - print @e once, with its hint, to stderr. Returns the exit status 1. */
 int image_fail(const struct err *e);
+/** image_tell_tag - docker's word about a reference without tag and digest. */
+void image_tell_tag(const char *reference);
 /** image_flush - the end of what was printed: @status, or 1 when standard output failed. */
 int image_flush(int status);
 
