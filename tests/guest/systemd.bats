@@ -3,6 +3,8 @@
 #
 # systemd.bats - the systemd driver where systemd really runs: scopes and slices, what systemd knows
 # of the limits, and that both agree after updates, reloads, restarts of systemd and sudden ends.
+#
+# alone: a reload makes systemd remove empty groups that it does not know, those of other tests too.
 
 load lib
 
