@@ -186,12 +186,13 @@ static size_t on_send(char *p, size_t size, size_t n, void *data)
 	return n;
 }
 
-/* curl begins again, on a new connection for instance */
+/* curl would begin again by itself when a connection that it used before dies. Of a body some may have
+ * arrived then, and a second one would be added to it: whoever sends it has to ask. */
 static int on_rewind(void *data, curl_off_t offset, int origin)
 {
 	struct exchange *x = data;
 
-	if (origin != SEEK_SET || offset < 0 || offset > x->req->body->n_bytes)
+	if (origin != SEEK_SET || offset < 0 || offset > x->req->body->n_bytes || x->sent_bytes > 0)
 		return CURL_SEEKFUNC_FAIL;
 	x->sent_bytes = offset;
 	return CURL_SEEKFUNC_OK;

@@ -215,7 +215,7 @@ static int step_on(struct session *s, bool *ret_again, struct err *e)
 		return location_take(s, &resp, e);
 	}
 	*ret_again = registry_is_transient(resp.status) || resp.status == 416 ||
-		     (resp.status == 404 && s->at_bytes) || (resp.status == 413 && !s->part_bytes);
+		     resp.status == 404 /* forgotten */ || (resp.status == 413 && !s->part_bytes);
 	if (resp.status == 413 && !s->part_bytes)
 		s->part_bytes = PART_BYTES;
 	return r < 0 ? r : registry_status_err(s->r, &resp, NULL, e);
