@@ -82,20 +82,27 @@ static int step_state(void *ctx, struct err *e)
 	return -e->eno;
 }
 
+/* @kill: all that is in the group came by us, because it was free. A group that was there before stays. */
+static void cgroup_drop(struct restore *r, bool kill)
+{
+	struct err own;
+
+	if (r->c.cg && ((kill && cgroup_kill(r->c.cg, SIGKILL, &own) < 0) || cgroup_discard(r->c.cg, &own) < 0) &&
+	    own.kind != E_NOT_FOUND)
+		create_warn(&r->c, "remove cgroup: %s", own.chain);
+	cgroup_free(r->c.cg);
+	r->c.cg = NULL;
+}
+
 static void undo_cgroup(void *ctx)
 {
 	struct restore *r = ctx;
-	struct err own;
 
 	/* CRIU kills what it has restored so far, but it may have died itself */
-	if (r->c.cg && (cgroup_kill(r->c.cg, SIGKILL, &own) < 0 || cgroup_remove(r->c.cg, &own) < 0) &&
-	    own.kind != E_NOT_FOUND)
-		create_warn(&r->c, "remove cgroup: %s", own.chain);
+	cgroup_drop(r, true);
 	/* a root that CRIU had begun with is a child of ours */
 	if (r->c.pid > 0 && r->c.pidfd < 0)
 		(void)waitpid(r->c.pid, NULL, WNOHANG); /* or it becomes init's with our end */
-	cgroup_free(r->c.cg);
-	r->c.cg = NULL;
 }
 
 static int step_cgroup(void *ctx, struct err *e)
@@ -116,7 +123,7 @@ static int step_cgroup(void *ctx, struct err *e)
 		return -e->eno;
 	if (state_note_cgroup(&c->state, c->cg, e) < 0 || cgroup_finish(c->cg, c->b.resources, e) < 0 ||
 	    cgroup_mounts(c->cg, c->b.ns[NS_CGROUP].present, &c->cgroup_mounts, e) < 0) {
-		undo_cgroup(r);
+		cgroup_drop(r, false); /* it may be another's */
 		return -e->eno;
 	}
 	return 0;

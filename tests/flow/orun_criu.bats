@@ -16,6 +16,10 @@ setup() {
 
 teardown() {
 	[ -z "${JOB:-}" ] || kill -9 "$JOB" 2>/dev/null || true
+	if [ -n "${GROUP:-}" ]; then
+		wait
+		rmdir "${GROUP[@]}"
+	fi
 	orun_teardown
 }
 
@@ -287,6 +291,35 @@ nothing() {
 	criu restore -d -b "$B"
 	fails "container with id exists"
 	[ "$(orun state "$ID" | jq -r .status)" = running ]
+}
+
+@test "restore: a group that was there stays, with who is in it" {
+	images
+	sleep 1000 &
+	JOB=$!
+	local d
+	GROUP=()
+	for d in /sys/fs/cgroup /sys/fs/cgroup/{pids,unified}; do
+		[ -e "$d/cgroup.procs" ] || continue
+		mkdir "$d/$ID"
+		GROUP+=("$d/$ID")
+		echo "$JOB" >"$d/$ID/cgroup.procs"
+	done
+	cfg '.linux.cgroupsPath = "/" + $i' --arg i "$ID"
+	criu restore -d -b "$B"
+	fails "is not empty"
+	kill -0 "$JOB"
+	grep -qx "$JOB" "${GROUP[-1]}/cgroup.procs"
+	# an empty one is taken, and left behind
+	kill -9 "$JOB"
+	wait "$JOB" || true
+	JOB=
+	FAKE_CRIU=fail criu restore -d -b "$B"
+	fails "criu failed: type RESTORE"
+	for d in "${GROUP[@]}"; do
+		[ -d "$d" ] && [ -z "$(cat "$d/cgroup.procs")" ]
+	done
+	[ "$(find /sys/fs/cgroup -type d -name "$ID" | wc -l)" = "${#GROUP[@]}" ]
 }
 
 @test "restore: killed in the middle, it can be done again" {
