@@ -312,8 +312,7 @@ uint32_t create_host_id(const struct bundle_id_maps *maps, uint32_t id)
 	return maps->n ? UINT32_MAX : id;
 }
 
-/* a container that sees only its own groups, and may write there, is to manage them */
-static int delegate(struct container *c, struct err *e)
+int create_delegate(struct container *c, struct err *e)
 {
 	if (!c->cg || !c->b.ns[NS_CGROUP].present || c->b.ns[NS_CGROUP].path)
 		return 0;
@@ -342,13 +341,13 @@ static int step_enter(void *ctx, struct err *e)
 		return -e->eno;
 	/* a scope of systemd is there only when it has its process */
 	const bool late = c->env->systemd_cgroup;
-	if (!late && delegate(c, e) < 0)
+	if (!late && create_delegate(c, e) < 0)
 		return err_ctx(e, "delegate cgroup");
 	if (c->rdt_root >= 0 && rdt_enter(c->rdt_root, &c->rdt, c->pid, e) < 0)
 		return -e->eno;
 	if (c->cg && !c->enters_self && cgroup_enter(c->cg, c->pid, e) < 0)
 		return err_ctx(e, "enter cgroup");
-	if (late && delegate(c, e) < 0)
+	if (late && create_delegate(c, e) < 0)
 		return err_ctx(e, "delegate cgroup");
 	/* with nothing more to be done by us, no second word is needed */
 	c->gone = !c->rootless && !container_hooks_wait(c) && !c->req->ns_ready && !c->b.n_netdevs &&
@@ -376,9 +375,8 @@ static int step_hooks(void *ctx, struct err *e)
 	return 0;
 }
 
-static int step_network(void *ctx, struct err *e)
+int create_network(struct container *c, struct err *e)
 {
-	struct container *c = ctx;
 	const struct bundle_namespace *ns = &c->b.ns[NS_NETWORK];
 	char path[64];
 	OWN_FD netns = -1;
@@ -386,23 +384,31 @@ static int step_network(void *ctx, struct err *e)
 
 	if (!c->req->ns_ready && !c->b.n_netdevs)
 		return 0;
-	if (container_tells_namespaces(c) && create_listen(c, SYNC_NAMESPACES, e) < 0)
-		return -e->eno;
 	if (ns->present) {
 		(void)snprintf(path, sizeof path, "/proc/%d/ns/net", (int)c->pid);
 		netns = open(ns->path ? ns->path : path, O_RDONLY | O_CLOEXEC);
-		if (netns < 0)
+		if (netns < 0 && c->sync[0] >= 0 && !ns->path)
 			return create_broken(c, -errno, e);
+		if (netns < 0)
+			return err_sys(e, errno, "open network namespace %s", ns->path ? ns->path : path);
 	}
 	if (c->req->ns_ready &&
 	    (r = c->req->ns_ready(c->req->ns_ready_data, c->pid, ns->path ? -1 : netns, e)) < 0)
 		return r;
-	if (c->b.n_netdevs && netns < 0)
-		return err_new(e, E_INVALID, EINVAL, "linux.netDevices without a network namespace");
+	/* the parser wants a network namespace for them */
 	for (size_t i = 0; i < c->b.n_netdevs; i++)
 		if (netdev_move(&c->b.netdevs[i], netns, e) < 0)
 			return -e->eno;
 	return 0;
+}
+
+static int step_network(void *ctx, struct err *e)
+{
+	struct container *c = ctx;
+
+	if (container_tells_namespaces(c) && create_listen(c, SYNC_NAMESPACES, e) < 0)
+		return -e->eno;
+	return create_network(c, e);
 }
 
 static int step_go(void *ctx, struct err *e)

@@ -21,6 +21,10 @@ void create_undo_rdt(void *ctx);
 int create_record(struct container *c, struct err *e);
 /** create_host_id - what an id of the container is on the host; UINT32_MAX: nothing. */
 uint32_t create_host_id(const struct bundle_id_maps *maps, uint32_t id);
+/** create_delegate - a container that sees only its own groups, and may write there, is to manage them. */
+int create_delegate(struct container *c, struct err *e);
+/** create_network - the namespaces of c->pid are there: tell whoever waits for that, move devices in. */
+int create_network(struct container *c, struct err *e);
 int create_pid_file(const struct container *c, struct err *e);
 /** create_streams - where the standard streams lead that the process is given. */
 int create_streams(struct container *c, struct err *e);

@@ -24,7 +24,6 @@
 #include "base/step.h"
 #include "format/js.h"
 #include "runtime/create_int.h"
-#include "runtime/netdev.h"
 #include "spec/limits.h"
 #include "sys/loopback.h"
 #include "sys/nsfd.h"
@@ -296,6 +295,8 @@ static int spawned(void *data, pid_t criu, struct err *e)
 
 	if (r->c.cg && (cgroup_enter(r->c.cg, criu, e) < 0 || cgroup_roots(r, criu, e) < 0))
 		return err_ctx(e, "enter cgroup");
+	if (create_delegate(&r->c, e) < 0)
+		return err_ctx(e, "delegate cgroup");
 	/* children follow into the class */
 	if (r->c.rdt_root >= 0 && rdt_enter(r->c.rdt_root, &r->c.rdt, criu, e) < 0)
 		return -e->eno;
@@ -327,9 +328,6 @@ static int namespaces_made(struct restore *r, pid_t pid, struct err *e)
 {
 	struct container *c = &r->c;
 	const struct bundle_namespace *net = &c->b.ns[NS_NETWORK];
-	OWN_FD netns = -1;
-	char path[64];
-	int rc;
 
 	if (r->hooks_done)
 		return 0;
@@ -337,21 +335,10 @@ static int namespaces_made(struct restore *r, pid_t pid, struct err *e)
 	c->pid = pid;
 	if (net->present && !net->path && r->request.empty_ns & CLONE_NEWNET && loopback(pid, e) < 0)
 		return -e->eno;
-	if (net->present && !net->path) {
-		(void)snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
-		netns = open(path, O_RDONLY | O_CLOEXEC);
-		if (netns < 0)
-			return err_sys(e, errno, "open network namespace");
-	}
-	if (c->req->ns_ready && (rc = c->req->ns_ready(c->req->ns_ready_data, pid, netns, e)) < 0)
+	int rc = create_network(c, e);
+	if (rc < 0 || !container_hooks_wait(c))
 		return rc;
-	for (size_t i = 0; i < c->b.n_netdevs; i++)
-		if (netdev_move(&c->b.netdevs[i], netns, e) < 0)
-			return -e->eno;
-	if (!container_hooks_wait(c))
-		return 0;
 	/* hooks may ask for the state */
-	c->creating = true;
 	if (create_record(c, e) < 0 || create_hooks(c, BUNDLE_HOOK_PRESTART, "creating", e) < 0 ||
 	    create_hooks(c, BUNDLE_HOOK_CREATE_RUNTIME, "created", e) < 0)
 		return -e->eno;

@@ -16,6 +16,7 @@ setup() {
 
 teardown() {
 	[ -z "${JOB:-}" ] || kill -9 "$JOB" 2>/dev/null || true
+	[ -z "${DEV:-}" ] || ip link del "${DEV}p" 2>/dev/null || true
 	if [ -n "${GROUP:-}" ]; then
 		wait
 		rmdir "${GROUP[@]}"
@@ -203,6 +204,21 @@ nothing() {
 	criu restore -d -b "$B"
 	fails "CRIU cannot restore into a given mount namespace"
 	nothing
+}
+
+@test "restore: devices of the host move into a namespace by path" {
+	images
+	DEV=v${T##*.}
+	ip link add "$DEV" type veth peer name "${DEV}p" 2>/dev/null || skip "needs veth devices"
+	unshare -n sleep 1000 &
+	JOB=$!
+	until [ "$(readlink /proc/$JOB/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done
+	cfg '(.linux.namespaces[] | select(.type == "network")).path = "/proc/" + $p + "/ns/net"
+		| .linux.netDevices[$d] = {}' --arg p "$JOB" --arg d "$DEV"
+	criu restore -d -b "$B"
+	ok
+	nsenter -t "$JOB" -n ip link show "$DEV"
+	! ip link show "$DEV" 2>/dev/null
 }
 
 @test "restore: in the foreground it is ours, with its streams and status" {
