@@ -286,20 +286,6 @@ static int step_snapshot(void *ctx, struct err *e)
 	return c->eng->storage->layer_commit(s, c->chain_id, key, &info, e);
 }
 
-static int put_document(struct commit *c, const json_t *j, char ret[DIGEST_TEXT_MAX], size_t *ret_n,
-			struct err *e)
-{
-	OWN_STR text = j ? json_dumps(j, JSON_COMPACT) : NULL;
-
-	if (!text)
-		return err_new(e, E_NOMEM, ENOMEM, "image");
-	*ret_n = strlen(text);
-	digest_sha256(text, *ret_n, ret);
-	if (lease_add_blob(&c->lease, ret, e) < 0)
-		return -e->eno;
-	return blob_write(&c->eng->store, text, *ret_n, ret, NULL, e);
-}
-
 /* the manifest of the base with one layer more */
 static int make_manifest(struct commit *c, const char *config, size_t config_n, char ret[DIGEST_TEXT_MAX],
 			 struct err *e)
@@ -323,7 +309,7 @@ static int make_manifest(struct commit *c, const char *config, size_t config_n, 
 	OWN_JSON m = json_pack("{s:i, s:s, s:{s:s, s:s, s:I}, s:O}", "schemaVersion", 2, "mediaType",
 			       base.media_type, "config", "mediaType", base.config.media_type, "digest", config,
 			       "size", (json_int_t)config_n, "layers", layers);
-	return put_document(c, m, ret, &n, e);
+	return blob_write_json(&c->lease, m, ret, NULL, e);
 }
 
 static int step_register(void *ctx, struct err *e)
@@ -335,7 +321,7 @@ static int step_register(void *ctx, struct err *e)
 
 	if (json_array_append_new(js_at(c->config, "rootfs.diff_ids"), json_string(c->diff_id)) < 0)
 		return err_new(e, E_NOMEM, ENOMEM, "image config");
-	if (put_document(c, c->config, config, &n, e) < 0 || make_manifest(c, config, n, manifest, e) < 0)
+	if (blob_write_json(&c->lease, c->config, config, &n, e) < 0 || make_manifest(c, config, n, manifest, e) < 0)
 		return -e->eno;
 	const struct image_new image = { .manifest = manifest, .local = true, .references = &reference,
 					 .n_references = *reference ? 1 : 0 };

@@ -142,20 +142,6 @@ static json_t *base_config(const struct archive_import_req *q, const struct plat
 	return config;
 }
 
-static int put_document(const struct store *s, struct lease *lease, const json_t *j,
-			char ret[DIGEST_TEXT_MAX], size_t *ret_n, struct err *e)
-{
-	OWN_STR text = j ? json_dumps(j, JSON_COMPACT) : NULL;
-
-	if (!text)
-		return err_new(e, E_NOMEM, ENOMEM, "image config");
-	*ret_n = strlen(text);
-	digest_sha256(text, *ret_n, ret);
-	if (lease_add_blob(lease, ret, e) < 0)
-		return -e->eno;
-	return blob_write(s, text, *ret_n, ret, NULL, e);
-}
-
 static const char *layer_type(enum inflate_kind kind)
 {
 	return kind == INFLATE_GZIP ? MEDIA_OCI_LAYER_GZIP :
@@ -166,15 +152,15 @@ static int make_image(const struct archive_import_req *q, struct lease *lease, j
 		      const struct imported *in, char ret_id[DIGEST_TEXT_MAX], struct err *e)
 {
 	char manifest[DIGEST_TEXT_MAX], config_digest[DIGEST_TEXT_MAX];
-	size_t n, manifest_n;
+	size_t n;
 
-	if (put_document(q->store, lease, config, config_digest, &n, e) < 0)
+	if (blob_write_json(lease, config, config_digest, &n, e) < 0)
 		return -e->eno;
 	OWN_JSON m = json_pack("{s:i, s:s, s:{s:s, s:s, s:I}, s:[{s:s, s:s, s:I}]}", "schemaVersion", 2,
 			       "mediaType", MEDIA_OCI_MANIFEST, "config", "mediaType", MEDIA_OCI_CONFIG,
 			       "digest", config_digest, "size", (json_int_t)n, "layers", "mediaType",
 			       layer_type(in->kind), "digest", in->blob, "size", (json_int_t)in->size_bytes);
-	if (put_document(q->store, lease, m, manifest, &manifest_n, e) < 0)
+	if (blob_write_json(lease, m, manifest, NULL, e) < 0)
 		return -e->eno;
 	struct layer_job job = { .blob = in->blob, .diff_id = in->diff_id };
 	digest_chain_id(NULL, in->diff_id, job.chain_id);

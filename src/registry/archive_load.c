@@ -265,14 +265,7 @@ static int make_manifest(struct load *l, const struct archive_file *config, cons
 	OWN_JSON m = json_pack("{s:i, s:s, s:{s:s, s:I, s:s}, s:O}", "schemaVersion", 2, "mediaType",
 			       MEDIA_DOCKER_MANIFEST, "config", "mediaType", MEDIA_DOCKER_CONFIG, "size",
 			       (json_int_t)config->size, "digest", config->digest, "layers", list);
-	OWN_STR text = m ? json_dumps(m, JSON_COMPACT) : NULL;
-	if (!text)
-		return err_new(e, E_NOMEM, ENOMEM, "manifest");
-	char digest[DIGEST_TEXT_MAX];
-	digest_sha256(text, strlen(text), digest);
-	if (lease_add_blob(&l->lease, digest, e) < 0)
-		return -e->eno;
-	return blob_write(l->q->store, text, strlen(text), digest, ret, e);
+	return blob_write_json(&l->lease, m, ret, NULL, e);
 }
 
 static int load_docker_image(struct load *l, const json_t *item, bool only, struct err *e)

@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/lock.h"
 #include "base/own.h"
+#include "store/lease.h"
 
 enum { BLOB_PATH_MAX = 160 };
 
@@ -108,6 +109,22 @@ int blob_write(const struct store *s, const void *p, size_t n, const char *expec
 		return -e->eno;
 	}
 	return blob_writer_commit(&w, expect, (int64_t)n, ret_digest, e);
+}
+
+int blob_write_json(struct lease *lease, const json_t *j, char ret_digest[DIGEST_TEXT_MAX], size_t *ret_n,
+		    struct err *e)
+{
+	OWN_STR text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+	size_t n = text ? strlen(text) : 0;
+
+	if (!text)
+		return err_new(e, E_NOMEM, ENOMEM, "document");
+	digest_sha256(text, n, ret_digest);
+	if (ret_n)
+		*ret_n = n;
+	if (lease_add_blob(lease, ret_digest, e) < 0)
+		return -e->eno;
+	return blob_write(lease->store, text, n, ret_digest, NULL, e);
 }
 
 int blob_remove(const struct store *s, const char *digest, struct err *e)

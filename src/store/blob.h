@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "format/hash.h"
+#include "format/json.h"
 #include "format/source.h"
 #include "spec/digest.h"
 #include "store/store.h"
@@ -34,6 +35,11 @@ int blob_read(const struct store *s, const char *digest, size_t max, char **ret,
  * NULL) receives it (sha256 without @expect). */
 int blob_write(const struct store *s, const void *p, size_t n, const char *expect,
 	       char ret_digest[DIGEST_TEXT_MAX], struct err *e);
+/** blob_write_json - store @j compactly under the protection of @lease (config, manifest). @ret_n (may be
+ * NULL): its bytes. NULL as @j is E_NOMEM: whoever could not make it says nothing itself. */
+struct lease;
+int blob_write_json(struct lease *lease, const json_t *j, char ret_digest[DIGEST_TEXT_MAX], size_t *ret_n,
+		    struct err *e);
 /** blob_remove - missing is success. Callers hold the collector's lock, see store/lease.h. */
 int blob_remove(const struct store *s, const char *digest, struct err *e);
 

@@ -386,6 +386,9 @@ int image_collect(const struct store *s, uint64_t *ret_bytes, struct err *e)
 	own_fd_done(&lock);
 	if (!r)
 		r = image_sweep_tmp(s, e);
+	/* what layers became when they were pushed: found out again at the next push */
+	if (!r && faccessat(s->root_fd, "pushed", F_OK, 0) == 0)
+		r = io_remove_tree(s->root_fd, "pushed", e);
 	if (!r && ret_bytes)
 		*ret_bytes = w.bytes;
 	return r < 0 ? err_ctx(e, "collect unused layers") : 0;

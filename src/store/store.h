@@ -9,6 +9,7 @@
  *   containers/ID/          config.json (record), bundle, rw/{diff,work}, logs, exit.json, hosts ...
  *   names/NAME              claims a container name: hard link, content is the ID
  *   volumes/NAME/_data      named volumes with volume.json
+ *   pushed/HEX-FORMAT-LEVEL digest and size that a plain layer had when it was pushed compressed
  *   network/                definitions
  *   locks/, tmp/            lock files; half-made things, swept by the next command
  */

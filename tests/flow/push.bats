@@ -77,6 +77,10 @@ onggi() {
 	has 'Layer already exists'
 	hasnt Pushed
 	cmp <(raw twice:1) <(raw twice:2)
+	# what is remembered of it goes with what nobody needs
+	[ -n "$(ls "$ONGGI_ROOT/pushed")" ]
+	onggi image prune -a -f >/dev/null
+	[ ! -e "$ONGGI_ROOT/pushed" ]
 }
 
 @test "zstd and levels on demand" {
