@@ -323,8 +323,18 @@ static int refused(const struct criu_call *c, const struct criu_response *r, int
 	return -eno;
 }
 
-static int converse(const struct criu_call *c, int sock, int words, struct criu_response *ret,
-		    struct err *e)
+/* its socket is closed. What a callback says of another pipe is no word about CRIU. */
+static bool is_end(int r)
+{
+	return r == -EPIPE || r == -ECONNRESET;
+}
+
+struct talk {
+	int sock, words;
+	bool ended; /* CRIU has */
+};
+
+static int converse(const struct criu_call *c, struct talk *t, struct criu_response *ret, struct err *e)
 {
 	const struct criu_request go_on = { .type = CRIU_NOTIFY, .notify_success = true };
 	OWN_PTR char *room = malloc(PACKET_MAX);
@@ -332,20 +342,26 @@ static int converse(const struct criu_call *c, int sock, int words, struct criu_
 
 	if (!room)
 		return err_new(e, E_NOMEM, ENOMEM, "criu: out of memory");
-	if ((r = packet_send(sock, c->request, e)) < 0)
+	if ((r = packet_send(t->sock, c->request, e)) < 0) {
+		t->ended = is_end(r);
 		return r;
+	}
 	for (;;) {
 		OWN_FD fd = -1;
-		if ((r = packet_receive(sock, room, ret, &fd, e)) < 0)
+		if ((r = packet_receive(t->sock, room, ret, &fd, e)) < 0) {
+			t->ended = is_end(r);
 			return r;
+		}
 		if (!ret->success)
-			return refused(c, ret, words, e);
+			return refused(c, ret, t->words, e);
 		if (ret->type != CRIU_NOTIFY)
 			return 0;
 		if (c->notify && (r = c->notify(c->data, ret, fd, e)) < 0)
 			return r;
-		if ((r = packet_send(sock, &go_on, e)) < 0)
+		if ((r = packet_send(t->sock, &go_on, e)) < 0) {
+			t->ended = is_end(r);
 			return r;
+		}
 	}
 }
 
@@ -368,6 +384,7 @@ static int ended(const struct criu_call *c, int status, int words, struct err *e
 
 int criu_call(const struct criu_call *c, struct criu_response *ret, struct err *e)
 {
+	struct talk t = { -1, -1, false };
 	OWN_FD sock = -1;
 	pid_t pid;
 	int status = 0;
@@ -386,12 +403,14 @@ int criu_call(const struct criu_call *c, struct criu_response *ret, struct err *
 		c->request->work_fd = CRIU_FIRST_FD + (int)c->n_fds + (c->images != NULL);
 	if (c->spawned)
 		r = c->spawned(c->data, pid, e);
+	t.sock = sock;
+	t.words = words;
 	if (r >= 0)
-		r = converse(c, sock, words, ret, e);
+		r = converse(c, &t, ret, e);
 	/* the end of the socket makes CRIU give up what it is doing, and put it back as it was */
 	own_fd_done(&sock);
 	int w = process_wait(pid, &status);
-	if (r == -EPIPE)
+	if (t.ended)
 		return ended(c, status, words, e);
 	if (r < 0)
 		return r;

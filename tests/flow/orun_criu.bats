@@ -156,6 +156,18 @@ nothing() {
 	[ "$(od -An -tx1 "$T/status" | tr -d ' ')" = 00 ]
 }
 
+@test "checkpoint: nobody reads the status descriptor any more" {
+	sleeper
+	exec 8> >(:)
+	wait $!
+	FAKE_CRIU=notify=status-ready criu checkpoint --leave-running --lazy-pages --status-fd 8
+	exec 8>&-
+	[ "$status" -eq 1 ]
+	has "--status-fd 8: broken pipe"
+	hasnt "criu was killed" "without an answer"
+	[ "$(orun state "$ID" | jq -r .status)" = running ]
+}
+
 @test "restore: the root in a mount namespace of its own, the group, the streams" {
 	images
 	mkdir -p "$T/vol/inner" "$B/rootfs/real"

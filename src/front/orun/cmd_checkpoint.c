@@ -2,6 +2,7 @@
  *
  * orun checkpoint, and the options that it shares with restore.
  */
+#include <signal.h>
 #include <string.h>
 
 #include "base/own.h"
@@ -134,6 +135,8 @@ static int checkpoint_run(struct orun *o, const struct call *c, struct err *e)
 		return err_new(e, E_USAGE, EINVAL, "invalid value for --status-fd");
 	if (criu_opts_take(o, &opts->criu, &q.criu, e) < 0 || page_server(o, opts->page_server, &q, e) < 0)
 		return -e->eno;
+	if (q.status_fd >= 0)
+		(void)signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error, not our end */
 	return runtime_checkpoint(&o->env, &q, e);
 }
 
