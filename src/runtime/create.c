@@ -76,14 +76,26 @@ static int launch_fill(struct container *c, struct err *e)
 {
 	struct launch *l = &c->launch;
 	const struct bundle *b = &c->b;
-	const json_t *keep = b->annotations ? json_object_get(b->annotations, "run.oci.keep_original_groups") :
-					      NULL;
 
 	if (launch_plan(l, b->process, c->req->preserve_fds, &c->arena, e) < 0)
 		return -e->eno;
 	l->in_user = c->in_user;
-	l->keep_groups = json_is_string(keep) && !strcmp(json_string_value(keep), "1");
+	l->keep_groups = launch_keeps_groups(b->annotations);
 	return launch_plan_linux(l, b, e);
+}
+
+/* Of those that other runtimes act upon, what is asked for and does not happen is said. */
+static void annotations_warn(const struct container *c)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)c->b.annotations, key, value) {
+		(void)value;
+		if ((!strncmp(key, "run.oci.", 8) && strcmp(key, LAUNCH_KEEP_GROUPS) != 0) ||
+		    (c->env->systemd_cgroup && !strncmp(key, "org.systemd.property.", 21)))
+			create_warn(c, "annotation %s is not acted upon", key);
+	}
 }
 
 /* What a user may not do with cgroups is then a warning. Root of a user namespace may rarely do all
@@ -117,6 +129,7 @@ int create_config(struct container *c, struct err *e)
 		return -e->eno;
 	for (size_t i = 0; i < c->b.warnings.n; i++)
 		create_warn(c, "%s", c->b.warnings.v[i]);
+	annotations_warn(c);
 	c->rootless = rootless(c->env);
 	c->new_user = c->b.ns[NS_USER].present && !c->b.ns[NS_USER].path;
 	c->in_user = c->b.ns[NS_USER].present;

@@ -192,6 +192,7 @@ static int prepare(struct exec *x, struct err *e)
 	    state_exec_linux(&x->state, &x->arena, &x->linux_part, e) < 0 ||
 	    launch_plan_linux(&x->launch, &x->linux_part, e) < 0 || namespaces(x, e) < 0)
 		return -e->eno;
+	x->launch.keep_groups = launch_keeps_groups(x->state.annotations);
 	if ((r = filter_read(x->state.dir_fd, &x->arena, &x->filter, &x->listener, e)) < 0)
 		return r;
 	x->launch.filter = r ? &x->filter : NULL;

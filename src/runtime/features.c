@@ -6,6 +6,7 @@
  */
 #include "driver/cgroup/cgroup.h"
 #include "format/js.h"
+#include "runtime/launch.h"
 #include "runtime/runtime.h"
 #include "spec/bundle.h"
 #include "spec/capability.h"
@@ -82,9 +83,11 @@ int runtime_features(json_t **ret, struct err *e)
 	json_object_set_new(f, "mountOptions", mount_options_list());
 	json_object_set_new(f, "linux", linux_object());
 	json_object_set_new(f, "annotations", json_pack("{s:s}", "io.onggi.orun.version", ONGGI_VERSION));
-	/* no annotation changes what a container may do */
-	json_object_set_new(f, "potentiallyUnsafeConfigAnnotations", json_array());
-	if (!json_object_get(f, "linux") || !json_object_get(f, "annotations"))
+	/* those that are acted upon */
+	json_object_set_new(f, "potentiallyUnsafeConfigAnnotations",
+			    json_pack("[s, s]", "org.criu.config", LAUNCH_KEEP_GROUPS));
+	if (!json_object_get(f, "linux") || !json_object_get(f, "annotations") ||
+	    !json_object_get(f, "potentiallyUnsafeConfigAnnotations"))
 		return err_new(e, E_NOMEM, ENOMEM, "features: out of memory");
 	*ret = ptr_take(&f);
 	return 0;

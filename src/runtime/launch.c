@@ -52,6 +52,13 @@ bool launch_selinux_active(void)
 	return !access("/sys/fs/selinux/enforce", F_OK);
 }
 
+bool launch_keeps_groups(const json_t *annotations)
+{
+	const json_t *keep = json_object_get(annotations, LAUNCH_KEEP_GROUPS);
+
+	return json_is_string(keep) && !strcmp(json_string_value(keep), "1");
+}
+
 int launch_plan(struct launch *l, const struct bundle_process *p, int preserve_fds,
 		struct arena *a, struct err *e)
 {

@@ -59,6 +59,10 @@ struct launch_run {
 int launch_plan_linux(struct launch *l, const struct bundle *b, struct err *e);
 /** launch_selinux_active - may labels be given. */
 bool launch_selinux_active(void);
+
+#define LAUNCH_KEEP_GROUPS "run.oci.keep_original_groups"
+/** launch_keeps_groups - whether @annotations (may be NULL) want the caller's supplementary groups kept. */
+bool launch_keeps_groups(const json_t *annotations);
 /** launch_plan - prepare the members of @l that follow from @p alone. */
 int launch_plan(struct launch *l, const struct bundle_process *p, int preserve_fds,
 		struct arena *a, struct err *e);

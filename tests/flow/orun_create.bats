@@ -274,6 +274,21 @@ CapEff:	0000000000000000" ]
 	fails 'chdir to cwd ("/etc/passwd/x") set in config.json failed'
 }
 
+@test "annotations: the groups of the caller; what is not acted upon is said" {
+	cfg '.annotations = {"run.oci.keep_original_groups": "1", "org.systemd.property.CPUWeight": "uint64 7",
+		"com.example.run.oci.x": ""} | .process.user.gid = 1001 | .process.args = ["id", "-G"]'
+	run --separate-stderr setpriv --groups 77,78 "$ONGGI_BIN/orun" --root "$T/state" run -b "$B" "$ID"
+	ok
+	[ "$output" = "1001 77 78" ]
+	[ -z "$stderr" ]
+	cfg '.annotations = {"run.oci.systemd.subgroup": "x", "run.oci.handler": "krun"}'
+	run_sh true
+	ok
+	has "annotation run.oci.handler is not acted upon" "annotation run.oci.systemd.subgroup is not acted upon"
+	[ "$(orun features | jq -c .potentiallyUnsafeConfigAnnotations)" = \
+		'["org.criu.config","run.oci.keep_original_groups"]' ]
+}
+
 @test "capabilities: five sets, no new privileges" {
 	cfg '.process.capabilities = {"bounding": ["CAP_KILL", "CAP_CHOWN", "CAP_NET_RAW"],
 		"effective": ["CAP_KILL"], "permitted": ["CAP_KILL", "CAP_CHOWN"],

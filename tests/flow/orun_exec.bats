@@ -69,6 +69,19 @@ NoNewPrivs:	1" ]
 	has "CapInh:	0000000000000000" "CapEff:	0000000020000421"
 }
 
+@test "the groups of the caller, where the annotation keeps them" {
+	cfg '.annotations = {"run.oci.keep_original_groups": "1"} | .process.user = {uid: 1000, gid: 1001}'
+	up
+	run setpriv --groups 77,78 "$ONGGI_BIN/orun" --root "$T/state" exec "$ID" id -G
+	ok
+	[ "$output" = "1001 77 78" ]
+	orun delete --force "$ID"
+	cfg '.annotations["run.oci.keep_original_groups"] = "0"'
+	up
+	run setpriv --groups 77,78 "$ONGGI_BIN/orun" --root "$T/state" exec "$ID" id -G
+	[ "$output" = 1001 ]
+}
+
 @test "terminal" {
 	up
 	run script -qec "$ONGGI_BIN/orun --root $T/state exec -t $ID sh -c 'tty; test -t 0 && echo is-tty'" /dev/null </dev/null
