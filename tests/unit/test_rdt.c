@@ -96,6 +96,7 @@ static void test_shared_class(void **data)
 	assert_int_equal(rdt_create(f->root, "box", &c, &r, &e), 0);
 	assert_string_equal(r.clos, "shared");
 	assert_false(r.made);
+	e.eno = EIO; /* of something before: no failure of this */
 	assert_int_equal(rdt_enter(f->root, &r, 4711, &e), 0);
 	text_is(f->root, "shared/tasks", "4711");
 	json_t *record = rdt_record(&r);

@@ -219,8 +219,10 @@ int rdt_enter(int xroot, const struct rdt *r, pid_t pid, struct err *e)
 	char text[24], tasks[300];
 
 	(void)snprintf(text, sizeof text, "%d", (int)pid); /* fits */
-	if (write_file(xroot, r, "tasks", text, e) < 0 || !*r->monitor)
-		return *r->monitor || e->eno ? -e->eno : 0;
+	if (write_file(xroot, r, "tasks", text, e) < 0)
+		return -e->eno;
+	if (!*r->monitor)
+		return 0;
 	(void)snprintf(tasks, sizeof tasks, "mon_groups/%s/tasks", r->monitor); /* fits */
 	return write_file(xroot, r, tasks, text, e);
 }
