@@ -73,10 +73,11 @@ void qsort(void *base, size_t n, size_t size, int (*order)(const void *, const v
 {
 	struct sort s = { order, size };
 	size_t bytes = n * size; /* of an array that is there: no overflow */
-	char small[ROOM], *big = bytes > ROOM ? malloc(bytes) : NULL;
+	char small[ROOM];
 
 	if (n < 2 || !size)
 		return;
+	char *big = bytes > ROOM ? malloc(bytes) : NULL;
 	if (bytes <= ROOM || big)
 		sort_merge(&s, base, n, big ? big : small);
 	else if (size <= ROOM)
