@@ -345,7 +345,9 @@ ONGGI_API void onggi_checkpoint_free(struct onggi_checkpoint *q);
 /** onggi_checkpoint_set_... - 0, -EINVAL, -ENOMEM. The work directory has CRIU's logs, by default beside
  * the images; the parent has the images of a pre-dump, relative to these; a page server takes memory
  * instead of the directory; @fd gets a zero byte when the server of lazy pages is ready (-1: none);
- * profile ("TYPE:NAME") and context stand in the place of the saved ones at a restore. */
+ * profile ("TYPE:NAME") and context stand in the place of the saved ones at a restore. A request with
+ * what only the other call can do is ONGGI_ERROR_INVALID: in-flight connections, leave running, pre-dump,
+ * parent, page server and @fd are of a checkpoint, closed connections, profile and context of a restore. */
 ONGGI_API int onggi_checkpoint_set_work_dir(struct onggi_checkpoint *q, const char *dir);
 ONGGI_API int onggi_checkpoint_set_flags(struct onggi_checkpoint *q, unsigned flags);
 ONGGI_API int onggi_checkpoint_set_cgroups(struct onggi_checkpoint *q, enum onggi_checkpoint_cgroups cgroups);

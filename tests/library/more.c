@@ -223,7 +223,18 @@ static void checkpoint(const char *bundle, const char *images)
 	CHECK(onggi_runtime_status(rt, id, &status, NULL, &e) == 0 && status == ONGGI_STATUS_RUNNING);
 	CHECK(onggi_runtime_delete(rt, id, ONGGI_DELETE_FORCE, &e) == 0);
 	CHECK(onggi_process_wait(p, &code, &e) == 0 && code == 137);
-	CHECK(onggi_runtime_restore(rt, q, c, NULL, &e) < 0 && *onggi_error_message(e));
+	/* what only the other call can do is no matter of course */
+	CHECK(onggi_runtime_restore(rt, q, c, NULL, &e) == -EINVAL && onggi_error_kind(e) == ONGGI_ERROR_INVALID &&
+	      strstr(onggi_error_message(e), "ONGGI_CHECKPOINT_LEAVE_RUNNING"));
+	onggi_error_free(e);
+	CHECK(onggi_checkpoint_set_flags(c, ONGGI_CHECKPOINT_TCP_CLOSE) == 0);
+	CHECK(onggi_runtime_checkpoint(rt, id, c, &e) == -EINVAL && onggi_error_kind(e) == ONGGI_ERROR_INVALID);
+	onggi_error_free(e);
+	CHECK(onggi_runtime_restore(rt, q, c, NULL, &e) < 0 && onggi_error_kind(e) != ONGGI_ERROR_INVALID &&
+	      *onggi_error_message(e));
+	onggi_error_free(e);
+	CHECK(onggi_checkpoint_set_parent(c, "../before") == 0);
+	CHECK(onggi_runtime_restore(rt, q, c, NULL, &e) == -EINVAL && onggi_error_kind(e) == ONGGI_ERROR_INVALID);
 	onggi_error_free(e);
 	CHECK(onggi_runtime_status(rt, id, &status, NULL, NULL) == -ENOENT);
 	onggi_process_free(p);

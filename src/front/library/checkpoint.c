@@ -131,6 +131,39 @@ int onggi_checkpoint_set_lsm_mount_context(struct onggi_checkpoint *q, const cha
 	return q ? text_set(&q->lsm_mount_context, context) : -EINVAL;
 }
 
+/* what the other of the two calls alone can do; NULL: nothing of it is set */
+static const char *not_for_checkpoint(const struct onggi_checkpoint *q)
+{
+	if (q->flags & ONGGI_CHECKPOINT_TCP_CLOSE)
+		return "ONGGI_CHECKPOINT_TCP_CLOSE";
+	if (q->lsm_profile)
+		return "an LSM profile";
+	return q->lsm_mount_context ? "an LSM mount context" : NULL;
+}
+
+static const char *not_for_restore(const struct onggi_checkpoint *q)
+{
+	if (q->flags & ONGGI_CHECKPOINT_TCP_SKIP_IN_FLIGHT)
+		return "ONGGI_CHECKPOINT_TCP_SKIP_IN_FLIGHT";
+	if (q->flags & ONGGI_CHECKPOINT_LEAVE_RUNNING)
+		return "ONGGI_CHECKPOINT_LEAVE_RUNNING";
+	if (q->flags & ONGGI_CHECKPOINT_PRE_DUMP)
+		return "ONGGI_CHECKPOINT_PRE_DUMP";
+	if (q->parent)
+		return "a parent";
+	if (q->page_server)
+		return "a page server";
+	return q->status_fd >= 0 ? "a status descriptor" : NULL;
+}
+
+static int misplaced(const char *call, const char *what, struct onggi_error **err)
+{
+	struct err e;
+
+	(void)err_new(&e, E_INVALID, EINVAL, "%s: %s means nothing here", call, what);
+	return error_give(&e, err);
+}
+
 static struct runtime_criu_opts criu_opts(const struct onggi_checkpoint *q)
 {
 	static const enum runtime_criu_cgroups cgroups[] = {
@@ -172,6 +205,8 @@ int onggi_runtime_checkpoint(const struct onggi_runtime *rt, const char *id, con
 						    .page_server = q->page_server,
 						    .page_server_port = q->page_server_port,
 						    .status_fd = q->status_fd };
+	if (not_for_checkpoint(q))
+		return misplaced("checkpoint", not_for_checkpoint(q), err);
 	call_begin(&g, true);
 	int r = runtime_checkpoint(&rt->env, &req, &e);
 	call_end(&g);
@@ -194,5 +229,9 @@ int onggi_runtime_restore(const struct onggi_runtime *rt, const struct onggi_cre
 			  const struct onggi_checkpoint *q, struct onggi_process **ret, struct onggi_error **err)
 {
 	error_begin(err);
-	return q ? create_carry_out(rt, create, restore, q, ret, err) : error_null("images", err);
+	if (!q)
+		return error_null("images", err);
+	if (not_for_restore(q))
+		return misplaced("restore", not_for_restore(q), err);
+	return create_carry_out(rt, create, restore, q, ret, err);
 }
