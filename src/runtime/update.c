@@ -13,11 +13,14 @@ int runtime_rdt_update(const struct runtime_env *env, const char *id, const char
 {
 	OWN_STATE s = STATE_EMPTY;
 	OWN_FD root = -1;
+	enum runtime_status status;
 	struct rdt rdt;
 	int r = state_open(env, id, STATE_LOCKED, &s, e);
 
-	if (r < 0)
+	if (r < 0 || (r = state_status(&s, &status, e)) < 0)
 		return r;
+	if (status == RUNTIME_STOPPED)
+		return err_new(e, E_STATE, ESRCH, "container not running");
 	if (rdt_root_open(&root, e) < 0)
 		return err_ctx(e, "update %s", id);
 	if (!s.rdt)

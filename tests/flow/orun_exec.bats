@@ -100,6 +100,11 @@ NoNewPrivs:	1" ]
 	has "7
 0007
 " "Max open files            55                   66" 77 "Cpus_allowed_list:	0"
+	hasnt ignored
+	x -p "$T/p.json" --cwd /tmp -u 5 "$ID" true
+	ok
+	has "--cwd is ignored beside --process" "--user is ignored" "the command is ignored" "7
+0007"
 }
 
 @test "descriptors" {

@@ -52,6 +52,11 @@ needs() { # skip unless the host has every controller
 	orun update --pids-limit 7 --cpu-quota 20000 "$ID"
 	[ "$(knob pids pids.max pids.max)" = 7 ]
 	[[ "$(knob cpu cpu.cfs_quota_us cpu.max)" == 20000* ]]
+	echo '{"pids":{"limit":9}}' >"$T/r.json"
+	run orun update -r "$T/r.json" --pids-limit 8 "$ID"
+	ok
+	has "options for limits are ignored beside --resources"
+	[ "$(knob pids pids.max pids.max)" = 9 ]
 	orun delete --force "$ID"
 }
 

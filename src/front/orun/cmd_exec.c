@@ -4,6 +4,7 @@
  * changes of the command line.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/own.h"
@@ -130,6 +131,33 @@ static int process_change(json_t *p, const struct exec_opts *opts, const char *c
 	return r < 0 ? r : caps_add(p, &opts->cap, e);
 }
 
+/* as runc does, which says nothing */
+static void ignored_warn(const struct orun *o, const struct call *c)
+{
+	const struct exec_opts *opts = c->opts;
+	const struct {
+		bool given;
+		const char *what;
+	} rows[] = {
+		{ opts->cwd, "--cwd" },
+		{ opts->user, "--user" },
+		{ opts->env.n, "--env" },
+		{ opts->additional_gids.n, "--additional-gids" },
+		{ opts->cap.n, "--cap" },
+		{ opts->process_label, "--process-label" },
+		{ opts->apparmor, "--apparmor" },
+		{ opts->no_new_privs, "--no-new-privs" },
+		{ c->n_args > 1, "the command" },
+	};
+	char text[64];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].given) {
+			(void)snprintf(text, sizeof text, "%s is ignored beside --process", rows[i].what); /* fits */
+			orun_log_write(&o->log, LOG_WARNING_, text, NULL);
+		}
+}
+
 static int process_make(struct orun *o, const struct call *c, json_t **ret, struct err *e)
 {
 	const struct exec_opts *opts = c->opts;
@@ -137,6 +165,7 @@ static int process_make(struct orun *o, const struct call *c, json_t **ret, stru
 	int r;
 
 	if (opts->process) {
+		ignored_warn(o, c);
 		r = js_load(AT_FDCWD, opts->process, LIMIT_BUNDLE_BYTES, ret, e);
 		if (r == 0 && opts->tty)
 			json_object_set_new(*ret, "terminal", json_true());

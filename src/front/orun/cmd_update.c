@@ -137,14 +137,31 @@ static int from_file(const char *file, json_t **ret, struct err *e)
 	return r;
 }
 
+/* as runc does, which says nothing */
+static void ignored_warn(const struct orun *o, const struct update_opts *opts)
+{
+	bool given = opts->kernel_memory || opts->kernel_memory_tcp;
+
+	for (int i = 0; i < UPDATE_VALUES; i++)
+		given = given || opts->v[i];
+	if (given)
+		orun_log_write(&o->log, LOG_WARNING_, "the other options for limits are ignored beside --resources", NULL);
+}
+
 static int update_run(struct orun *o, const struct call *c, struct err *e)
 {
 	const struct update_opts *opts = c->opts;
 	OWN_JSON res = NULL;
 	int r = opts->resources ? from_file(opts->resources, &res, e) : from_options(o, opts, &res, e);
-	if (r == 0 && (opts->l3 || opts->mb))
+	const bool rdt = opts->l3 || opts->mb;
+
+	if (opts->resources)
+		ignored_warn(o, opts);
+	if (r == 0 && rdt)
 		r = runtime_rdt_update(&o->env, c->args[0], opts->l3, opts->mb, e);
-	return r < 0 ? r : runtime_update(&o->env, c->args[0], res, e);
+	if (r < 0 || (rdt && !json_object_size(res)))
+		return r;
+	return runtime_update(&o->env, c->args[0], res, e);
 }
 
 const struct command orun_command_update = {
