@@ -28,7 +28,6 @@
 enum {
 	LEASE_MAX = 4 << 20,
 	RECORD_MAX = 4 << 20,
-	YOUNG_S = 60,                 /* may not have been locked yet by its maker */
 	HALF_WRITTEN_S = 3600,        /* ".tmp-" of a file that is replaced within milliseconds */
 	PARTIAL_DAYS_S = 7 * 86400,   /* a download that nobody came back to */
 };
@@ -298,15 +297,20 @@ static int sweep_tmp_file(int xdir, const char *name, struct err *e)
 	return 0;
 }
 
-static int sweep_tmp_layer(int xdir, const char *name, time_t now, struct err *e)
+static int sweep_tmp_layer(int xdir, const char *name, struct err *e)
 {
 	char path[300];
+	struct stat st;
 
 	(void)snprintf(path, sizeof path, "%.255s/diff", name);
+	/* Without diff, which gets the lock, and empty: its maker was killed or is about to make diff, and then
+	 * finds the folder gone and takes another name. Without diff and not empty, seen twice: a removal
+	 * that was cut off. */
+	if (fstatat(xdir, path, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT &&
+	    (!unlinkat(xdir, name, AT_REMOVEDIR) || errno == ENOENT))
+		return 0;
 	OWN_FD fd = openat(xdir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	/* without the folder that gets the lock its maker may be about to make it; one that has not got its
-	 * lock in time takes another name */
-	if (fd < 0 ? !is_old(xdir, name, now, YOUNG_S) : flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (fd < 0 ? errno != ENOENT : flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return 0;
 	return io_remove_tree(xdir, name, e);
 }
@@ -318,7 +322,7 @@ static int sweep_tmp_name(void *data, int xdir, const char *name, struct err *e)
 	if (text_starts(name, "dead-"))
 		return io_remove_tree(xdir, name, e);
 	if (text_starts(name, "layer-"))
-		return sweep_tmp_layer(xdir, name, w->now, e);
+		return sweep_tmp_layer(xdir, name, e);
 	if (text_starts(name, "blob-"))
 		return sweep_tmp_file(xdir, name, e);
 	if (text_starts(name, "partial-"))

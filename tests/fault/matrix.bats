@@ -97,6 +97,9 @@ no_process() { [ -z "$(pids_of_engine)" ]; }
 	read -r -a stat <"/proc/$$/stat"
 	mkdir -p "$ONGGI_ROOT"/volumes/.new-4194304-1-dead "$ONGGI_ROOT"/volumes/.old-dead \
 		"$ONGGI_ROOT/volumes/.new-$$-${stat[21]}-live" "$ONGGI_ROOT"/tmp/layer-dead/diff "$ONGGI_ROOT"/tmp/layer-live/diff
+	# killed before the folder that is locked was there; killed while it was removed
+	mkdir "$ONGGI_ROOT"/tmp/layer-early "$ONGGI_ROOT"/tmp/layer-late
+	: >"$ONGGI_ROOT/tmp/layer-late/meta.json"
 	: >"$ONGGI_ROOT/tmp/blob-dead"
 	: >"$ONGGI_ROOT/leases/dead"
 	ln -s "$(printf '%064d' 1)" "$ONGGI_ROOT/names/dead"

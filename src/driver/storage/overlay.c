@@ -71,6 +71,31 @@ static void layer_abort(const struct store *s, const char *key)
 	(void)io_remove_tree(s->root_fd, path, &ignored);
 }
 
+/* tmp/layer-KEY/diff, locked. 0: *ret_fd is it. 1: a sweeper took the folder for one left over, before it was locked */
+static int make_locked(const struct store *s, const char *key, int *ret_fd, struct err *e)
+{
+	char path[PATH_BUF];
+	struct stat st;
+
+	(void)snprintf(path, sizeof path, "tmp/layer-%.32s", key);
+	if (make_dir(s->root_fd, path, 0700, e) < 0)
+		return e->eno == ENOENT ? 1 : -e->eno;
+	(void)snprintf(path, sizeof path, "tmp/layer-%.32s/diff", key);
+	if (make_dir(s->root_fd, path, 0755, e) < 0)
+		return e->eno == ENOENT ? 1 : -e->eno;
+	OWN_FD fd = openat(s->root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? 1 : err_sys(e, errno, "open %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return 1;
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, errno, "stat %s", path);
+	if (!st.st_nlink)
+		return 1;
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
 static int layer_begin(const struct store *s, const char *chain_id, char key[64], int *ret_dirfd,
 		       struct err *e)
 {
@@ -79,32 +104,24 @@ static int layer_begin(const struct store *s, const char *chain_id, char key[64]
 
 	if (snapshot_path(chain_id, path, e) < 0)
 		return -e->eno;
+	if (io_mkdir_p(s->root_fd, "tmp", 0700, e) < 0)
+		return err_ctx(e, "layer %s", chain_id);
 	for (int tries = 0; tries < 100; tries++) {
+		struct err why = { 0 };
+
 		if (getrandom(&tag, sizeof tag, 0) != sizeof tag)
 			return err_sys(e, errno, "random name");
 		(void)snprintf(key, 64, "%016llx", (unsigned long long)tag);
-		(void)snprintf(path, sizeof path, "tmp/layer-%s", key);
-		if (io_mkdir_p(s->root_fd, "tmp", 0700, e) < 0 || make_dir(s->root_fd, path, 0700, e) < 0)
+		int r = make_locked(s, key, ret_dirfd, &why);
+		if (!r)
+			return 0;
+		layer_abort(s, key);
+		if (r < 0) {
+			*e = why;
 			return err_ctx(e, "layer %s", chain_id);
-		(void)snprintf(path, sizeof path, "tmp/layer-%s/diff", key);
-		if (make_dir(s->root_fd, path, 0755, e) < 0)
-			goto fail;
-		OWN_FD fd = openat(s->root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		if (fd < 0) {
-			err_sys(e, errno, "open %s", path);
-			goto fail;
 		}
-		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-			layer_abort(s, key); /* the sweeper was faster */
-			continue;
-		}
-		*ret_dirfd = fd_take(&fd);
-		return 0;
 	}
 	return err_new(e, E_BUSY, EBUSY, "layer %s: cannot get a temporary folder", chain_id);
-fail:
-	layer_abort(s, key);
-	return err_ctx(e, "layer %s", chain_id);
 }
 
 static int write_meta(const struct store *s, const char *dir, const struct storage_layer *info,
