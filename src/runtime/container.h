@@ -58,11 +58,13 @@ struct container {
 				     * CONTAINER_PID_TEXT, in whose place the child puts its own */
 	struct seccomp_filter filter_room;
 	const struct seccomp_filter *filter; /* NULL: none */
+	struct filter_late *filter_late; /* compiled while the child mounts; NULL: before it is made */
 	bool unshares;              /* the child makes its namespaces, all but the PID namespace: that
 				     * goes on while the parent makes the cgroup */
 	bool between;               /* a process in between joins and makes the child */
 	bool hidden;                /* the child is not dumpable from its first moment */
-	bool gone;                  /* SYNC_GO has been said */
+	bool alone;                 /* with its cgroup ready the child needs no other word of ours: SYNC_GO is
+				     * said at once */
 	bool creating;              /* the record says so: hooks read it early */
 	struct proc_id init;
 	pid_t pid;

@@ -134,6 +134,8 @@ int create_config(struct container *c, struct err *e)
 	c->new_user = c->b.ns[NS_USER].present && !c->b.ns[NS_USER].path;
 	c->in_user = c->b.ns[NS_USER].present;
 	c->creating = container_hooks_wait(c);
+	c->alone = !c->rootless && !container_hooks_wait(c) && !c->req->ns_ready && !c->b.n_netdevs &&
+		   !(c->b.process && c->b.process->has_oom_score_adj);
 	if (config_check(c, e) < 0 || create_streams(c, e) < 0)
 		return -e->eno;
 	return c->b.process ? launch_fill(c, e) : 0;
@@ -179,7 +181,9 @@ static int step_sources(void *ctx, struct err *e)
 			       "linux.mountLabel %s: SELinux is not active on this host", c->b.mount_label);
 	if (create_namespaces_open(c, e) < 0 || mounts_open_sources(c, e) < 0)
 		return -e->eno;
-	return c->b.process ? create_seccomp(c, e) : 0;
+	if (!c->b.process || !c->b.seccomp)
+		return 0;
+	return c->alone && !json_object_get(c->b.seccomp, "listenerPath") ? create_seccomp_late(c, e) : create_seccomp(c, e);
 }
 
 static void undo_cgroup(void *ctx)
@@ -304,9 +308,7 @@ int create_record(struct container *c, struct err *e)
 		return create_broken(c, -e->eno, e);
 	if (create_describe(c, e) < 0 || state_save(&c->state, e) < 0)
 		return -e->eno;
-	const struct filter_listener to = { js_str(c->b.seccomp, "listenerPath", ""),
-					    js_str(c->b.seccomp, "listenerMetadata", "") };
-	return c->filter ? filter_save(c->state.dir_fd, c->filter, &to, e) : 0;
+	return create_seccomp_save(c, e);
 }
 
 /* An ordinary user may find out only in "enter" that a group cannot be made: recorded after it. */
@@ -362,13 +364,12 @@ static int step_enter(void *ctx, struct err *e)
 		return err_ctx(e, "enter cgroup");
 	if (late && create_delegate(c, e) < 0)
 		return err_ctx(e, "delegate cgroup");
-	/* with nothing more to be done by us, no second word is needed */
-	c->gone = !c->rootless && !container_hooks_wait(c) && !c->req->ns_ready && !c->b.n_netdevs &&
-		  !(c->b.process && c->b.process->has_oom_score_adj);
-	const enum sync_level level = c->gone ? SYNC_GO : SYNC_ENTERED;
+	const enum sync_level level = c->alone ? SYNC_GO : SYNC_ENTERED;
 	if ((r = mount_base_gives(c) ? mount_base_give(c, level, e) : sync_raise(c->sync[0], level)) < 0)
 		return create_broken(c, r, e);
 	if (c->b.process && c->b.process->has_oom_score_adj && create_oom_score(c, e) < 0)
+		return -e->eno;
+	if (c->filter_late && create_seccomp_give(c, e) < 0)
 		return -e->eno;
 	return c->rootless ? create_record(c, e) : 0;
 }
@@ -427,7 +428,7 @@ static int step_network(void *ctx, struct err *e)
 static int step_go(void *ctx, struct err *e)
 {
 	struct container *c = ctx;
-	int r = c->gone ? 0 : sync_raise(c->sync[0], SYNC_GO);
+	int r = c->alone ? 0 : sync_raise(c->sync[0], SYNC_GO);
 
 	if (r < 0)
 		return create_broken(c, r, e);
@@ -500,6 +501,7 @@ void create_done(struct container *c)
 	own_json_done(&c->cgroup_mounts);
 	own_json_done(&c->config);
 	seccomp_filter_done(&c->filter_room);
+	filter_late_free(c->filter_late);
 	arena_done(&c->arena);
 }
 

@@ -44,6 +44,12 @@ int create_oom_score(struct container *c, struct err *e);
 void create_warn(const struct container *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /** create_seccomp - compile the filter of the config. */
 int create_seccomp(struct container *c, struct err *e);
+/** create_seccomp_save - keep it for exec. */
+int create_seccomp_save(const struct container *c, struct err *e);
+/** create_seccomp_late - instead of create_seccomp: the filter is to come by create_seccomp_give. */
+int create_seccomp_late(struct container *c, struct err *e);
+/** create_seccomp_give - compile it, give it to the child, keep it for exec. */
+int create_seccomp_give(struct container *c, struct err *e);
 /** create_describe - (re)make the record from what is known now. */
 int create_describe(struct container *c, struct err *e);
 /** create_hooks - run hooks of the runtime's side. */

@@ -45,6 +45,30 @@ int create_seccomp(struct container *c, struct err *e)
 	return 0;
 }
 
+int create_seccomp_save(const struct container *c, struct err *e)
+{
+	const struct filter_listener to = { js_str(c->b.seccomp, "listenerPath", ""),
+					    js_str(c->b.seccomp, "listenerMetadata", "") };
+
+	return c->filter ? filter_save(c->state.dir_fd, c->filter, &to, e) : 0;
+}
+
+int create_seccomp_late(struct container *c, struct err *e)
+{
+	c->filter_late = filter_late_new();
+	c->launch.filter_late = c->filter_late;
+	return c->filter_late ? 0 : err_sys(e, errno, "linux.seccomp");
+}
+
+int create_seccomp_give(struct container *c, struct err *e)
+{
+	if (create_seccomp(c, e) < 0)
+		return -e->eno;
+	filter_late_put(c->filter_late, &c->filter_room);
+	int r = sync_raise(c->sync[0], SYNC_FILTERED);
+	return r < 0 ? create_broken(c, r, e) : create_seccomp_save(c, e);
+}
+
 int create_streams(struct container *c, struct err *e)
 {
 	char path[64], link[PATH_MAX];

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/bpf_common.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -26,6 +27,38 @@ struct head {
 };
 
 enum { MAGIC = 0x32464253, FILE_MAX = 1 << 20 };
+
+struct filter_late {
+	uint32_t n, flags;
+	struct sock_filter code[BPF_MAXINSNS];
+};
+
+struct filter_late *filter_late_new(void)
+{
+	void *p = mmap(NULL, sizeof(struct filter_late), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void filter_late_free(struct filter_late *f)
+{
+	if (f)
+		(void)munmap(f, sizeof *f);
+}
+
+void filter_late_put(struct filter_late *to, const struct seccomp_filter *f)
+{
+	if (f->n)
+		memcpy(to->code, f->code, f->n * sizeof *f->code);
+	to->n = (uint32_t)f->n;
+	to->flags = f->flags;
+}
+
+int filter_late_get(const struct filter_late *from, struct seccomp_filter *ret)
+{
+	*ret = (struct seccomp_filter){ (struct sock_filter *)(uintptr_t)from->code, from->n, from->flags, false };
+	return from->n != 0;
+}
 
 int filter_save(int xdir, const struct seccomp_filter *f, const struct filter_listener *to,
 		struct err *e)

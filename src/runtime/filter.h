@@ -15,6 +15,18 @@ struct filter_listener {
 	const char *path, *metadata; /* linux.seccomp.listenerPath, listenerMetadata; "": none */
 };
 
+/* The memory in which a filter comes to the child that is made before it is compiled: shared by both,
+ * written by the parent only. Compiling docker's profile takes 0.16 ms, in which the child mounts. */
+struct filter_late;
+
+/** filter_late_new - NULL: out of memory (errno). To be freed by the parent. */
+struct filter_late *filter_late_new(void);
+void filter_late_free(struct filter_late *f);
+/** filter_late_put - parent: copy @f (n = 0: none) before it raises SYNC_FILTERED. */
+void filter_late_put(struct filter_late *to, const struct seccomp_filter *f);
+/** filter_late_get - child: @ret is a view of @from; 0: there is none. CHILD_SAFE. */
+int filter_late_get(const struct filter_late *from, struct seccomp_filter *ret);
+
 /** filter_save - write @f and where its notifications go to file "seccomp" below @xdir. */
 int filter_save(int xdir, const struct seccomp_filter *f, const struct filter_listener *to,
 		struct err *e);

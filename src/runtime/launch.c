@@ -23,6 +23,7 @@
 
 #include "base/libc.h"
 #include "base/own.h"
+#include "runtime/filter.h"
 #include "runtime/sync.h"
 #include "sys/capset.h"
 #include "sys/procfs.h"
@@ -274,6 +275,14 @@ int launch_prepare(struct launch_run *r, struct err *e)
 	if (launch_directory(r, false, e) < 0 || launch_home(r, e) < 0 || launch_user(r, e) < 0 ||
 	    launch_directory(r, true, e) < 0 || launch_command(r, e) < 0)
 		return -e->eno;
+	r->filter = l->filter;
+	if (l->filter_late) {
+		int rc = sync_wait(l->sync, r->level, SYNC_FILTERED);
+		if (rc < 0)
+			return err_new(e, E_CANCELLED, -rc, "the runtime is gone");
+		if (filter_late_get(l->filter_late, &r->late))
+			r->filter = &r->late;
+	}
 	/* a listener must reach the monitor of calls while our parent still listens to us */
 	if (l->filter && l->filter->notify)
 		return launch_filter(r, e);

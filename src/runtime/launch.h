@@ -22,7 +22,8 @@ struct launch {
 	const struct bundle_process *p;
 	const char **env;      /* NULL-terminated; one more place after env_n for HOME */
 	size_t env_n;
-	const struct seccomp_filter *filter; /* NULL: none */
+	const struct seccomp_filter *filter; /* NULL: none, or none yet */
+	const struct filter_late *filter_late; /* where the filter will be, at SYNC_FILTERED; NULL: not late */
 	const struct bundle_memory_policy *memory_policy; /* NULL: none */
 	struct sched_mask memory_nodes;
 	bool has_personality;
@@ -49,6 +50,8 @@ struct launch_run {
 	char label[4096];      /* what attr/exec is to get */
 	struct capset spare;   /* sets to take once the filter is installed */
 	bool spare_admin;      /* CAP_SYS_ADMIN is kept until the filter is installed */
+	struct seccomp_filter late; /* the filter when it came late */
+	const struct seccomp_filter *filter; /* the one to install, NULL: none */
 	bool filter_installed;
 	bool directory_again;  /* cwd could not be entered as root */
 	char path[4096];       /* the command */

@@ -160,7 +160,7 @@ int launch_exec(struct launch_run *r, struct err *e)
 	sigemptyset(&none);
 	if (sigaction(SIGPIPE, &dfl, NULL) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		return err_sys(e, errno, "signals");
-	if (l->filter && !r->filter_installed && launch_filter(r, e) < 0)
+	if (!r->filter_installed && launch_filter(r, e) < 0)
 		return -e->eno;
 	if (l->stub >= 0)
 		(void)stub_exec(r); /* refused by a filter or policy: try the other way */

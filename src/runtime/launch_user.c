@@ -85,7 +85,7 @@ int launch_user(struct launch_run *r, struct err *e)
 	}
 	want.effective &= want.permitted;
 	/* without no-new-privileges a filter needs CAP_SYS_ADMIN: the last to go, in launch_filter */
-	if (l->filter && !p->no_new_privileges && have.permitted & BIT(CAP_SYS_ADMIN) &&
+	if ((l->filter || l->filter_late) && !p->no_new_privileges && have.permitted & BIT(CAP_SYS_ADMIN) &&
 	    !(want.effective & BIT(CAP_SYS_ADMIN))) {
 		r->spare_admin = true;
 		r->spare = want;
@@ -101,15 +101,28 @@ int launch_user(struct launch_run *r, struct err *e)
 	return 0;
 }
 
+static int spare_drop(const struct launch_run *r, struct err *e)
+{
+	int rc;
+
+	if (!r->spare_admin || (rc = capset_set(&r->spare)) >= 0)
+		return 0;
+	rc = err_sys(e, -rc, "set capabilities after seccomp");
+	err_hint(e, "without noNewPrivileges the profile must allow capset, and execve in any case");
+	return rc;
+}
+
 int launch_filter(struct launch_run *r, struct err *e)
 {
 	const struct launch *l = r->l;
 	int rc = 0;
 
+	if (!r->filter)
+		return spare_drop(r, e);
 	/* the parent must be listening, and levels must come in their order */
-	if (l->filter->notify && (rc = sync_wait(l->sync, r->level, SYNC_GO)) < 0)
+	if (r->filter->notify && (rc = sync_wait(l->sync, r->level, SYNC_GO)) < 0)
 		return err_new(e, E_CANCELLED, -rc, "the runtime is gone");
-	rc = seccomp_install(l->filter);
+	rc = seccomp_install(r->filter);
 	if (rc < 0) {
 		rc = err_sys(e, -rc, "install seccomp filter");
 		if (e->eno == EACCES)
@@ -118,13 +131,8 @@ int launch_filter(struct launch_run *r, struct err *e)
 	}
 	r->filter_installed = true;
 	/* it is taken out of this process: wait, or an exec could close it before */
-	if (l->filter->notify && ((rc = sync_send(l->sync, SYNC_SECCOMP, rc, NULL, -1)) < 0 ||
+	if (r->filter->notify && ((rc = sync_send(l->sync, SYNC_SECCOMP, rc, NULL, -1)) < 0 ||
 				  (rc = sync_wait(l->sync, r->level, SYNC_LISTENING)) < 0))
 		return err_sys(e, -rc, "seccomp: hand over the listener");
-	if (r->spare_admin && (rc = capset_set(&r->spare)) < 0) {
-		rc = err_sys(e, -rc, "set capabilities after seccomp");
-		err_hint(e, "without noNewPrivileges the profile must allow capset, and execve in any case");
-		return rc;
-	}
-	return 0;
+	return spare_drop(r, e);
 }

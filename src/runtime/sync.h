@@ -35,6 +35,7 @@ enum sync_level {
 	SYNC_MAPPED,  /* ids are mapped */
 	SYNC_ENTERED, /* the cgroup is ready, and the child in it unless it enters by itself */
 	SYNC_GO,      /* network and hooks are done */
+	SYNC_FILTERED, /* the seccomp filter is in the memory for it, see filter_late */
 	SYNC_LISTENING, /* the seccomp listener has been taken and handed over */
 };
 
