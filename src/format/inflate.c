@@ -22,6 +22,7 @@ enum {
 	HEAD_BYTES = 16,
 	ZSTD_WINDOW_LOG = 27,          /* 128 MiB: what a frame may ask of our memory */
 	XZ_MEMORY_BYTES = 256 << 20,
+	RATIO_MAX = 2000,
 };
 
 struct inflate {
@@ -35,7 +36,8 @@ struct inflate {
 	bool eof;     /* of the source below */
 	bool between; /* two streams: the next byte decides */
 	bool padding; /* zeros only from here */
-	uint64_t total, max;
+	uint64_t taken, total, max; /* bytes of the source, of the output; what the output may grow to, 0: any */
+	uint64_t free_bytes, ratio;
 	unsigned char head[HEAD_BYTES];
 	unsigned char *out;
 	union {
@@ -218,6 +220,7 @@ static int fill(struct inflate *in, struct err *e)
 	if (!r)
 		in->n = 0;
 	in->eof = !r;
+	in->taken += in->n;
 	return 0;
 }
 
@@ -274,6 +277,8 @@ static int next(struct source *s, const unsigned char **ret, size_t *ret_n, stru
 		if (n < 0)
 			return -e->eno;
 		in->total += (uint64_t)n;
+		if (in->total > in->free_bytes && in->total / in->ratio > in->taken)
+			return bad(in, e, "expands far beyond its size");
 		if (in->max && in->total > in->max)
 			return bad(in, e, "grows beyond what is allowed");
 		if (n) {
@@ -325,7 +330,8 @@ int inflate_open(struct source *below, uint64_t max_bytes, struct inflate **ret,
 
 	if (!in)
 		return err_new(e, E_NOMEM, ENOMEM, "decompression");
-	*in = (struct inflate){ .source.next = next, .below = below, .max = max_bytes, .between = true };
+	*in = (struct inflate){ .source.next = next, .below = below, .max = max_bytes, .between = true,
+				.free_bytes = 16ULL << 30, .ratio = RATIO_MAX };
 	if (read_head(in, e) < 0) {
 		inflate_close(in);
 		return -e->eno;
@@ -339,6 +345,12 @@ int inflate_open(struct source *below, uint64_t max_bytes, struct inflate **ret,
 	}
 	*ret = in;
 	return 0;
+}
+
+void inflate_limit_ratio(struct inflate *in, unsigned ratio, uint64_t free_bytes)
+{
+	in->ratio = ratio ? ratio : 1;
+	in->free_bytes = free_bytes;
 }
 
 void inflate_close(struct inflate *in)

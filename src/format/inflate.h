@@ -29,6 +29,10 @@ struct inflate;
  * @max_bytes: E_CORRUPT when the output grows beyond (bombs); 0 = no limit.
  * Returns with *ret as a heap object; inflate_close() frees it, NULL is fine. */
 int inflate_open(struct source *below, uint64_t max_bytes, struct inflate **ret, struct err *e);
+/** inflate_limit_ratio - E_CORRUPT when more than @free_bytes have come out and they are more than @ratio times
+ * what went in. 16 GiB and 2000 unless said otherwise: gzip cannot do more than 1032, honest zstd of
+ * sparse images more, but not of so much. */
+void inflate_limit_ratio(struct inflate *in, unsigned ratio, uint64_t free_bytes);
 void inflate_close(struct inflate *in);
 /** inflate_source - the decompressed bytes. Lives as long as @in. */
 struct source *inflate_source(struct inflate *in);

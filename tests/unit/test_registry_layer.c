@@ -136,6 +136,36 @@ static void decompression(void **state)
 	}
 }
 
+/* zeros that are many times what went in: fine while they are few */
+static void decompression_ratio(void **state)
+{
+	static void (*const add[])(struct buf *, const void *, size_t) = { gzip_add, zstd_add };
+	size_t n = 4 << 20;
+	OWN_STR data = calloc(1, n);
+	(void)state;
+
+	for (size_t k = 0; k < ARRAY_LEN(add); k++)
+		for (int tight = 0; tight < 3; tight++) {
+			OWN_BUF in = { 0 };
+			struct inflate *inflate;
+			struct source_mem m;
+			const unsigned char *p;
+			struct err e = { 0 };
+			size_t got;
+			int r;
+			add[k](&in, data, n);
+			source_mem_init(&m, in.p, in.n);
+			assert_int_equal(inflate_open(&m.source, 0, &inflate, &e), 0);
+			if (tight)
+				inflate_limit_ratio(inflate, 100, tight == 1 ? 1 << 20 : n);
+			while ((r = source_next(inflate_source(inflate), &p, &got, &e)) > 0)
+				;
+			inflate_close(inflate);
+			assert_int_equal(r < 0, tight == 1);
+			assert_true(!r || (e.kind == E_CORRUPT && strstr(e.chain, "expands far beyond")));
+		}
+}
+
 /* a consumer that stops early, again and again */
 static void ahead_is_closed_early(void **state)
 {
@@ -346,7 +376,7 @@ static void blobs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(decompression),
+		cmocka_unit_test(decompression), cmocka_unit_test(decompression_ratio),
 		cmocka_unit_test(ahead_is_closed_early),
 		cmocka_unit_test_setup_teardown(wrong_diff_id_shows_nothing, bed_make, bed_free),
 		cmocka_unit_test_setup_teardown(settle_and_collect, bed_make, bed_free),
