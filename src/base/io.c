@@ -15,7 +15,34 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/libc.h"
 #include "base/own.h"
+
+void io_close_all(int *const fds[], size_t n)
+{
+	enum { MAX = 16 };
+	int v[MAX];
+	size_t k = 0;
+
+	for (size_t i = 0; i < n && k < MAX; i++) {
+		size_t at = k;
+		if (*fds[i] < 0)
+			continue;
+		for (; at && v[at - 1] > *fds[i]; at--)
+			v[at] = v[at - 1];
+		v[at] = *fds[i];
+		k++;
+		*fds[i] = -1;
+	}
+	for (size_t i = 0, to; i < k; i = to) {
+		for (to = i + 1; to < k && v[to] == v[to - 1] + 1; to++)
+			;
+		if (to - i > 1 && !libc_close_range((unsigned)v[i], (unsigned)v[to - 1], 0))
+			continue;
+		for (size_t j = i; j < to; j++)
+			(void)close(v[j]);
+	}
+}
 
 int io_write_all(int xfd, const void *p, size_t n)
 {

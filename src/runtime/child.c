@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/libc.h"
 #include "base/own.h"
 #include "base/path.h"
@@ -251,8 +252,10 @@ static int child_run(struct child *ch, struct err *e)
 	int slave = -1;
 
 	/* the lock is the creator's: should it be killed, the lock must go with it */
-	(void)close(c->state.lock_fd); /* our copy; nothing to lose */
-	(void)close(c->sync[0]);       /* or we would never see the end of a dead creator */
+	/* and our copy of its end, or we would never see that it is dead */
+	int lock = c->state.lock_fd, up = c->sync[0];
+	int *creators[] = { &lock, &up };
+	io_close_all(creators, ARRAY_LEN(creators));
 	if (setsid() < 0 && errno != EPERM)
 		return err_sys(e, errno, "setsid");
 	/* descriptors that the caller left open must not be reachable once container paths are

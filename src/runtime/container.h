@@ -41,6 +41,7 @@ struct container {
 	bool enters_self;           /* the child enters the cgroup, not the parent */
 	int sync[2];                /* sync_pair */
 	int fifo;                   /* exec.fifo, -1 with req->run */
+	uid_t owner;                /* our effective user */
 	bool rootless;
 	bool new_user;              /* a user namespace is made */
 	bool in_user;               /* made or joined */

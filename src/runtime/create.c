@@ -100,11 +100,11 @@ static void annotations_warn(const struct container *c)
 
 /* What a user may not do with cgroups is then a warning. Root of a user namespace may rarely do all
  * of it either, except by a systemd of the container's own. */
-static bool rootless(const struct runtime_env *env)
+static bool rootless(const struct runtime_env *env, uid_t user)
 {
 	if (env->rootless >= 0)
 		return env->rootless;
-	return env->systemd_cgroup ? idmap_ordinary_user() : geteuid() || idmap_nested();
+	return env->systemd_cgroup ? idmap_ordinary_user() : user || idmap_nested();
 }
 
 int create_config(struct container *c, struct err *e)
@@ -130,7 +130,8 @@ int create_config(struct container *c, struct err *e)
 	for (size_t i = 0; i < c->b.warnings.n; i++)
 		create_warn(c, "%s", c->b.warnings.v[i]);
 	annotations_warn(c);
-	c->rootless = rootless(c->env);
+	c->owner = geteuid();
+	c->rootless = rootless(c->env, c->owner);
 	c->new_user = c->b.ns[NS_USER].present && !c->b.ns[NS_USER].path;
 	c->in_user = c->b.ns[NS_USER].present;
 	c->creating = container_hooks_wait(c);
@@ -146,19 +147,6 @@ static int step_config(void *ctx, struct err *e)
 	return create_config(ctx, e);
 }
 
-static int step_state(void *ctx, struct err *e)
-{
-	struct container *c = ctx;
-
-	if (state_reserve(c->env, c->req->id, &c->state, e) < 0)
-		return -e->eno;
-	if (!c->req->run && state_fifo_make(&c->state, &c->fifo, e) < 0) {
-		state_unreserve(&c->state);
-		return -e->eno;
-	}
-	return 0;
-}
-
 static void undo_state(void *ctx)
 {
 	struct container *c = ctx;
@@ -166,6 +154,22 @@ static void undo_state(void *ctx)
 	own_fd_done(&c->fifo);
 	state_unreserve(&c->state);
 }
+
+static int step_state(void *ctx, struct err *e)
+{
+	struct container *c = ctx;
+
+	if (state_reserve(c->env, c->req->id, &c->state, e) < 0)
+		return -e->eno;
+	/* In this order what the child closes at once, its lock and our end, are neighbours, and so is what it keeps. */
+	if ((!c->req->run && state_fifo_make(&c->state, &c->fifo, e) < 0) || sync_pair(c->sync, e) < 0 ||
+	    (c->b.process && launch_seal(&c->launch, &c->arena, e) < 0)) {
+		undo_state(c);
+		return -e->eno;
+	}
+	return 0;
+}
+
 
 static int step_sources(void *ctx, struct err *e)
 {
@@ -273,21 +277,20 @@ static int step_process(void *ctx, struct err *e)
 {
 	struct container *c = ctx;
 
-	if (mount_base_open(c, e) < 0 || hook_text(c, e) < 0 || sync_pair(c->sync, e) < 0)
+	if (mount_base_open(c, e) < 0 || hook_text(c, e) < 0)
 		return -e->eno;
 	c->launch.sync = c->sync[1];
 	/* The child must never be visible as dumpable in a PID namespace that others share. In a new user
 	 * namespace it has to wait for its ids first, and in any it writes to files of /proc/self, which
 	 * then belong to the host's root: to the rights of the host that is nothing. */
 	const bool shared = c->b.ns[NS_PID].path &&
-			    (geteuid() == 0 || (!c->new_user && !c->b.ns[NS_TIME].present));
+			    (c->owner == 0 || (!c->new_user && !c->b.ns[NS_TIME].present));
 	const bool hide = (!c->in_user || shared) && prctl(PR_GET_DUMPABLE) == 1;
 	c->hidden = hide && prctl(PR_SET_DUMPABLE, 0) == 0;
 	int r = create_clone(c, e);
 	if (hide)
 		(void)prctl(PR_SET_DUMPABLE, 1); /* as above */
-	own_fd_done(&c->sync[1]);
-	return r;
+	return r; /* its end of the pair: create_talk.c */
 }
 
 static void undo_process(void *ctx)
@@ -486,15 +489,14 @@ WAY_DEFINE(way, "runtime", steps);
 
 void create_done(struct container *c)
 {
+	int *fds[] = { &c->sync[0], &c->sync[1], &c->fifo, &c->pidfd, &c->mount_base, &c->rdt_root, &c->root_tree, &c->launch.stub };
+
+	if (!c->launch.stub)
+		c->launch.stub = -1; /* not planned: 0 is never free for it */
+	io_close_all(fds, ARRAY_LEN(fds));
 	mounts_close_sources(c);
 	for (int k = 0; k < NS_N; k++)
 		own_fd_done(&c->ns_fd[k]);
-	own_fd_done(&c->sync[0]);
-	own_fd_done(&c->sync[1]);
-	own_fd_done(&c->fifo);
-	own_fd_done(&c->pidfd);
-	own_fd_done(&c->mount_base);
-	own_fd_done(&c->rdt_root);
 	launch_done(&c->launch);
 	state_close(&c->state);
 	cgroup_free(c->cg);

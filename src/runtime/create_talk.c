@@ -94,6 +94,7 @@ int create_describe(struct container *c, struct err *e)
 				     .rootfs = c->rootfs,
 				     .config = c->req->config ? c->req->config : c->config,
 				     .parsed = &c->b,
+				     .owner = c->owner,
 				     .init = c->init,
 				     .cgroup = c->cg,
 				     .rdt = c->rdt_root >= 0 ? &c->rdt : NULL,
@@ -178,6 +179,8 @@ int create_listen(struct container *c, enum sync_type last, struct err *e)
 	bool ready = false;
 	int fd;
 
+	/* so long it holds its place in the table: what is opened meanwhile is closed by one call */
+	own_fd_done(&c->sync[1]);
 	for (;;) {
 		int r = sync_receive(c->sync[0], &m, &fd);
 		if (r < 0)
@@ -198,6 +201,7 @@ int create_broken(struct container *c, int r, struct err *e)
 	struct err own;
 	int fd;
 
+	own_fd_done(&c->sync[1]); /* as above: else its end could not be seen */
 	while (sync_receive(c->sync[0], &m, &fd) > 0)
 		if (take(c, &m, fd, &own) < 0) {
 			*e = own;

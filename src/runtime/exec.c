@@ -189,6 +189,7 @@ static int prepare(struct exec *x, struct err *e)
 	if (x->p.terminal && x->req->console_socket < 0 && !x->req->ret_console)
 		return err_new(e, E_INVALID, EINVAL, "process.terminal: nobody takes the terminal");
 	if (launch_plan(&x->launch, &x->p, x->req->preserve_fds, &x->arena, e) < 0 ||
+	    launch_seal(&x->launch, &x->arena, e) < 0 ||
 	    state_exec_linux(&x->state, &x->arena, &x->linux_part, e) < 0 ||
 	    launch_plan_linux(&x->launch, &x->linux_part, e) < 0 || namespaces(x, e) < 0)
 		return -e->eno;

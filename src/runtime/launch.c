@@ -84,7 +84,7 @@ int launch_plan(struct launch *l, const struct bundle_process *p, int preserve_f
 	if (p->selinux_label && !l->selinux)
 		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP,
 			       "process.selinuxLabel %s: SELinux is not active on this host", p->selinux_label);
-	return launch_seal(l, a, e);
+	return 0;
 }
 
 int launch_plan_linux(struct launch *l, const struct bundle *b, struct err *e)
@@ -141,7 +141,8 @@ void launch_null(const struct launch *l)
 
 	if (!l->null_streams)
 		return;
-	OWN_FD fd = open("/dev/null", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	/* goes with the others, before the command runs */
+	int fd = open("/dev/null", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	/* an image without one keeps the host's */
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
 		return;

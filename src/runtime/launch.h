@@ -69,6 +69,9 @@ bool launch_keeps_groups(const json_t *annotations);
 /** launch_plan - prepare the members of @l that follow from @p alone. */
 int launch_plan(struct launch *l, const struct bundle_process *p, int preserve_fds,
 		struct arena *a, struct err *e);
+/** launch_seal - after launch_plan: the program that executes the command, in a sealed memory file, where our own must
+ * be protected from it (CVE-2019-5736). */
+int launch_seal(struct launch *l, struct arena *a, struct err *e);
 /** launch_fds_check - descriptors 3 .. 3+n-1 are open and meant to be inherited. */
 int launch_fds_check(int n, struct err *e);
 /** launch_stdio - a 0, 1, 2 of the process: @slave of its terminal, which it then controls, or
@@ -100,7 +103,6 @@ int launch_directory(struct launch_run *r, bool last, struct err *e);
 int launch_home(struct launch_run *r, struct err *e);
 int launch_command(struct launch_run *r, struct err *e);
 int launch_filter(struct launch_run *r, struct err *e);
-int launch_seal(struct launch *l, struct arena *a, struct err *e);
 int launch_labels_exec(const struct launch_run *r, struct err *e);
 /** launch_done - parent: close what launch_plan opened. Takes an unplanned @l (zeroed). */
 void launch_done(struct launch *l);

@@ -46,7 +46,8 @@ int launch_directory(struct launch_run *r, bool last, struct err *e)
 		else
 			r->directory_again = true;
 	}
-	if (!last)
+	/* nothing but the root itself */
+	if (!last || !strcmp(cwd, "/"))
 		return 0;
 	/* a descriptor of the host as working directory shows as "(unreachable)/..." (CVE-2024-21626) */
 	long n = syscall(SYS_getcwd, now, sizeof now);

@@ -39,6 +39,7 @@ static int empty_make(int place, int *ret_fd, struct err *e)
 				       .data = data,
 				       .n_data = 1,
 				       .sb_flags = MS_RDONLY,
+				       .leaves_context = true,
 				       .attr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 					       MOUNT_ATTR_NOEXEC };
 	if (mountfd_fs(&fs, ret_fd, e) < 0)

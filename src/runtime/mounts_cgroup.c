@@ -104,7 +104,8 @@ int mounts_cgroup(struct child *ch, const struct bundle_mount *m, struct err *e)
 					  .source = "cgroup",
 					  .data = data,
 					  .n_data = 1,
-					  .attr = opt.attr_set & ~(uint64_t)MOUNT_ATTR_RDONLY };
+					  .attr = opt.attr_set & ~(uint64_t)MOUNT_ATTR_RDONLY,
+					  .leaves_context = true };
 	if (mountfd_fs(&tmpfs, &base, e) < 0 || mountfd_attach(base, place, e) < 0)
 		return -e->eno;
 	json_array_foreach(c->cgroup_mounts, i, part) {

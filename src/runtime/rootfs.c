@@ -80,6 +80,7 @@ int rootfs_attach(struct child *ch, struct err *e)
 {
 	const struct container *c = ch->c;
 	CHILD_FD tree = fd_take(&ch->root); /* opened already */
+	CHILD_FD place = -1;
 	/* In a namespace that others use the root is a plain directory, or the plan mounted on it. Hooks
 	 * before pivot_root look for the container's mounts at the root's path on the host. */
 	const bool in_place = !own_mounts(c) || container_hooks_wait(c);
@@ -90,10 +91,13 @@ int rootfs_attach(struct child *ch, struct err *e)
 			return err_sys(e, errno, "open /");
 		if (old_root_propagation(c, top, e) < 0)
 			return err_ctx(e, "old root");
+		if (!in_place)
+			place = fd_take(&top);
 	}
-	CHILD_FD place = open(in_place ? c->rootfs : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (place < 0)
-		return err_sys(e, errno, "root: open %s", in_place ? c->rootfs : "/");
+		place = open(c->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (place < 0)
+		return err_sys(e, errno, "root: open %s", c->rootfs);
 	if (in_place && own_mounts(c) && parent_private(place, e) < 0)
 		return -e->eno;
 	if (!own_mounts(c) && !c->req->rootfs_plan) {

@@ -300,9 +300,8 @@ void state_close(struct state *s)
 {
 	if (s->lock_fd >= 0 && !s->removed)
 		state_unlock(s);
-	own_fd_done(&s->lock_fd);
-	own_fd_done(&s->dir_fd);
-	own_fd_done(&s->root_fd);
+	int *fds[] = { &s->lock_fd, &s->dir_fd, &s->root_fd };
+	io_close_all(fds, ARRAY_LEN(fds));
 	own_json_done(&s->doc);
 	*s = (struct state)STATE_EMPTY;
 }

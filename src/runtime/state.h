@@ -74,6 +74,7 @@ struct state_new {
 	const char *rootfs;         /* absolute path */
 	const json_t *config;       /* the OCI config */
 	const struct bundle *parsed; /* of the same config */
+	uid_t owner;                /* who makes it */
 	struct proc_id init;
 	const struct cgroup *cgroup; /* NULL: none */
 	const struct rdt *rdt;      /* NULL: none */

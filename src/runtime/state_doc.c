@@ -104,7 +104,7 @@ static json_t *own_object(const struct state_new *n, const json_t *cgroup)
 	char owner[32];
 	json_t *o = json_object(), *process = process_base(n->config);
 
-	(void)snprintf(owner, sizeof owner, "%u", (unsigned)geteuid());
+	(void)snprintf(owner, sizeof owner, "%u", (unsigned)n->owner);
 	json_object_set_new(o, "bundle", json_string(n->bundle));
 	json_object_set_new(o, "owner", json_string(owner));
 	json_object_set_new(o, "oci_version", json_string(n->parsed->oci_version));

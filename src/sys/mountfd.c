@@ -139,7 +139,11 @@ int mountfd_fs(const struct mountfd_fs *fs, int *ret_fd, struct err *e)
 	for (size_t i = 0; i < fs->n_data; i++)
 		if (mountfd_fs_word(ctx, fs->data[i], e) < 0)
 			return -e->eno;
-	return mountfd_fs_mount(ctx, fs->type, fs->attr, ret_fd, e);
+	if (mountfd_fs_mount(ctx, fs->type, fs->attr, ret_fd, e) < 0)
+		return -e->eno;
+	if (fs->leaves_context)
+		(void)fd_take(&ctx);
+	return 0;
 }
 
 /* Flags of the mount, as mount(2) has them. */

@@ -23,6 +23,7 @@ struct mountfd_fs {
 	size_t n_data;
 	unsigned long sb_flags;    /* MS_RDONLY MS_SYNCHRONOUS MS_DIRSYNC MS_LAZYTIME MS_MANDLOCK */
 	uint64_t attr;             /* MOUNT_ATTR_* of the mount */
+	bool leaves_context;       /* its descriptor stays open: in a child that closes all at its exec */
 };
 
 /** mountfd_fs - make a file system and a detached mount of it. The error carries the words of

@@ -79,7 +79,7 @@ logged() { # container text
 	has 'not a directory'
 	run -126 d_run box /tmp
 	has 'permission denied'
-	run -0 bash -c "echo in | docker run -i --rm box cat"
+	run -0 bash -c "echo in | docker run -i --rm --network none box cat"
 	[ "$output" = in ]
 	[ "$(docker ps -aq)" = "" ]
 }

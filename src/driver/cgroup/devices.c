@@ -5,10 +5,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/own.h"
 #include "driver/cgroup/cgroup_int.h"
 #include "format/js.h"
@@ -201,20 +203,20 @@ struct files {
 
 static void files_done(struct files *f)
 {
-	for (int i = 0; i < 2; i++)
-		if (f->fd[i] >= 0)
-			close(f->fd[i]);
+	int *fds[] = { &f->fd[0], &f->fd[1] };
+
+	io_close_all(fds, ARRAY_LEN(fds));
 }
 #define OWN_FILES CLEANUP(files_done) struct files
 
 static int text_write(struct files *f, bool allow, const char *text, struct err *e)
 {
 	const char *name = allow ? "devices.allow" : "devices.deny";
-	int dir = cg_tree_fd(f->t);
+	char path[PATH_MAX];
 
-	if (dir >= 0 && f->fd[allow] < 0)
-		f->fd[allow] = openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (dir < 0 || f->fd[allow] < 0 || write(f->fd[allow], text, strlen(text)) < 0)
+	if (f->fd[allow] < 0 && snprintf(path, sizeof path, "%s/%s", f->t->dir, name) < (int)sizeof path)
+		f->fd[allow] = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (f->fd[allow] < 0 || write(f->fd[allow], text, strlen(text)) < 0)
 		return cg_write_failed(f->cg, f->t, AT, name, text, -errno, e);
 	return 0;
 }
