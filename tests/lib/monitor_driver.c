@@ -5,7 +5,9 @@
  *
  *   monitor_driver run [OPTIONS] DIR CMD [ARG...]   start CMD under a monitor
  *   monitor_driver attach [OPTIONS] DIR             attach to it
- *   monitor_driver wait DIR                         print the status of its end
+ *   monitor_driver wait [OPTIONS] DIR               print the status of its end
+ *   monitor_driver ready DIR                        until the monitor answers
+ *   monitor_driver end DIR                          kill the command and its monitor
  *   monitor_driver adopt DIR                        a new monitor for a living process
  *   monitor_driver logs [OPTIONS] DIR
  *   monitor_driver pty CMD [ARG...]                 relay of an exec with a terminal
@@ -13,6 +15,7 @@
  * OPTIONS: see the table below.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +42,8 @@ enum option_type {
 struct options {
 	bool stdin_open, tty, foreground, stdin_once, no_log, ephemeral, lossless, follow, timestamps,
 		details, no_cleaned, no_stdin, slow, proxy, subreaper;
-	const char *max_size, *max_file, *attrs, *after, *oom, *tail, *since, *until, *keys, *file;
+	const char *max_size, *max_file, *attrs, *after, *oom, *tail, *since, *until, *keys, *file,
+		*ready;
 };
 
 #define O(m) offsetof(struct options, m)
@@ -60,7 +64,7 @@ static const struct {
 	{ "--after", OPT_TEXT, O(after) },         { "--oom", OPT_TEXT, O(oom) },
 	{ "--tail", OPT_TEXT, O(tail) },           { "--since", OPT_TEXT, O(since) },
 	{ "--until", OPT_TEXT, O(until) },         { "--keys", OPT_TEXT, O(keys) },
-	{ "--file", OPT_TEXT, O(file) },
+	{ "--file", OPT_TEXT, O(file) },           { "--ready", OPT_TEXT, O(ready) },
 };
 
 static void fail(const struct err *e)
@@ -289,30 +293,64 @@ static int cmd_run(const struct options *o, char **v)
 	return client(o, pair[0], atoi(line));
 }
 
-static int cmd_attach(const struct options *o, const char *dir)
+/* A client that the monitor knows: its first frame is here, and left to the reader of the socket. --ready
+ * PATH is told then, most often a FIFO on which the test waits. */
+static int connect_ready(const struct options *o, const char *dir, uint32_t flags)
 {
 	struct err e = { 0 };
-	int rec, run, sock;
+	int rec, run, sock, tell;
+	char first;
 
 	open_dirs(dir, &rec, &run);
-	if (attach_connect(run, client_flags(o), &sock, &e) < 0)
+	if (attach_connect(run, flags, &sock, &e) < 0)
 		fail(&e);
-	if (o->slow) { /* a client that never reads */
-		puts("ready");
-		fflush(stdout);
-		pause();
+	(void)recv(sock, &first, 1, MSG_PEEK); /* an end is seen by the reader too */
+	if (o->ready) {
+		tell = open(o->ready, O_WRONLY | O_CLOEXEC);
+		if (tell < 0 || write(tell, "ready\n", 6) != 6)
+			perror(o->ready);
+		close(tell);
 	}
+	return sock;
+}
+
+static int cmd_attach(const struct options *o, const char *dir)
+{
+	int sock = connect_ready(o, dir, client_flags(o));
+
+	if (o->slow) /* a client that never reads */
+		pause();
 	return client(o, sock, 0);
 }
 
-static int cmd_wait(const char *dir)
+static int cmd_end(const char *dir)
+{
+	struct proc_id id[2];
+	struct err e = { 0 };
+	OWN_JSON j = NULL;
+	int rec, run;
+
+	open_dirs(dir, &rec, &run);
+	if (js_load(run, "run.json", 65536, &j, &e) < 0)
+		return 0; /* nothing was started */
+	id[1] = (struct proc_id){ (pid_t)js_int(j, "pid", 0), (uint64_t)js_int(j, "start_ticks", 0) };
+	id[0] = (struct proc_id){ (pid_t)js_int(j, "monitor_pid", 0),
+				  (uint64_t)js_int(j, "monitor_start_ticks", 0) };
+	for (size_t i = 0; i < ARRAY_LEN(id); i++) {
+		OWN_FD fd = -1;
+
+		if (id[i].pid > 0 && proc_pidfd(&id[i], &fd, &e) >= 0)
+			(void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0); /* or it has just ended */
+	}
+	return 0;
+}
+
+static int cmd_wait(const struct options *o, const char *dir)
 {
 	struct attach_result r = { 0 };
 	struct err e = { 0 };
-	int rec, run, sock;
 
-	open_dirs(dir, &rec, &run);
-	if (attach_connect(run, 0, &sock, &e) < 0 || attach_wait(sock, &r, &e) < 0)
+	if (attach_wait(connect_ready(o, dir, 0), &r, &e) < 0)
 		fail(&e);
 	printf("%d %d\n", r.end == ATTACH_EXITED ? r.exit.exit_code : -2, r.exit.signal);
 	return 0;
@@ -387,7 +425,11 @@ int main(int argc, char **argv)
 	if (!strcmp(verb, "attach"))
 		return cmd_attach(&o, v[0]);
 	if (!strcmp(verb, "wait"))
-		return cmd_wait(v[0]);
+		return cmd_wait(&o, v[0]);
+	if (!strcmp(verb, "ready"))
+		return close(connect_ready(&o, v[0], 0));
+	if (!strcmp(verb, "end"))
+		return cmd_end(v[0]);
 	if (!strcmp(verb, "adopt"))
 		return cmd_adopt(&o, v[0]);
 	if (!strcmp(verb, "logs"))
