@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Requests of a registry client: manifests, blobs, tags. See client.h.
+ * Requests of a registry client: manifests, blobs. See client.h.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,11 +9,8 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "format/hash.h"
-#include "format/js.h"
 #include "registry/client_int.h"
 #include "spec/manifest.h"
-
-enum { TAGS_MAX = 100000, TAGS_BYTES_MAX = 8 << 20, TAG_PAGES_MAX = 1000 };
 
 static int auths_open(struct registry *r, const char *actions, struct err *e)
 {
@@ -156,100 +153,5 @@ int registry_blob_get(struct registry *r, struct http *h, const char *digest, in
 		return registry_auth_err(r, e);
 	if (resp.status / 100 != 2)
 		return registry_status_err(r, &resp, NULL, e);
-	return 0;
-}
-
-void registry_tags_free(char **tags, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		free(tags[i]);
-	free(tags);
-}
-
-struct tags {
-	char **list;
-	size_t n, cap;
-};
-
-static int tags_add(struct tags *t, const struct http_resp *resp, struct err *e)
-{
-	OWN_JSON j = NULL;
-	json_t *list = NULL, *v;
-	size_t i;
-
-	if (js_parse(buf_str(&resp->body), resp->body.n, "tags", &j, e) < 0 ||
-	    js_get_arr(j, "", "tags", &list, e) < 0) {
-		e->kind = E_CORRUPT;
-		return -e->eno;
-	}
-	json_array_foreach(list, i, v) {
-		const char *tag = json_string_value(v);
-		if (!tag || !reference_tag_is_valid(tag))
-			return err_new(e, E_CORRUPT, EBADMSG, "tags[%zu]: no valid tag", i);
-		if (t->n == TAGS_MAX)
-			return err_new(e, E_CORRUPT, EFBIG, "more than %d tags", TAGS_MAX);
-		if (t->n == t->cap) {
-			size_t cap = t->cap ? 2 * t->cap : 64;
-			char **more = realloc(t->list, cap * sizeof *more);
-			if (!more)
-				return err_new(e, E_NOMEM, ENOMEM, "tags");
-			t->list = more;
-			t->cap = cap;
-		}
-		t->list[t->n] = strdup(tag);
-		if (!t->list[t->n])
-			return err_new(e, E_NOMEM, ENOMEM, "tags");
-		t->n++;
-	}
-	return 0;
-}
-
-/* Link: </v2/NAME/tags/list?last=x&n=100>; rel="next" -> URL of the next page on the same host */
-static bool next_page(const struct http_resp *resp, const struct registry_endpoint *ep, struct buf *out)
-{
-	const char *link = http_header(resp, "link", 0);
-	const char *end = link && *link == '<' ? strchr(link, '>') : NULL;
-
-	out->n = 0;
-	if (!end || !strstr(end, "next"))
-		return false;
-	if (link[1] == '/')
-		buf_puts(out, ep->url);
-	buf_add(out, link + 1, (size_t)(end - link - 1));
-	return !buf_failed(out) && http_same_origin(buf_str(out), ep->url);
-}
-
-static int tags_read(struct registry *r, struct http *h, struct tags *t, struct err *e)
-{
-	OWN_BUF url = { 0 };
-
-	for (int page = 0; page < TAG_PAGES_MAX; page++) {
-		OWN_HTTP_RESP resp = { 0 };
-		struct registry_call c = { .method = "GET", .what = "tags/list", .max_body = TAGS_BYTES_MAX,
-					   .url = page ? buf_str(&url) : NULL };
-		if (registry_exchange(r, h, &c, &resp, e) < 0)
-			return registry_auth_err(r, e);
-		if (resp.status != 200)
-			return registry_status_err(r, &resp, NULL, e);
-		int res = tags_add(t, &resp, e);
-		if (res < 0)
-			return res;
-		if (!next_page(&resp, &r->endpoints.list[r->at], &url))
-			return 0;
-	}
-	return err_new(e, E_CORRUPT, EFBIG, "more than %d pages of tags", TAG_PAGES_MAX);
-}
-
-int registry_tags(struct registry *r, struct http *h, char ***ret, size_t *ret_n, struct err *e)
-{
-	struct tags t = { 0 };
-
-	int res = tags_read(r, h, &t, e);
-	if (res < 0) {
-		registry_tags_free(t.list, t.n);
-		return err_ctx(e, "list tags");
-	}
-	*ret = t.list;
-	*ret_n = t.n;
 	return 0;
 }

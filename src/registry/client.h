@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "format/json.h"
 #include "registry/config.h"
 #include "registry/http.h"
 #include "spec/reference.h"
@@ -82,6 +83,10 @@ struct registry_upload {
  * take it whole (413). distribution-spec, "Pushing blobs". */
 int registry_blob_put(struct registry *r, struct http *h, struct registry_upload *u, struct err *e);
 
+/** registry_blob_mount - take @digest over from repository @from of the same registry. 1: it is there | 0: the
+ * registry would have it sent. */
+int registry_blob_mount(struct registry *r, struct http *h, const char *digest, const char *from, struct err *e);
+
 /** registry_manifest_has - 1 when the repository has the manifest, 0 when not. */
 int registry_manifest_has(struct registry *r, struct http *h, const char *tag_or_digest, struct err *e);
 
@@ -91,6 +96,27 @@ int registry_manifest_has(struct registry *r, struct http *h, const char *tag_or
 int registry_manifest_put(struct registry *r, struct http *h, const char *tag_or_digest,
 			  const struct registry_manifest *m, bool *ret_subject, struct err *e);
 
+/** registry_manifest_publish - registry_manifest_put, and where the manifest has a `subject` that the registry
+ * does not list by itself, the referrers tag of the subject is brought up to date (distribution-spec,
+ * "Pushing manifests with subject"). Two who do that at the same moment may lose one entry: the registry offers
+ * no more. */
+int registry_manifest_publish(struct registry *r, struct http *h, const char *tag_or_digest,
+			      const struct registry_manifest *m, struct err *e);
+/** registry_referrers - index of the manifests whose subject is @digest, from the registry's list or from the
+ * referrers tag; none is an empty one. @artifact_type: only those of it; NULL: all. Caller owns. */
+int registry_referrers(struct registry *r, struct http *h, const char *digest, const char *artifact_type,
+		       json_t **ret, struct err *e);
+/** registry_manifest_delete - by digest: the manifest with all its tags; by tag: the tag, where the registry can.
+ * E_UNSUPPORTED: it deletes nothing (by tag). */
+int registry_manifest_delete(struct registry *r, struct http *h, const char *tag_or_digest, struct err *e);
+/** registry_manifest_unpublish - registry_manifest_delete by digest, and out of the referrers tag of its subject. */
+int registry_manifest_unpublish(struct registry *r, struct http *h, const char *digest, struct err *e);
+/** registry_blob_delete - E_UNSUPPORTED as above. */
+int registry_blob_delete(struct registry *r, struct http *h, const char *digest, struct err *e);
+
+/** registry_catalog - repositories of the whole registry (path "_catalog", not in the spec, known to all that
+ * descend from docker's); heap array of heap strings. */
+int registry_catalog(struct registry *r, struct http *h, char ***ret, size_t *ret_n, struct err *e);
 /** registry_tags - all tags; heap array of heap strings. */
 int registry_tags(struct registry *r, struct http *h, char ***ret, size_t *ret_n, struct err *e);
 void registry_tags_free(char **tags, size_t n);

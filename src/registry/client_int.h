@@ -28,6 +28,7 @@ struct registry {
 struct registry_call {
 	const char *method;
 	const char *what;           /* after the repository: "manifests/latest", "tags/list?n=1" */
+	bool whole;                 /* @what is of the registry, not of the repository */
 	const char *url;            /* instead of @what: whole URL (Link, Location); away from the
 				       endpoint it gets no authorization */
 	const struct http_body *body;
@@ -55,5 +56,9 @@ int registry_auth_err(const struct registry *r, struct err *e);
  * NULL. */
 int registry_status_err(const struct registry *r, const struct http_resp *resp, const char *wanted,
 			struct err *e);
+
+/** registry_next_page - Link: </v2/NAME/tags/list?last=x&n=100>; rel="next" -> URL of the next page, on the
+ * same host only. */
+bool registry_next_page(const struct registry *r, const struct http_resp *resp, struct buf *out);
 
 #endif

@@ -76,7 +76,7 @@ static int url_make(const struct registry_call *c, const struct registry_endpoin
 	if (c->url)
 		buf_puts(out, c->url);
 	else
-		buf_printf(out, "%s/v2/%s/%s", ep->url, ep->path, c->what);
+		buf_printf(out, "%s/v2/%s%s%s", ep->url, c->whole ? "" : ep->path, c->whole ? "" : "/", c->what);
 	return buf_failed(out) ? err_new(e, E_NOMEM, ENOMEM, "URL") : 0;
 }
 

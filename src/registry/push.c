@@ -209,7 +209,7 @@ static int index_send(struct push *p, struct manifest *index, int depth, struct 
 			continue;
 		int r = document_send(p, index->entries[i].digest, depth + 1, &child, e);
 		if (r == 0)
-			r = registry_manifest_put(p->registry, p->http, child.digest, &child, NULL, e);
+			r = registry_manifest_publish(p->registry, p->http, child.digest, &child, e);
 		if (r == 0 && strcmp(child.digest, index->entries[i].digest) != 0) {
 			changed = true;
 			if (json_object_set_new(d, "digest", json_string(child.digest)) |
@@ -359,7 +359,7 @@ static int step_send(void *ctx, struct err *e)
 
 	if (document_send(p, p->top, 0, &top, e) < 0)
 		return -e->eno;
-	int r = registry_manifest_put(p->registry, p->http, p->ref.tag, &top, NULL, e);
+	int r = registry_manifest_publish(p->registry, p->http, p->ref.tag, &top, e);
 	memcpy(p->result->digest, top.digest, sizeof top.digest);
 	p->result->size_bytes = (int64_t)top.n;
 	registry_manifest_done(&top);

@@ -215,12 +215,6 @@ static int layer_changed(struct job *j, struct http *h, struct err *e)
 	return r < 0 ? r : 0;
 }
 
-static bool is_foreign(const struct descriptor *d)
-{
-	return (strstr(d->media_type, ".foreign.") || strstr(d->media_type, ".nondistributable.")) &&
-	       json_array_size(json_object_get(d->json, "urls"));
-}
-
 static int layer_run(void *data, size_t i, struct http *h, struct err *e)
 {
 	struct push_image *img = data;
@@ -228,7 +222,7 @@ static int layer_run(void *data, size_t i, struct http *h, struct err *e)
 	OWN_FD fd = -1;
 	int r;
 
-	if (is_foreign(j.layer->blob)) {
+	if (descriptor_is_foreign(j.layer->blob)) {
 		emit(&j, PUSH_LAYER_SKIPPED, j.layer->size_bytes, NULL);
 		return 0;
 	}

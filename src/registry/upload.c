@@ -260,6 +260,16 @@ static int upload(struct session *s, struct err *e)
 	}
 }
 
+int registry_blob_mount(struct registry *r, struct http *h, const char *digest, const char *from, struct err *e)
+{
+	struct registry_upload u = { .digest = digest };
+	struct session s = { .r = r, .h = h, .u = &u };
+	int res = session_open(&s, from, e);
+
+	cancel(&s);
+	return res;
+}
+
 int registry_blob_put(struct registry *r, struct http *h, struct registry_upload *u, struct err *e)
 {
 	struct session s = { .r = r, .h = h, .u = u };

@@ -47,6 +47,12 @@ static int kind_of_media(const char *media_type)
 	return -EINVAL;
 }
 
+bool descriptor_is_foreign(const struct descriptor *d)
+{
+	return (strstr(d->media_type, ".foreign.") || strstr(d->media_type, ".nondistributable.")) &&
+	       json_array_size(json_object_get(d->json, "urls"));
+}
+
 bool media_is_index(const char *media_type)
 {
 	return kind_of_media(media_type) == MANIFEST_INDEX;

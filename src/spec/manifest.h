@@ -85,6 +85,8 @@ int manifest_choose(const struct manifest *index, const struct platform *want,
 /** manifest_check_runnable - E_UNSUPPORTED for an artifact that is no container image; names its
  * artifactType or config type. */
 int manifest_check_runnable(const struct manifest *m, struct err *e);
+/** descriptor_is_foreign - a layer that is not distributed by registries but from its `urls`. */
+bool descriptor_is_foreign(const struct descriptor *d);
 /** media_is_index, media_is_manifest - known media types. */
 bool media_is_index(const char *media_type);
 bool media_is_manifest(const char *media_type);

@@ -63,7 +63,7 @@ static bool component_is_valid(const char *s, size_t n)
 	}
 }
 
-static bool path_is_valid(const char *s)
+bool reference_path_is_valid(const char *s)
 {
 	for (;;) {
 		size_t n = strcspn(s, "/");
@@ -213,7 +213,7 @@ int reference_parse(const char *s, struct reference *ret, struct err *e)
 	int err = rest_split(text, &tag, &digest, e);
 	if (err < 0)
 		return err;
-	if (!domain_is_valid(domain) || !path_is_valid(text))
+	if (!domain_is_valid(domain) || !reference_path_is_valid(text))
 		return bad_format(e);
 	if (strlen(domain) + 1 + strlen(text) > REFERENCE_NAME_MAX)
 		return too_long(e);

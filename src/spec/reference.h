@@ -44,4 +44,7 @@ bool reference_is_id(const char *s);
 /** reference_tag_is_valid - whether @s may stand as a tag. */
 bool reference_tag_is_valid(const char *s);
 
+/** reference_path_is_valid - whether @s may stand as the path of a repository. */
+bool reference_path_is_valid(const char *s);
+
 #endif

@@ -20,6 +20,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 LAYOUT, STATE = sys.argv[1], sys.argv[2]
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 USER = "Basic " + base64.b64encode(b"user:secret").decode()
 lock = threading.Lock()
@@ -288,7 +289,7 @@ class Handler(BaseHTTPRequestHandler):
             if auth != "none":
                 return self.error(400, "LEAK", "credentials of another host")
             return self.blob(read(m[1]))
-        m = re.match(r"/v2/([^/]+)(/[^/]+)?/(manifests|blobs|tags)/([^/?]+)", self.path)
+        m = re.match(r"/v2/([^/]+)(/[^/]+)?/(manifests|blobs|tags|referrers)/([^/?]+)", self.path)
         if not m:
             return self.reply(200 if self.path == "/v2/" else 404)
         how, self.repo, kind, self.digest = m[1], m[1] + (m[2] or ""), m[3], m[4]
@@ -296,6 +297,8 @@ class Handler(BaseHTTPRequestHandler):
             return None
         if kind == "tags":
             return self.tags()
+        if kind == "referrers":
+            return getattr(self, "referrers_" + how, lambda: self.error(404, "UNSUPPORTED", "no such API"))()
         if kind == "blobs":
             return getattr(self, "blob_" + how, self.blob)(read(self.digest))
         data, media = find(self.digest)
@@ -305,6 +308,23 @@ class Handler(BaseHTTPRequestHandler):
         return getattr(self, "manifest_" + how, plain)(data, media)
 
     do_HEAD = do_POST = do_GET
+
+    def referrers_api(self):
+        """Two pages of one referrer each; the filter is not applied."""
+        second = "page=2" in self.path
+        entry = {"mediaType": OCI_MANIFEST, "digest": "sha256:" + ("2" if second else "1") * 64, "size": 7,
+                 "artifactType": "application/" + ("sbom" if second else "signature")}
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}
+        link = {} if second else {"Link": f'</v2/{self.repo}/referrers/{self.digest}?page=2>; rel="next"'}
+        self.reply(200, json.dumps(index).encode(), Content_Type=OCI_INDEX, **link)
+
+    def referrers_none(self):
+        """An index of nonsense."""
+        self.reply(200, b'{"schemaVersion":2,"manifests":[{"digest":"../../x"}]}', Content_Type=OCI_INDEX)
+
+    def referrers_page(self):
+        """Whoever knows no such path may answer with a page for browsers."""
+        self.reply(200, b"<html>", Content_Type="text/html")
 
     def tags(self):
         """One tag per page."""

@@ -140,3 +140,28 @@ int cmd_import(struct cli *c, struct err *e)
 {
 	return forward(c, "import", e);
 }
+
+int cmd_registry_copy(struct cli *c, struct err *e)
+{
+	return forward(c, "registry copy", e);
+}
+
+int cmd_registry_ls(struct cli *c, struct err *e)
+{
+	return forward(c, "registry ls", e);
+}
+
+int cmd_registry_referrers(struct cli *c, struct err *e)
+{
+	return forward(c, "registry referrers", e);
+}
+
+int cmd_registry_rm(struct cli *c, struct err *e)
+{
+	return forward(c, "registry rm", e);
+}
+
+int cmd_registry_tags(struct cli *c, struct err *e)
+{
+	return forward(c, "registry tags", e);
+}

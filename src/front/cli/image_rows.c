@@ -42,6 +42,16 @@ const struct opt save_rows[SAVE_ROWS_N] = {
 	{ "output", 'o', OPT_STRING, 0, "@output", NULL, "Write to this file, not to standard output", NULL, "file" },
 	STR("platform", 0, "Save only this platform"),
 };
+const struct opt registry_copy_rows[REGISTRY_COPY_ROWS_N] = {
+	BOOL("all-tags", 'a', "Copy every tag of the repository"),
+	STR("platform", 0, "Copy only this platform of the image"),
+	BOOL("quiet", 'q', "Print only the digest"),
+	BOOL("referrers", 'r', "Copy signatures and whatever else refers to the image, too"),
+};
+const struct opt registry_referrers_rows[REGISTRY_REFERRERS_ROWS_N] = {
+	STR("artifact-type", 0, "Only those of this type"),
+	BOOL("json", 0, "Print the index as JSON"),
+};
 const struct opt import_rows[IMPORT_ROWS_N] = {
 	LIST("change", 'c', "Apply a Dockerfile instruction to the image"),
 	STR("message", 'm', "Comment of the image"),

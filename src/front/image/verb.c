@@ -49,6 +49,11 @@ static const struct image_verb verbs[] = {
 	{ "logout", { logout_rows, LOGOUT_ROWS_N }, 0, 1, verb_logout },
 	{ "pull", { pull_rows, PULL_ROWS_N }, 1, 1, verb_pull },
 	{ "push", { push_rows, PUSH_ROWS_N }, 1, 1, verb_push },
+	{ "registry copy", { registry_copy_rows, REGISTRY_COPY_ROWS_N }, 2, 2, verb_registry_copy },
+	{ "registry ls", { NULL, 0 }, 1, 1, verb_registry_ls },
+	{ "registry referrers", { registry_referrers_rows, REGISTRY_REFERRERS_ROWS_N }, 1, 1, verb_registry_referrers },
+	{ "registry rm", { NULL, 0 }, 1, -1, verb_registry_rm },
+	{ "registry tags", { NULL, 0 }, 1, 1, verb_registry_tags },
 	{ "save", { save_rows, SAVE_ROWS_N }, 1, -1, verb_save },
 	{ "ways", { NULL, 0 }, 0, 0, verb_ways },
 };

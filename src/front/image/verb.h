@@ -33,6 +33,11 @@ int verb_login(const struct image_call *call);
 int verb_logout(const struct image_call *call);
 int verb_pull(const struct image_call *call);
 int verb_push(const struct image_call *call);
+int verb_registry_copy(const struct image_call *call);
+int verb_registry_ls(const struct image_call *call);
+int verb_registry_referrers(const struct image_call *call);
+int verb_registry_rm(const struct image_call *call);
+int verb_registry_tags(const struct image_call *call);
 int verb_save(const struct image_call *call);
 
 #endif
