@@ -245,6 +245,13 @@ static int settle_link(const struct settle *q, const char *target, const char *p
 		return err_sys(e, errno, "stat directory of %s", path);
 	if (!fstatat(to_dir, to, &have, AT_SYMLINK_NOFOLLOW))
 		return 0; /* settled before, or replaced by a later entry */
+	if (open_parent(q->top, target, &target_dir, &target_name, e) < 0)
+		return -e->eno;
+	/* the target is in the layer only when another link to it has copied it up */
+	if (!linkat(target_dir, target_name, to_dir, to, 0))
+		return keep_times(to_dir, &dir_before) < 0 ? err_sys(e, errno, "times of the directory of %s", path) : 0;
+	if (errno != ENOENT && errno != EMLINK)
+		return err_sys(e, errno, "link %s", path);
 	int r = look_parents(q, target, &from_dir, from, &st, e);
 	if (r < 0)
 		return r;
@@ -256,8 +263,6 @@ static int settle_link(const struct settle *q, const char *target, const char *p
 				  copy_special(from_dir, from, to_dir, to, &st, e);
 	if (r < 0)
 		return r;
-	if (open_parent(q->top, target, &target_dir, &target_name, e) < 0)
-		return -e->eno;
 	struct stat before;
 	if (fstat(target_dir, &before) < 0)
 		return err_sys(e, errno, "stat directory of %s", target);
