@@ -52,8 +52,7 @@ struct err_map {
 
 /** err_new - fill @e with a new error
  * @kind class of the fault   @eno positive errno; 0 means EINVAL   @fmt phrase, no final dot
- * When @eno tells more than the phrase (it was given non-zero and the phrase is about a system
- * call) callers rely on err_text() to append strerror.
+ * The words of @eno are not added: err_sys does that.
  * Returns -eno, always negative. CHILD_SAFE: yes (vsnprintf into fixed memory). */
 int err_new(struct err *e, enum err_kind kind, int eno, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -2,7 +2,7 @@
  *
  * Start of a static program that may lie anywhere in memory: in the place of musl's rcrt1.o, which does not
  * know the compact form of relocations (DT_RELR; musl 1.2.4 does). With it the table of some four thousand
- * addresses takes 2 kB instead of 98, all of which is read at every start. Runs before anything is
+ * addresses takes 1 kB instead of 98, all of which is read at every start. Runs before anything is
  * relocated: it must not use addresses of data, nor a stack protector.
  */
 #include <elf.h>

@@ -14,11 +14,6 @@
 
 static const char *const type_names[MOUNT_TYPE_N] = { "bind", "volume", "tmpfs" };
 
-const char *mount_type_name(enum mount_type t)
-{
-	return (unsigned)t < MOUNT_TYPE_N ? type_names[t] : "unknown";
-}
-
 static bool is_propagation(const char *w)
 {
 	static const char *const words[] = { "private", "rprivate", "shared", "rshared", "slave", "rslave" };

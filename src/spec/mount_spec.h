@@ -39,7 +39,6 @@ struct mount_spec {
 	const char *const *options; /* tmpfs: further words, NULL-terminated; may be NULL */
 };
 
-const char *mount_type_name(enum mount_type t);
 /** mount_spec_parse_bind - "SRC:DST[:MODE]". E_INVALID "invalid volume specification: '...'". */
 int mount_spec_parse_bind(const char *s, struct arena *a, struct mount_spec *ret, struct err *e);
 /** mount_spec_parse_mount - one member of HostConfig.Mounts, types already checked.

@@ -78,11 +78,6 @@ void nl_put_u8(struct nl_msgs *m, uint16_t type, uint8_t v)
 	nl_put(m, type, &v, sizeof v);
 }
 
-void nl_put_u16(struct nl_msgs *m, uint16_t type, uint16_t v)
-{
-	nl_put(m, type, &v, sizeof v);
-}
-
 void nl_put_u32(struct nl_msgs *m, uint16_t type, uint32_t v)
 {
 	nl_put(m, type, &v, sizeof v);

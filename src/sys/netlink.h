@@ -37,7 +37,6 @@ void nl_end(struct nl_msgs *m);
 void nl_put(struct nl_msgs *m, uint16_t type, const void *p, size_t n);
 void nl_put_str(struct nl_msgs *m, uint16_t type, const char *s);
 void nl_put_u8(struct nl_msgs *m, uint16_t type, uint8_t v);
-void nl_put_u16(struct nl_msgs *m, uint16_t type, uint16_t v);
 void nl_put_u32(struct nl_msgs *m, uint16_t type, uint32_t v);
 void nl_put_be16(struct nl_msgs *m, uint16_t type, uint16_t v);
 void nl_put_be32(struct nl_msgs *m, uint16_t type, uint32_t v);

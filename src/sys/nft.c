@@ -196,28 +196,16 @@ void nft_elem_add_verdict(struct nft_batch *b, const char *set, const void *key,
 	nl_nest_end(&b->m);
 }
 
-static void range(struct nft_batch *b, uint16_t op, const char *set, const void *start,
-		  const void *end, size_t n)
-{
-	elems_begin(b, set, op);
-	elem_open(b, start, n, 0);
-	nl_nest_end(&b->m);
-	if (!end)
-		return;
-	elem_open(b, end, n, NFT_SET_ELEM_INTERVAL_END);
-	nl_nest_end(&b->m);
-}
-
 void nft_elem_add_range(struct nft_batch *b, const char *set, const void *start, const void *end,
 			size_t key_n)
 {
-	range(b, NFT_MSG_NEWSETELEM, set, start, end, key_n);
-}
-
-void nft_elem_del_range(struct nft_batch *b, const char *set, const void *start, const void *end,
-			size_t key_n)
-{
-	range(b, NFT_MSG_DELSETELEM, set, start, end, key_n);
+	elems_begin(b, set, NFT_MSG_NEWSETELEM);
+	elem_open(b, start, key_n, 0);
+	nl_nest_end(&b->m);
+	if (!end)
+		return;
+	elem_open(b, end, key_n, NFT_SET_ELEM_INTERVAL_END);
+	nl_nest_end(&b->m);
 }
 
 void nft_elem_del(struct nft_batch *b, const char *set, const void *key, size_t key_n)

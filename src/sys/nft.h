@@ -81,8 +81,6 @@ void nft_elem_add_verdict(struct nft_batch *b, const char *set, const void *key,
 void nft_elem_add_range(struct nft_batch *b, const char *set, const void *start, const void *end,
 			size_t key_n);
 void nft_elem_del(struct nft_batch *b, const char *set, const void *key, size_t key_n);
-void nft_elem_del_range(struct nft_batch *b, const char *set, const void *start, const void *end,
-			size_t key_n);
 
 /** nft_rule - open a rule at the end of @chain; @comment may be NULL. Expressions follow. */
 void nft_rule(struct nft_batch *b, const char *chain, const char *comment);

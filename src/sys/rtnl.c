@@ -116,8 +116,7 @@ void rtnl_link_inet_conf(struct nl_msgs *m, int ifindex, int conf, uint32_t valu
 	nl_end(m);
 }
 
-static void addr_message(struct nl_msgs *m, uint16_t type, int ifindex, const struct ip_addr *a,
-			 unsigned prefix)
+void rtnl_addr_new(struct nl_msgs *m, int ifindex, const struct ip_addr *a, unsigned prefix)
 {
 	struct ifaddrmsg h = {
 		.ifa_family = (uint8_t)a->family,
@@ -125,28 +124,17 @@ static void addr_message(struct nl_msgs *m, uint16_t type, int ifindex, const st
 		.ifa_flags = a->family == AF_INET6 ? IFA_F_NODAD : 0,
 		.ifa_index = (uint32_t)ifindex,
 	};
-	uint16_t flags = type == RTM_NEWADDR ? NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE : NLM_F_ACK;
 
-	nl_begin(m, type, flags, &h, sizeof h);
+	nl_begin(m, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, &h, sizeof h);
 	nl_put(m, IFA_LOCAL, a->bytes, ip_addr_len(a));
 	nl_put(m, IFA_ADDRESS, a->bytes, ip_addr_len(a));
-	if (type == RTM_NEWADDR && a->family == AF_INET && prefix < 31) {
+	if (a->family == AF_INET && prefix < 31) {
 		uint32_t v, host = prefix ? UINT32_MAX >> prefix : UINT32_MAX;
 		memcpy(&v, a->bytes, 4);
 		v |= __builtin_bswap32(host);
 		nl_put(m, IFA_BROADCAST, &v, 4);
 	}
 	nl_end(m);
-}
-
-void rtnl_addr_new(struct nl_msgs *m, int ifindex, const struct ip_addr *a, unsigned prefix)
-{
-	addr_message(m, RTM_NEWADDR, ifindex, a, prefix);
-}
-
-void rtnl_addr_del(struct nl_msgs *m, int ifindex, const struct ip_addr *a, unsigned prefix)
-{
-	addr_message(m, RTM_DELADDR, ifindex, a, prefix);
 }
 
 void rtnl_route_default(struct nl_msgs *m, int ifindex, const struct ip_addr *gw)

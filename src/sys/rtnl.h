@@ -48,7 +48,6 @@ void rtnl_link_inet_conf(struct nl_msgs *m, int ifindex, int conf, uint32_t valu
 /** rtnl_addr_new - add @a/@prefix to @ifindex; IPv6 without duplicate detection. Replaces an
  * equal one. */
 void rtnl_addr_new(struct nl_msgs *m, int ifindex, const struct ip_addr *a, unsigned prefix);
-void rtnl_addr_del(struct nl_msgs *m, int ifindex, const struct ip_addr *a, unsigned prefix);
 /** rtnl_route_default - default route by gateway @gw over @ifindex. */
 void rtnl_route_default(struct nl_msgs *m, int ifindex, const struct ip_addr *gw);
 /** rtnl_route_loopback6 - let answers to ::1 come in over @ifindex: the kernel looks loopback
