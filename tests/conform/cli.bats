@@ -95,7 +95,9 @@ said_canon() {
 @test "cli: --log appends" {
 	RT_FLAGS=(--log "$T/log" --log-format json)
 	run_rt state no-such-container
+	expect_fail
 	run_rt state no-such-container
+	expect_fail
 	[ "$(wc -l <"$T/log")" = 2 ]
 }
 

@@ -212,7 +212,8 @@ x() { # FLAGS... -- COMMAND...: exec in the running container
 	need root
 	running_c
 	rt exec --detach --pid-file "$T/pid2" "$ID" sleep 1000 >/dev/null 2>&1 </dev/null 3>&-
-	[ -n "$(cat "$T/pid2")" ] && [ "$(wc -l <"$T/pid2")" = 0 ]
+	[ -n "$(cat "$T/pid2")" ]
+	[ "$(wc -l <"$T/pid2")" = 0 ]
 	[ "$(tr '\0' ' ' <"/proc/$(cat "$T/pid2")/cmdline")" = 'sleep 1000 ' ]
 	rt exec -d "$ID" true >/dev/null 2>&1 </dev/null 3>&-
 }

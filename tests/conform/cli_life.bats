@@ -184,7 +184,10 @@ said_canon() { # runc's words, which engines match
 @test "state: the directory of its file" {
 	need root
 	running_c
-	[ "$RUNTIME_KIND" = crun ] && { [ -f "$T/state/$ID/status" ]; return; }
+	if [ "$RUNTIME_KIND" = crun ]; then
+		[ -f "$T/state/$ID/status" ]
+		return
+	fi
 	[ "$(stat -c %a "$T/state/$ID")" = 711 ] || [ "$(stat -c %a "$T/state/$ID")" = 700 ]
 	[[ $(stat -c %a "$T/state/$ID/state.json") == 6[04][04] ]]
 	jq -e --argjson p "$PID" '.init_process_pid == $p and (.cgroup_paths | length) > 0 and .namespace_paths.NEWPID and .id' \

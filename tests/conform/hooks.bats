@@ -259,6 +259,7 @@ in_container() {
 	hook createRuntime "tr '\\0' '\\n' </proc/self/environ >$T/env" 'del(.env)'
 	run_c
 	ok
+	[ -e "$T/env" ]
 	! grep -q SECRET "$T/env"
 }
 
@@ -269,6 +270,7 @@ in_container() {
 	hook startContainer "env >>$T/env"
 	run_c
 	ok
+	[ "$(grep -c . "$T/env")" -ge 2 ]
 	! grep -q OF_THE_CONTAINER "$T/env"
 }
 
@@ -312,7 +314,7 @@ fails_at() {
 	inside
 	hook "$1" 'echo reason of mine >&2; exit 3'
 	hook poststop 'echo poststop >>$T/order'
-	run_c "echo process >>$T/order; sleep 0.01"
+	run_c "echo process >>$T/order"
 }
 
 @test "hooks.prestart failing: no container, poststop runs or not" {

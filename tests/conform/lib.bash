@@ -276,9 +276,9 @@ expect_fail() {
 # expect_error PATTERN [FIELD]: refused, and nothing is left. The text, and the JSON path of the field
 # that it must name, are orun's own promise: of other runtimes only the refusal is asked.
 expect_error() {
-	expect_fail
+	expect_fail || return 1
 	if [ "$RUNTIME_KIND" = orun ]; then
-		expect_fail "$1"
+		expect_fail "$1" || return 1
 		[ -z "${2:-}" ] || [[ "$output ${stderr:-}" == *"$2"* ]] ||
 			{ echo "the field $2 is not named: $output ${stderr:-}"; return 1; }
 	fi
@@ -287,7 +287,7 @@ expect_error() {
 
 # expect_warning PATTERN: said, and gone on (the text is asked of orun alone)
 expect_warning() {
-	ok
+	ok || return 1
 	[ "$RUNTIME_KIND" != orun ] || grep -Eiq -- "$1" <<<"${stderr:-}" ||
 		{ echo "no warning \"$1\": ${stderr:-}"; return 1; }
 }

@@ -34,7 +34,8 @@ there() { # the device is still in the runtime's namespace
 @test "linux.netDevices: moved under its own name" {
 	netdev "$D" '{}'
 	running_c
-	! there
+	run there
+	[ "$status" -ne 0 ]
 	exec_c "ip link show $D"
 	ok
 	has "$D"
@@ -50,7 +51,8 @@ there() { # the device is still in the runtime's namespace
 @test "linux.netDevices.name: renamed" {
 	netdev "$D" '{ name: "inside0" }'
 	running_c
-	! there
+	run there
+	[ "$status" -ne 0 ]
 	exec_c 'ip link show inside0'
 	ok
 }

@@ -7,11 +7,13 @@
 load lib
 load resources
 
-# MAJOR:MINOR of some whole disk of the host
-disk() {
+# d: MAJOR:MINOR of some whole disk of the host
+need_disk() {
 	local f
 	for f in /sys/block/{vd,sd,xvd,nvme,loop,ram}*/dev; do
-		[ -f "$f" ] && cat "$f" && return
+		[ -f "$f" ] || continue
+		d=$(cat "$f")
+		return
 	done
 	skip "needs a block device"
 }
@@ -74,7 +76,7 @@ need_io() {
 	! has_file blkio blkio.weight_device none || skip "the host has it"
 	! has_file blkio blkio.bfq.weight_device none || skip "the host has it"
 	local d
-	d=$(disk)
+	need_disk
 	limits_fail "{ blockIO: { weightDevice: [{ major: ${d%:*}, minor: ${d#*:}, weight: 300 }] } }" \
 		'linux.resources.blockIO.weightDevice[0]'
 }
@@ -83,7 +85,7 @@ need_io() {
 	need root
 	need_io
 	local d
-	d=$(disk)
+	need_disk
 	limits "{ blockIO: { throttleReadBpsDevice: [{ major: ${d%:*}, minor: ${d#*:}, rate: 1048576 }] } }"
 	knob blkio blkio.throttle.read_bps_device io.max
 	is_v "$d 1048576" "$d rbps=1048576 wbps=max riops=max wiops=max"
@@ -93,7 +95,7 @@ need_io() {
 	need root
 	need_io
 	local d
-	d=$(disk)
+	need_disk
 	limits "{ blockIO: { throttleWriteBpsDevice: [{ major: ${d%:*}, minor: ${d#*:}, rate: 2097152 }] } }"
 	knob blkio blkio.throttle.write_bps_device io.max
 	is_v "$d 2097152" "$d rbps=max wbps=2097152 riops=max wiops=max"
@@ -103,7 +105,7 @@ need_io() {
 	need root
 	need_io
 	local d
-	d=$(disk)
+	need_disk
 	limits "{ blockIO: { throttleReadIOPSDevice: [{ major: ${d%:*}, minor: ${d#*:}, rate: 300 }] } }"
 	knob blkio blkio.throttle.read_iops_device io.max
 	is_v "$d 300" "$d rbps=max wbps=max riops=300 wiops=max"
@@ -113,7 +115,7 @@ need_io() {
 	need root
 	need_io
 	local d
-	d=$(disk)
+	need_disk
 	limits "{ blockIO: { throttleWriteIOPSDevice: [{ major: ${d%:*}, minor: ${d#*:}, rate: 400 }] } }"
 	knob blkio blkio.throttle.write_iops_device io.max
 	is_v "$d 400" "$d rbps=max wbps=max riops=max wiops=400"
@@ -123,7 +125,7 @@ need_io() {
 	need root
 	need_io
 	local d
-	d=$(disk)
+	need_disk
 	limits "{ blockIO: { throttleReadBpsDevice: [{ major: ${d%:*}, minor: ${d#*:}, rate: 1048576 }] } }"
 	run --separate-stderr rt update -r - "$ID" <<<"{\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":${d%:*},\"minor\":${d#*:},\"rate\":0}]}}"
 	ok

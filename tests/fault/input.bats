@@ -114,7 +114,8 @@ hinted() {
 	run -1 onggi volume rm vol
 	[[ $output == *"volume is in use"* ]]
 	run -1 onggi rm kk
-	[[ $output == *"stop the container before removing"* ]] && [[ $output == *"hint: "* ]]
+	[[ $output == *"stop the container before removing"* ]]
+	[[ $output == *"hint: "* ]]
 	onggi rm -f kk
 	onggi volume rm vol
 	bad 1 "no such volume" volume rm vol

@@ -62,7 +62,8 @@ teardown() { engine_teardown; }
 	[ -z "$output" ]
 	run -0 onggi ps -a --format '{{.Status}}'
 	[[ $output == "Exited (0) "* ]]
-	! curl -fs --max-time 2 "http://127.0.0.1:$port/"
+	run curl -fs --max-time 2 "http://127.0.0.1:$port/"
+	[ "$status" -ne 0 ]
 	run -0 onggi start web
 	eventually 20 curl -fs "http://127.0.0.1:$port/"
 	run -1 onggi rm web
@@ -132,6 +133,6 @@ teardown() { engine_teardown; }
 	kill -9 "$monitor"
 	kill -9 "$pid"
 	eventually 20 sh -c "[ ! -d /proc/$pid ]"
-	run onggi ps -a -q
+	run -0 onggi ps -a -q # which takes care of it
 	eventually 20 sh -c "[ -z \"\$('$ONGGI_BIN/onggi' ps -aq)\" ]"
 }

@@ -113,7 +113,8 @@ out_of() {
 	mkdir "$T/victim" "$T/dest"
 	onggi cp c1:/tmp/trap "$T/dest"
 	in_c1 sh -c 'rm /tmp/trap/x; mkdir /tmp/trap/x; echo p >/tmp/trap/x/planted'
-	run onggi cp c1:/tmp/trap "$T/dest"
+	run -1 onggi cp c1:/tmp/trap "$T/dest"
+	[[ $output == *"cannot overwrite non-directory"* ]]
 	[ ! -e "$T/victim/planted" ]
 }
 

@@ -208,7 +208,8 @@ nothing_stays() {
 	run timeout 20 "$ONGGI_BIN/onggi" run --rm --network none evil:1 true
 	[ "$status" != 124 ]
 	run timeout 20 "$ONGGI_BIN/onggi" run --rm --network none -u nobody evil:1 true
-	[ "$status" != 124 ] && [ "$status" != 0 ]
+	[ "$status" != 124 ]
+	[ "$status" != 0 ]
 	run -0 timeout 20 "$ONGGI_BIN/onggi" create --name cc evil:1
 	run timeout 20 "$ONGGI_BIN/onggi" cp cc:/pipe out
 	[ "$status" != 124 ]
@@ -218,7 +219,8 @@ nothing_stays() {
 	run -0 timeout 60 sh -c "'$ONGGI_BIN/onggi' save again:1 | wc -c"
 	image evil:2 $'c etc/passwd 5 0\nc etc/group 1 5'
 	run timeout 20 "$ONGGI_BIN/onggi" run --rm --network none -u nobody evil:2 true
-	[ "$status" != 124 ] && [ "$status" != 0 ]
+	[ "$status" != 124 ]
+	[ "$status" != 0 ]
 }
 
 @test "names with NUL, newlines and control characters" {

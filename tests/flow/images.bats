@@ -185,7 +185,8 @@ store_is_empty() {
 	run -1 onggi save nosuch
 	[[ $output == *"No such image: nosuch"* ]]
 	run -1 onggi save -o out.tar one:1 nosuch
-	[ ! -e out.tar ] && [ -z "$(ls -A | grep tmp-)" ]
+	[ ! -e out.tar ]
+	[ -z "$(ls -A | grep tmp-)" ]
 	run -1 script -qec "$ONGGI_BIN/onggi save one:1" /dev/null
 	[[ $output == *"cowardly refusing to save to a terminal"* ]]
 	run -1 onggi save --platform linux/s390x one:1
@@ -346,7 +347,7 @@ store_is_empty() {
 	run -0 onggi images --format '{{.Repository}}:{{.Tag}}'
 	[ "$output" = base:latest ]
 	run -0 onggi run --rm --network none base sh -c 'stat -c %a /tmp /root; id -un; ls /proc/1/exe'
-	[ "${lines[0]}" = 1777 ] && [ "${lines[1]}" = 700 ] && [ "${lines[2]}" = root ]
+	[ "${lines[*]:0:3}" = "1777 700 root" ]
 	onggi rmi base
 	store_is_empty
 }

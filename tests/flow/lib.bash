@@ -61,11 +61,6 @@ image_load() { # image [name]
 		onggi load -q -i "$T/$1.tar" >/dev/null && rm "$T/$1.tar"
 }
 
-# eventually SECONDS COMMAND...: for what happens in another process without a handle to wait on
-eventually() {
-	wait_for "$@"
-}
-
 free_port() {
 	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }

@@ -54,7 +54,8 @@ build() {
 
 @test "the same from the archive" {
 	build "$BATS_TEST_DIRNAME/../../examples/container.c" "$T/example" static
-	! readelf -d "$T/example" | grep -q onggi
+	run -0 readelf -d "$T/example"
+	hasnt onggi
 	run --separate-stderr timeout 60 "$T/example" "$T/state" "$B" "$ID" true
 	ok
 	has "executed 0" "ended 137"

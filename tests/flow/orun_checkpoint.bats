@@ -42,19 +42,9 @@ count() { cat "$B/rootfs/tmp/n" 2>/dev/null || echo 0; }
 counts() {
 	local from
 	from=$(count)
-	eventually 100 count_beyond "${from:-0}"
+	eventually 10 count_beyond "${from:-0}"
 }
 count_beyond() { [ "$(count)" -gt "$1" ]; }
-
-eventually() { # tenths of a second, command...
-	local n=$1
-	shift
-	until "$@"; do
-		n=$((n - 1))
-		[ "$n" -gt 0 ] || return 1
-		sleep 0.1
-	done
-}
 
 checkpoint() { # options...
 	run timeout 120 "$ONGGI_BIN/orun" --root "$T/state" checkpoint --image-path "$I" --work-path "$T/work" "$@" "$ID"
@@ -66,7 +56,6 @@ restore() { # options...
 		"$@" "$ID" </dev/null >/dev/null 2>"$T/err" || { cat "$T/err"; tail -n 5 "$T/work/restore.log"; return 1; }
 }
 
-state_is() { [ "$(orun state "$ID" | jq -r .status)" = "$1" ]; }
 
 @test "a counter goes on where it was, and its container is gone in between" {
 	counter
@@ -77,12 +66,15 @@ state_is() { [ "$(orun state "$ID" | jq -r .status)" = "$1" ]; }
 	run orun state "$ID"
 	fails "container does not exist"
 	[ ! -e "$cgroup" ]
-	[ -s "$I/inventory.img" ] && [ -s "$I/descriptors.json" ] && [ -s "$T/work/dump.log" ]
+	[ -s "$I/inventory.img" ]
+	[ -s "$I/descriptors.json" ]
+	[ -s "$T/work/dump.log" ]
 	n=$(count)
 	[ "$n" -gt 0 ]
 	restore --pid-file "$T/pid"
 	counts
-	[ "$(count)" -gt "$n" ] && [ "$(count)" -lt $((n + 10000)) ]
+	[ "$(count)" -gt "$n" ]
+	[ "$(count)" -lt $((n + 10000)) ]
 	state_is running
 	[ "$(orun state "$ID" | jq -r .pid)" = "$(cat "$T/pid")" ]
 	# in its own group again, inside as well
@@ -96,7 +88,7 @@ state_is() { [ "$(orun state "$ID" | jq -r .status)" = "$1" ]; }
 	run orun exec "$ID" sh -c 'head -c 1 /proc/kcore | wc -c; echo 1 >/proc/sys/kernel/sysrq'
 	has 0 "Read-only file system"
 	# what made the restore is not seen on the host
-	! grep -q criu-root /proc/self/mountinfo
+	run -1 grep criu-root /proc/self/mountinfo
 	# once more
 	checkpoint
 	ok
@@ -157,7 +149,7 @@ state_is() { [ "$(orun state "$ID" | jq -r .status)" = "$1" ]; }
 	fails "Container cannot be checkpointed in created state"
 	[ ! -e "$I/inventory.img" ]
 	orun start "$ID"
-	eventually 100 state_is stopped
+	eventually 10 state_is stopped
 	checkpoint
 	fails "Container cannot be checkpointed in stopped state"
 }
@@ -243,26 +235,27 @@ state_is() { [ "$(orun state "$ID" | jq -r .status)" = "$1" ]; }
 	exec 7<>"$T/hold"
 	python3 "$T/console.py" "$T/s1" first <"$T/hold" >"$T/o1" 7>&- &
 	JOBS+=($!)
-	eventually 200 test -S "$T/s1"
+	eventually 20 test -S "$T/s1"
 	orun run -d --console-socket "$T/s1" -b "$B" "$ID"
-	eventually 300 grep -q "33 99" "$T/o1"
-	grep -q "<first>" "$T/o1" && grep -q /dev/pts/0 "$T/o1"
+	eventually 30 grep -q "33 99" "$T/o1"
+	grep -q "<first>" "$T/o1"
+	grep -q /dev/pts/0 "$T/o1"
 	checkpoint
 	ok
 	run orun restore -d -b "$B" --image-path "$I" "$ID"
 	fails "console socket"
 	python3 "$T/console.py" "$T/s2" second <"$T/hold" >"$T/o2" 7>&- &
 	JOBS+=($!)
-	eventually 200 test -S "$T/s2"
+	eventually 20 test -S "$T/s2"
 	restore --console-socket "$T/s2"
-	eventually 300 grep -q "33 99" "$T/o2"
+	eventually 30 grep -q "33 99" "$T/o2"
 	grep -q "<second>" "$T/o2" && grep -q /dev/pts/0 "$T/o2"
 }
 
 @test "a TCP connection outlives the checkpoint" {
 	cfg '.linux.namespaces |= map(select(.type != "network")) | .process.args = ["nc", "-l", "-p", "7931", "-e", "cat"]'
 	orun run -d -b "$B" "$ID" </dev/null >/dev/null 2>&1
-	eventually 100 grep -q ':1EFB 0*:0000 0A' /proc/net/tcp /proc/net/tcp6
+	eventually 10 grep -q ':1EFB 0*:0000 0A' /proc/net/tcp /proc/net/tcp6
 	exec 9<>/dev/tcp/127.0.0.1/7931
 	echo one >&9
 	read -r -t 20 line <&9
@@ -289,14 +282,14 @@ state_is() { [ "$(orun state "$ID" | jq -r .status)" = "$1" ]; }
 	cfg '.linux.namespaces |= map(select(.type != "network")) |
 		.process.args = ["sh", "-c", "nc -l -p 7932 -e cat; touch /tmp/closed; sleep 1000"]'
 	orun run -d -b "$B" "$ID" </dev/null >/dev/null 2>&1
-	eventually 100 grep -q ':1EFC 0*:0000 0A' /proc/net/tcp /proc/net/tcp6
+	eventually 10 grep -q ':1EFC 0*:0000 0A' /proc/net/tcp /proc/net/tcp6
 	exec 9<>/dev/tcp/127.0.0.1/7932
 	echo one >&9
 	read -r -t 20 line <&9
 	checkpoint --tcp-established
 	ok
 	restore --tcp-close
-	eventually 200 test -e "$B/rootfs/tmp/closed"
+	eventually 20 test -e "$B/rootfs/tmp/closed"
 	state_is running
 }
 
@@ -307,7 +300,7 @@ state_is() { [ "$(orun state "$ID" | jq -r .status)" = "$1" ]; }
 	cp "$(command -v flock)" "$B/rootfs/bin/"
 	ldd "$(command -v flock)" | grep -o '/[^ ]*' | xargs -I {} cp -L --parents {} "$B/rootfs"
 	orun run -d -b "$B" "$ID" </dev/null >/dev/null 2>&1
-	eventually 100 test -e "$B/rootfs/tmp/ready"
+	eventually 10 test -e "$B/rootfs/tmp/ready"
 	run flock -n "$B/rootfs/tmp/lock" true
 	[ "$status" -ne 0 ]
 	checkpoint
@@ -365,7 +358,8 @@ state_is() { [ "$(orun state "$ID" | jq -r .status)" = "$1" ]; }
 	unshare -i -u sleep 1000 &
 	JOBS+=($!)
 	other=$!
-	eventually 100 test "$(readlink /proc/$other/ns/uts)" != "$(readlink /proc/self/ns/uts)"
+	own_uts() { [ "$(readlink "/proc/$other/ns/uts")" != "$(readlink /proc/self/ns/uts)" ]; }
+	eventually 10 own_uts
 	cfg '(.linux.namespaces[] | select(.type == "network")).path = "/run/netns/" + $n |
 		(.linux.namespaces[] | select(.type == "ipc")).path = "/proc/" + $p + "/ns/ipc" |
 		(.linux.namespaces[] | select(.type == "uts")).path = "/proc/" + $p + "/ns/uts" |
@@ -398,7 +392,7 @@ state_is() { [ "$(orun state "$ID" | jq -r .status)" = "$1" ]; }
 		.process.args = ["nc", "-l", "-p", "7000", "-e", "cat"]' --arg t "$T"
 	orun run -d -b "$B" "$ID" </dev/null >/dev/null 2>&1
 	pid=$(orun state "$ID" | jq .pid)
-	eventually 100 grep -q ':1B58 0*:0000 0A' "/proc/$pid/net/tcp" "/proc/$pid/net/tcp6"
+	eventually 10 grep -q ':1B58 0*:0000 0A' "/proc/$pid/net/tcp" "/proc/$pid/net/tcp6"
 	exec 9<>/dev/tcp/10.213.0.2/7000
 	echo one >&9
 	read -r -t 20 line <&9
@@ -441,7 +435,7 @@ state_is() { [ "$(orun state "$ID" | jq -r .status)" = "$1" ]; }
 	read -r -t 100 -n 1 -d '' <&8 || { cat "$T/dump.out"; false; }
 	timeout 120 criu lazy-pages --page-server --address 127.0.0.1 --port 27277 -D "$I" -W "$T/work" -o lazy.log >"$T/lazy.out" 2>&1 &
 	JOBS+=($!)
-	eventually 300 test -S "$T/work/lazy-pages.socket"
+	eventually 30 test -S "$T/work/lazy-pages.socket"
 	n=$(count)
 	other=$ID.lazy
 	timeout 120 "$ONGGI_BIN/orun" --root "$T/state" restore -d -b "$B" --lazy-pages --image-path "$I" \
@@ -474,10 +468,10 @@ state_is() { [ "$(orun state "$ID" | jq -r .status)" = "$1" ]; }
 	# orun killed as soon as CRIU has begun
 	"$ONGGI_BIN/orun" --root "$T/state" checkpoint --image-path "$I" --work-path "$T/work2" "$ID" >"$T/out" 2>&1 &
 	victim=$!
-	eventually 600 test -s "$T/work2/dump.log"
+	eventually 60 test -s "$T/work2/dump.log"
 	kill -9 "$victim" && wait "$victim" || true
 	# CRIU may get as far as its end, or give up: a whole container either way
-	eventually 600 dump_over
+	eventually 60 dump_over
 	orun list | grep -q "$ID"
 	if state_is running; then counts; fi
 }
@@ -510,9 +504,9 @@ dump_over() { ! pgrep -f "criu swrk" >/dev/null; }
 	# killed in the middle
 	"$ONGGI_BIN/orun" --root "$T/state" restore -d -b "$B" --image-path "$I" --work-path "$T/work3" "$ID" </dev/null >/dev/null 2>&1 &
 	victim=$!
-	eventually 600 test -s "$T/work3/restore.log"
+	eventually 60 test -s "$T/work3/restore.log"
 	kill -9 "$victim" && wait "$victim" || true
-	eventually 600 dump_over
+	eventually 60 dump_over
 	orun delete --force "$ID"
 	nothing
 	restore

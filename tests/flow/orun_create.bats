@@ -37,7 +37,7 @@ teardown() {
 	run orun create -b "$B" "$ID"
 	fails "container with id exists"
 	orun kill "$ID" KILL
-	while [ "$(orun state "$ID" | jq -r .status)" != stopped ]; do sleep 0.05; done
+	eventually 30 state_is stopped
 	run orun start "$ID"
 	fails "cannot start a container that has stopped"
 	orun delete "$ID"
@@ -51,7 +51,7 @@ teardown() {
 	[ "$((output & 1))" -eq 1 ]
 	unshare -n sleep 1000 &
 	holder=$!
-	until [ "$(readlink /proc/$holder/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done
+	eventually 30 own_netns "$holder"
 	cfg '(.linux.namespaces[] | select(.type == "network")).path = $p' --arg p "/proc/$holder/ns/net"
 	run_sh 'cat /sys/class/net/lo/flags'
 	kill "$holder"
@@ -68,7 +68,7 @@ teardown() {
 @test "init that dies before start" {
 	orun create -b "$B" --pid-file "$T/pid" "$ID"
 	kill -9 "$(cat "$T/pid")"
-	until gone "$(cat "$T/pid")"; do sleep 0.05; done # else it could still take the word, and die then
+	eventually 30 gone "$(cat "$T/pid")" # else it could still take the word, and die then
 	run orun start "$ID"
 	fails "cannot start a container that has stopped"
 	orun delete "$ID"
@@ -339,9 +339,9 @@ CapEff:	0000000000000000" ]
 }
 
 @test "namespaces by path: joined, checked for their type" {
+	mkfifo "$T/p"
 	unshare -n -i -u sh -c 'hostname other; echo $$ >'"$T"'/p; exec sleep 100' 3>&- &
-	while [ ! -s "$T/p" ]; do sleep 0.02; done
-	p=$(cat "$T/p")
+	p=$(timeout 30 cat "$T/p")
 	cfg 'del(.hostname) | .linux.namespaces |= map(
 		if .type == "network" then .path = $p + "/net" elif .type == "uts" then .path = $p + "/uts"
 		elif .type == "ipc" then .path = $p + "/ipc" else . end)' --arg p "/proc/$p/ns"
@@ -383,9 +383,9 @@ other"
 }
 
 @test "user namespace made here, network namespace of the host's joined" {
+	mkfifo "$T/p"
 	unshare -n sh -c 'echo $$ >'"$T"'/p; exec sleep 100' 3>&- &
-	while [ ! -s "$T/p" ]; do sleep 0.02; done
-	p=$(cat "$T/p")
+	p=$(timeout 30 cat "$T/p")
 	cfg '.linux.namespaces |= map(if .type == "network" then .path = $p else . end)
 		| .linux.namespaces += [{"type": "user"}] | .linux.sysctl = {}
 		| .linux.uidMappings = [{"containerID": 0, "hostID": 200000, "size": 1000}]
@@ -497,7 +497,7 @@ other"
 	orun create -b "$B" "$ID"
 	run orun start "$ID"
 	ok
-	while [ "$(orun state "$ID" | jq -r .status)" != stopped ]; do sleep 0.05; done
+	eventually 30 state_is stopped
 	orun delete "$ID"
 	[ "$(cat "$T/log")" = "prestart creating y
 createRuntime created y
@@ -534,7 +534,7 @@ poststop stopped y" ]
 	cat >"$T/recv.py" <<-'P'
 		import array, os, socket, sys
 		s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(1)
-		open(sys.argv[1] + ".ready", "w").close()
+		open(sys.argv[1] + ".ready", "w").close() # a FIFO: until the test reads
 		c, _ = s.accept()
 		m, anc, _, _ = c.recvmsg(100, socket.CMSG_SPACE(4))
 		fd = array.array("i", anc[0][2][:4])[0]
@@ -547,8 +547,9 @@ poststop stopped y" ]
 		except OSError: pass
 		sys.stdout.write(out.decode())
 	P
+	mkfifo "$T/sock.ready"
 	python3 "$T/recv.py" "$T/sock" >"$T/out" 3>&- &
-	while [ ! -e "$T/sock.ready" ]; do sleep 0.02; done
+	timeout 30 cat "$T/sock.ready"
 	orun create -b "$B" --console-socket "$T/sock" "$ID"
 	orun start "$ID"
 	wait $!
@@ -603,11 +604,15 @@ poststop stopped y" ]
 }
 
 @test "create killed at any moment: delete --force clears the rest" {
-	cfg '.hooks = {"createRuntime": [{"path": "/bin/sleep", "args": ["sleep", "100"]}]}'
+	mkfifo "$T/hook"
+	cfg '.hooks = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "echo $$ >" + $f + "; exec sleep 100"]}]}' \
+		--arg f "$T/hook"
 	"$ONGGI_BIN/orun" --root "$T/state" create -b "$B" "$ID" 3>&- &
 	p=$!
-	sleep 0.3
+	hook=$(timeout 30 cat "$T/hook")
 	kill -9 $p
+	wait $p || [ $? = 137 ]
+	kill -9 "$hook"
 	orun delete --force "$ID"
 	[ ! -e "$T/state/$ID" ]
 }
@@ -616,7 +621,7 @@ poststop stopped y" ]
 	cat >"$T/listen.py" <<-'P'
 		import array, json, os, socket, sys
 		s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(2)
-		open(sys.argv[1] + ".ready", "w").close()
+		open(sys.argv[1] + ".ready", "w").close() # a FIFO: until the test reads
 		for _ in range(2):
 		    c, _ = s.accept()
 		    m, anc, _, _ = c.recvmsg(65536, socket.CMSG_SPACE(4))
@@ -629,8 +634,9 @@ poststop stopped y" ]
 		| .process.args = ["sleep", "100"]' --arg p "$T/sock"
 	run orun run -d -b "$B" "$ID"
 	fails "seccomp listener: connect"
+	mkfifo "$T/sock.ready"
 	python3 "$T/listen.py" "$T/sock" >"$T/out" 3>&- &
-	while [ ! -e "$T/sock.ready" ]; do sleep 0.02; done
+	timeout 30 cat "$T/sock.ready"
 	orun run -d -b "$B" "$ID"
 	run orun exec "$ID" echo in
 	ok

@@ -69,7 +69,8 @@ nothing() {
 	asked '[."3", ."5", ."7", ."8", ."15", ."18", ."38", ."48"] | map(select(.)) | length' 0
 	asked '."13"' "[\"$B/rootfs\"]"
 	# the log is in the work path, found by the descriptor
-	[ -s "$T/work/dump.log" ] && [ ! -e "$I/dump.log" ]
+	[ -s "$T/work/dump.log" ]
+	[ ! -e "$I/dump.log" ]
 	# masks are known by one name, cgroup mounts by their place
 	asked '[."23"[] | select(."1"[0] == "/proc/timer_list") | ."2"[0]]' '["/dev/null"]'
 	asked '[."23"[]."1"[0] | select(startswith("/sys/fs/cgroup"))] | length > 0' true
@@ -184,10 +185,11 @@ nothing() {
 	# there for CRIU, with the places of all mounts, and never for us
 	jq -e --arg r "$root" '.mounted | index($r)' "$T/asked"
 	jq -e '.root | index("data")' "$T/asked"
-	[ -d "$B/rootfs/real/y" ] && [ -f "$T/vol/inner/x" ]
+	[ -d "$B/rootfs/real/y" ]
+	[ -f "$T/vol/inner/x" ]
 	# the binds that were needed for that are not in its way
 	[ "$(jq --arg r "$root/" '[.mounted[] | select(startswith($r))] | length' "$T/asked")" = 0 ]
-	nothing || ! grep -q criu-root /proc/self/mountinfo
+	run -1 grep criu-root /proc/self/mountinfo
 	[ ! -e "$root" ]
 	jq -r .cgroup "$T/asked" | grep -q "$ID"
 	asked "[.\"25\"[].\"2\"[0] | select(endswith(\"$ID\"))] | length > 0" true
@@ -203,7 +205,7 @@ nothing() {
 	images
 	unshare -n -i -u sleep 1000 &
 	JOB=$!
-	until [ "$(readlink /proc/$JOB/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done
+	eventually 30 own_netns "$JOB"
 	cfg '(.linux.namespaces[] | select(.type == "network")).path = "/proc/" + $p + "/ns/net" |
 		(.linux.namespaces[] | select(.type == "ipc")).path = "/proc/" + $p + "/ns/ipc" | del(.hostname)' --arg p "$JOB"
 	criu restore -d -b "$B"
@@ -224,7 +226,7 @@ nothing() {
 	ip link add "$DEV" type veth peer name "${DEV}p" 2>/dev/null || skip "needs veth devices"
 	unshare -n sleep 1000 &
 	JOB=$!
-	until [ "$(readlink /proc/$JOB/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done
+	eventually 30 own_netns "$JOB"
 	cfg '(.linux.namespaces[] | select(.type == "network")).path = "/proc/" + $p + "/ns/net"
 		| .linux.netDevices[$d] = {}' --arg p "$JOB" --arg d "$DEV"
 	criu restore -d -b "$B"
@@ -262,7 +264,7 @@ nothing() {
 		print(text, seen)
 	P
 	JOB=$!
-	until [ -S "$T/s" ]; do sleep 0.05; done
+	eventually 30 test -S "$T/s"
 	FAKE_CRIU=tty criu restore -d -b "$B" --console-socket "$T/s"
 	ok
 	wait "$JOB"
@@ -345,7 +347,8 @@ nothing() {
 	FAKE_CRIU=fail criu restore -d -b "$B"
 	fails "criu failed: type RESTORE"
 	for d in "${GROUP[@]}"; do
-		[ -d "$d" ] && [ -z "$(cat "$d/cgroup.procs")" ]
+		[ -d "$d" ]
+		[ -z "$(cat "$d/cgroup.procs")" ]
 	done
 	[ "$(find /sys/fs/cgroup -type d -name "$ID" | wc -l)" = "${#GROUP[@]}" ]
 }
@@ -355,7 +358,7 @@ nothing() {
 	FAKE_CRIU=hang "$ONGGI_BIN/orun" --root "$T/state" --criu "$C" restore -d -b "$B" --image-path "$I" "$ID" \
 		</dev/null >/dev/null 2>&1 &
 	JOB=$!
-	until [ -e "$T/asked.hang" ]; do sleep 0.05; done
+	eventually 30 test -e "$T/asked.hang"
 	kill -9 "$JOB"
 	wait "$JOB" || true
 	orun delete --force "$ID"

@@ -80,23 +80,23 @@ probe='for f in exe cwd root $(cd /proc/$1/fd && ls | sed "s,^,fd/,"); do readli
 @test "CVE-2016-9962: the same for exec, held before its last step" {
 	# a listener that takes no more connections holds the exec inside the container
 	cat >"$T/listen.py" <<-'P'
-		import os, socket, sys, time
+		import os, socket, sys
 		s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(0)
-		open(sys.argv[1] + ".ready", "w").close()
+		open(sys.argv[1] + ".ready", "w").close()  # FIFOs: until the test reads
 		c, _ = s.accept()  # the first process of the container
 		c.recv(65536)
 		full = socket.socket(socket.AF_UNIX); full.connect(sys.argv[1])
 		open(sys.argv[1] + ".full", "w").close()
-		while not os.path.exists(sys.argv[2]):
-		    time.sleep(0.05)
+		open(sys.argv[2]).read()
 	P
 	cfg '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": $p, "architectures": ["SCMP_ARCH_X86_64"],
 		"syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]}' --arg p "$T/sock"
 	[ "$(uname -m)" = x86_64 ] || skip "architecture of the profile"
+	mkfifo "$T/sock.ready" "$T/sock.full" "$T/stop"
 	python3 "$T/listen.py" "$T/sock" "$T/stop" 3>&- &
-	while [ ! -e "$T/sock.ready" ]; do sleep 0.02; done
+	timeout 30 cat "$T/sock.ready"
 	sleeper
-	while [ ! -e "$T/sock.full" ]; do sleep 0.02; done
+	timeout 30 cat "$T/sock.full"
 	"$ONGGI_BIN/orun" --root "$T/state" exec "$ID" true 3>&- &
 	exec_pid=$!
 	# the watcher came by another way than exec: it is a second container in the same PID namespace
@@ -105,7 +105,7 @@ probe='for f in exe cwd root $(cd /proc/$1/fd && ls | sed "s,^,fd/,"); do readli
 		--arg s 'n=0; while [ $n -lt 300 ]; do for d in /proc/[0-9]*; do set -- ${d#/proc/}
 			[ "$(cat $d/comm 2>/dev/null)" != orun ] || { '"$probe"'; exit; }; done; n=$((n + 1)); sleep 0.1; done'
 	run timeout 60 "$ONGGI_BIN/orun" --root "$T/state" run -b "$B" "$ID-2"
-	touch "$T/stop"
+	timeout 30 sh -c ': >"$1"' sh "$T/stop"
 	wait "$exec_pid" || :
 	has "probed orun"
 	hasnt SEEN
@@ -194,6 +194,7 @@ probe='for f in exe cwd root $(cd /proc/$1/fd && ls | sed "s,^,fd/,"); do readli
 		{"destination": "/vol/link", "type": "tmpfs", "source": "tmpfs"},
 		{"destination": "/vol/link/deep/er", "type": "tmpfs", "source": "tmpfs"}]' --arg v "$T/vol"
 	run_sh true
+	ok
 	canary_is_whole
 }
 
@@ -315,6 +316,8 @@ probe='for f in exe cwd root $(cd /proc/$1/fd && ls | sed "s,^,fd/,"); do readli
 	cfg '.process.terminal = true | .process.args = ["sh", "-c", "echo into >/dev/console"]
 		| .mounts |= map(if .destination == "/dev" then {"destination": "/dev", "type": "bind", "source": $d, "options": ["rbind"]} else . end)' --arg d "$T/dev"
 	run script -qec "'$ONGGI_BIN/orun' --root '$T/state' run -b '$B' $ID" /dev/null
+	[ "$status" = 1 ]
+	has "can't create /dev/console" # the link leads nowhere inside
 	canary_is_whole
 	# a /dev of the runtime, where pts/0 and console are links before the terminal is made
 	rm -rf "$B/rootfs/dev" && mkdir -p "$B/rootfs/dev/pts"
@@ -322,6 +325,8 @@ probe='for f in exe cwd root $(cd /proc/$1/fd && ls | sed "s,^,fd/,"); do readli
 	ln -s "$T/canary/file" "$B/rootfs/dev/ptmx"
 	cfg '.mounts |= map(select(.destination != "/dev"))'
 	run script -qec "'$ONGGI_BIN/orun' --root '$T/state' run -b '$B' $ID" /dev/null
+	[ "$status" = 1 ]
+	has "/dev/console is neither a file nor a device"
 	canary_is_whole
 }
 
@@ -422,17 +427,7 @@ probe='for f in exe cwd root $(cd /proc/$1/fd && ls | sed "s,^,fd/,"); do readli
 }
 
 @test "mode and owner of a device below a shared volume never reach a file of the host" {
-	[ "$(uname -m)" = x86_64 ] || skip "system call number"
 	mkdir "$T/vol" && mknod -m 600 "$T/vol/null2" c 1 3 && ln -s "$T/canary/file" "$T/vol/link"
-	cat >"$T/swap.py" <<-'P'
-		import ctypes, os, sys
-		libc = ctypes.CDLL(None, use_errno=True)
-		a, b = (p.encode() for p in sys.argv[1:3])
-		open(sys.argv[3] + ".ready", "w").close()
-		while not os.path.exists(sys.argv[3]):
-		    for _ in range(200):
-		        libc.syscall(316, -100, a, -100, b, 2)  # renameat2, RENAME_EXCHANGE
-	P
 	cfg '.process.args = ["true"] | .mounts += [{"destination": "/vol", "source": $v, "options": ["rbind"]}]
 		| .linux.devices = [{"path": "/vol/null2", "type": "c", "major": 1, "minor": 3, "fileMode": 511, "uid": 1000, "gid": 1000}]' \
 		--arg v "$T/vol"
@@ -440,42 +435,27 @@ probe='for f in exe cwd root $(cd /proc/$1/fd && ls | sed "s,^,fd/,"); do readli
 	orun run -b "$B" "$ID"
 	[ "$(stat -c '%a %u:%g' "$T/vol/null2")" = "777 1000:1000" ]
 	chmod 600 "$T/vol/null2"
-	python3 "$T/swap.py" "$T/vol/null2" "$T/vol/link" "$T/stop" 3>&- &
-	while [ ! -e "$T/stop.ready" ]; do sleep 0.02; done
-	for i in $(seq 150); do
-		orun run -b "$B" "$ID" >/dev/null 2>&1 || true
-	done
-	touch "$T/stop"
-	wait
+	swapping "$T/vol/null2" "$T/vol/link" run_again 150
 	canary_is_whole
 }
 
 @test "CVE-2024-45310: directories that are made for a mount, exchanged for a link at once" {
-	[ "$(uname -m)" = x86_64 ] || skip "system call number"
 	mkdir "$T/vol"
-	cat >"$T/swap.py" <<-'P'
-		import ctypes, os, sys
-		libc = ctypes.CDLL(None, use_errno=True)
-		a, b = (p.encode() for p in sys.argv[1:3])
-		open(sys.argv[3] + ".ready", "w").close()
-		while not os.path.exists(sys.argv[3]):
-		    for _ in range(500):
-		        libc.syscall(316, -100, a, -100, b, 2)  # renameat2, RENAME_EXCHANGE: fails until both are there
-	P
 	cfg '.process.args = ["true"] | .mounts += [{"destination": "/vol", "source": $v, "options": ["rbind"]},
 		{"destination": "/vol/new/dir", "type": "tmpfs", "source": "tmpfs"},
 		{"destination": "/vol/new/file", "type": "bind", "source": "rootfs/etc/passwd", "options": ["bind"]}]' --arg v "$T/vol"
-	python3 "$T/swap.py" "$T/vol/new" "$T/vol/link" "$T/stop" 3>&- &
-	while [ ! -e "$T/stop.ready" ]; do sleep 0.02; done
-	for i in $(seq 120); do
-		to=file
-		[ $((i % 2)) = 0 ] || to=d
-		# again when they changed places meanwhile
-		until rm -rf "$T/vol/new" "$T/vol/link" 2>/dev/null && ln -sT "$T/canary/$to" "$T/vol/link" 2>/dev/null; do :; done
-		orun run -b "$B" "$ID" >/dev/null 2>&1 || true
-	done
-	touch "$T/stop"
-	wait
+	link_to() { # again when they changed places meanwhile
+		rm -rf "$T/vol/new" "$T/vol/link" 2>/dev/null && ln -sT "$T/canary/$1" "$T/vol/link" 2>/dev/null
+	}
+	each() {
+		local i to
+		for i in $(seq 120); do
+			to=file
+			[ $((i % 2)) = 0 ] || to=d
+			eventually 10 link_to "$to" && run_again 1 || return 1
+		done
+	}
+	swapping "$T/vol/new" "$T/vol/link" each
 	canary_is_whole
 }
 

@@ -142,7 +142,8 @@ logged() { # container text
 	[ "$output" = "$(printf 'refused\n1:b')" ]
 	both 0 d_run --device-cgroup-rule 'c 1:1 rw' --cap-add mknod box sh -c \
 		'mknod /a c 1 1 2>/dev/null || echo no mknod; mknod /b c 1 3; stat -c %t:%T /b'
-	both 0 d_run --security-opt systempaths=unconfined box sh -c 'mount | grep -c /proc/' || [ "$output" = 0 ]
+	both 0 d_run --security-opt systempaths=unconfined box sh -c 'mount | grep -c /proc/; :'
+	[ "$output" = 0 ]
 	both 0 d_run -v "$E/docker/docker.sock:/run/docker.sock" box stat -c %F /run/docker.sock
 	has socket
 	# what the host mounts later is seen through rshared and rslave, and what the container mounts on

@@ -125,7 +125,7 @@ NoNewPrivs:	1" ]
 	has "cannot exec in a paused container (use --ignore-paused to override)"
 	orun resume "$ID"
 	orun kill "$ID" KILL
-	while [ "$(orun state "$ID" | jq -r .status)" != stopped ]; do sleep 0.05; done
+	eventually 30 state_is stopped
 	x "$ID" true
 	has "cannot exec in a stopped container"
 }

@@ -5,6 +5,7 @@
 
 bats_require_minimum_version 1.5.0
 : "${ONGGI_BIN:=$BATS_TEST_DIRNAME/../../build/src/bin}"
+. "$BATS_TEST_DIRNAME/../lib/peers.sh"
 
 orun() {
 	"$ONGGI_BIN/orun" --root "$T/state" "$@"
@@ -47,6 +48,39 @@ orun_teardown() {
 # the process is gone, if not yet waited for by whoever is its parent now
 gone() {
 	[ ! -e "/proc/$1/stat" ] || [ "$(cut -d ' ' -f 3 "/proc/$1/stat")" = Z ]
+}
+
+state_is() { # status
+	[ "$(orun state "$ID" | jq -r .status)" = "$1" ]
+}
+
+# own_netns PID: it has left the network namespace of the test
+own_netns() {
+	[ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)" ]
+}
+
+# swapping A B COMMAND...: run the command while A and B change places
+swapping() {
+	local p r=0
+	rm -f "$T/swap" "$T/swap.ready"
+	mkfifo "$T/swap.ready"
+	python3 "$BATS_TEST_DIRNAME/../lib/swap.py" "$1" "$2" "$T/swap" 3>&- &
+	p=$!
+	timeout 30 cat "$T/swap.ready" || return 1
+	"${@:3}" || r=$?
+	touch "$T/swap"
+	wait "$p"
+	return $r
+}
+
+# run_again TIMES: the container, as often; each time it is made or refused, and nothing else
+run_again() {
+	local i r
+	for i in $(seq "$1"); do
+		r=0
+		timeout 60 "$ONGGI_BIN/orun" --root "$T/state" run -b "$B" "$ID" >"$T/again" 2>&1 || r=$?
+		[ "$r" -le 1 ] || { echo "run $i: status $r: $(cat "$T/again")"; return 1; }
+	done
 }
 
 # change the config by a jq program; further arguments go to jq

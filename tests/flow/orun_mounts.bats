@@ -53,17 +53,19 @@ with_user() {
 @test "a bind of a shared mount follows the host's, and the host never follows it" {
 	cfg '.process.capabilities[] += ["CAP_SYS_ADMIN"]'
 	bind_x rbind
+	mkfifo -m 666 "$T/x/up" "$T/x/go"
 	for kind in plain hook user; do
 		case $kind in
 		hook) with_hook ;;
 		user) cfg 'del(.hooks)' && with_user ;;
 		esac
-		cfg '.process.args = ["sh", "-c", "mount -t tmpfs inside /x/b && echo in; while [ ! -e /x/a/m/f ]; do sleep 0.05; done; echo out"]'
+		cfg '.process.args = ["sh", "-c", "mount -t tmpfs inside /x/b && echo in >/x/up; read x </x/go; [ -e /x/a/m/f ] && echo out"]'
 		"$ONGGI_BIN/orun" --root "$T/state" run -b "$B" "$ID" >"$T/out" 2>&1 3>&- &
 		pid=$!
-		until grep -q in "$T/out"; do kill -0 $pid || { cat "$T/out"; false; }; sleep 0.05; done
-		! grep -q " $T/x/b " /proc/self/mountinfo
+		[ "$(timeout 30 cat "$T/x/up")" = in ] || { cat "$T/out"; return 1; }
+		run -1 grep " $T/x/b " /proc/self/mountinfo
 		mkdir "$T/x/a/m" && mount -t tmpfs tmpfs "$T/x/a/m" && touch "$T/x/a/m/f"
+		timeout 30 sh -c 'echo go >"$1"' sh "$T/x/go"
 		wait $pid
 		grep -q out "$T/out"
 		umount "$T/x/a/m" && rmdir "$T/x/a/m"

@@ -96,8 +96,8 @@ logged() { # container text
 	[ "$output" = "$(printf '100\n500')" ]
 	both 0 p_run -t box sh -c 'tty; stat -c %u:%a /dev/console'
 	both 0 p_run --init --init-path "$(command -v docker-init)" box cat /proc/1/comm
-	both 0 p_run --privileged --security-opt seccomp=unconfined box sh -c 'ls /dev/full; mount | grep -c /proc/' ||
-		[ "$output" = "$(printf '/dev/full\n0')" ]
+	both 0 p_run --privileged --security-opt seccomp=unconfined box sh -c 'ls /dev/full; mount | grep -c /proc/; :'
+	[ "$output" = "$(printf '/dev/full\n0')" ]
 	run -0 p_run --group-add keep-groups box true
 	# a personality is more than runc has; orun's is the spec's
 	run -0 p_run --personality LINUX32 box uname -m
@@ -116,7 +116,8 @@ logged() { # container text
 	[ "$output" = ro ]
 	both 0 p_run --device /dev/zero:/dev/foo:r --shm-size 3m box sh -c 'stat -c "%a %t:%T" /dev/foo; df -k /dev/shm'
 	both 0 p_run --security-opt mask=/etc/group:/root box sh -c 'cat /etc/group; ls /root; touch /root/x 2>/dev/null || echo ro'
-	both 0 p_run --security-opt unmask=ALL box sh -c 'mount | grep -c /proc/' || [ "$output" = 0 ]
+	both 0 p_run --security-opt unmask=ALL box sh -c 'mount | grep -c /proc/; :'
+	[ "$output" = 0 ]
 	both 0 p_run --rootfs "$E/rootfs" cat /etc/passwd
 }
 

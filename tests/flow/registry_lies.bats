@@ -307,7 +307,7 @@ works() { # REPOSITORY
 
 @test "https elsewhere: only with the authority in certs.d, or listed as insecure" {
 	unshare -n true 2>/dev/null || skip "cannot make a network namespace"
-	export -f elsewhere_in_netns image has is_status lying_start lying_stop wait_for store_fresh run_plain
+	export -f elsewhere_in_netns image has is_status lying_start lying_stop eventually store_fresh run_plain
 	export LIB
 	unshare -n bash -c "set -e; ip link set lo up; ip addr add 10.77.0.1/32 dev lo; trap lying_stop EXIT; elsewhere_in_netns"
 }

@@ -390,12 +390,11 @@ setup() {
 	conf ".linux.cgroupsPath = \"/$ID-p/c\""
 	resources '{memory: {limit: 33554432}}'
 	run_c true
-	[ ! -e "/sys/fs/cgroup/$ID-p/c" ]
 	kill $p
 	wait $p || true
-	local i
-	for i in 1 2 3 4 5; do rmdir "/sys/fs/cgroup/$ID-p" && break; sleep 0.2; done
 	expect_error 'memory' linux.resources.memory.limit
+	[ ! -e "/sys/fs/cgroup/$ID-p/c" ]
+	wait_until rmdir "/sys/fs/cgroup/$ID-p"
 }
 
 @test "v2: a threaded group takes a container, and all of it is found again" {

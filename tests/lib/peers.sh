@@ -16,8 +16,9 @@ peers_isolate() {
 	exec unshare -n -m --propagation private sh -c 'ip link set lo up; exec "$@"' sh "$@"
 }
 
-# wait_for SECONDS COMMAND...: until it succeeds; looks ten times a second, gives up loudly
-wait_for() {
+# eventually SECONDS COMMAND...: until it succeeds, for what happens in another process without a handle to
+# wait on; looks ten times a second, gives up loudly
+eventually() {
 	_left=$(($1 * 10))
 	shift
 	while ! "$@" >/dev/null 2>&1; do
@@ -40,7 +41,7 @@ docker_start() {
 		--pidfile "$_dir/dockerd.pid" --config-file "$_dir/none.json" --exec-opt native.cgroupdriver=cgroupfs \
 		"$@" >"$_dir/dockerd.log" 2>&1 &
 	DOCKERD_PID=$!
-	wait_for 60 docker version || { tail -20 "$_dir/dockerd.log" >&2; return 1; }
+	eventually 60 docker version || { tail -20 "$_dir/dockerd.log" >&2; return 1; }
 }
 
 docker_stop() {
@@ -83,7 +84,7 @@ registry_start() {
 		YAML
 		docker-registry serve "$_dir/config.yml" >"$_dir/log" 2>&1 &
 		REGISTRY_PID=$!
-		if wait_for 10 sh -c "kill -0 $REGISTRY_PID && curl -fs http://127.0.0.1:$_port/v2/"; then
+		if eventually 10 sh -c "kill -0 $REGISTRY_PID && curl -fs http://127.0.0.1:$_port/v2/"; then
 			REGISTRY=127.0.0.1:$_port
 			return 0
 		fi
