@@ -126,19 +126,26 @@ static int remove_parts(const struct store *s, const json_t *record, struct imag
 int image_remove(const struct store *s, const char *image_id, bool keep_for_containers,
 		 struct image_removed *ret, struct err *e)
 {
-	struct image img;
+	char path[IMAGE_PATH_MAX];
+	OWN_JSON record = NULL;
 	OWN_FD lock = -1;
 
-	if (image_gc_lock(s, &lock, e) < 0 || image_load(s, image_id, &img, e) < 0)
+	if (image_gc_lock(s, &lock, e) < 0 || image_record_path(image_id, path, e) < 0)
 		return -e->eno;
+	/* the record alone: an image whose config is lost can be removed too, and of one whose record is damaged
+	 * the collector takes the rest */
+	if (js_load(s->root_fd, path, 4 << 20, &record, e) < 0) {
+		if (e->eno == ENOENT)
+			return err_new(e, E_NOT_FOUND, ENOENT, "No such image: %s", image_id);
+		err_clear(e);
+	}
 	int r = take_record(s, image_id, keep_for_containers, e);
 	if (!r)
 		r = untag_all(s, image_id, ret, e);
 	if (!r)
 		r = report(ret, "Deleted", image_id, e);
 	if (!r)
-		r = remove_parts(s, img.record, ret, e);
-	image_done(&img);
+		r = remove_parts(s, record, ret, e);
 	own_fd_done(&lock);
 	if (!r)
 		r = image_sweep_tmp(s, e);

@@ -113,6 +113,12 @@ static const struct opt prune_plain_opts[] = {
 	{ "filter", 0, OPT_LIST, 0, "@filter", "filter", "Remove only what fits (until=24h, label=x)", NULL, NULL },
 	BOOL("force", 'f', "Do not ask"),
 };
+static const struct opt check_opts[] = {
+	BOOL("json", 0, "Print what was found as JSON"),
+	BOOL("quick", 'q', "Look at names, sizes and links only, read no blob"),
+	BOOL("repair", 'r', "Remove damaged blobs and references to images that are not there"),
+	BOOL("repair-lossy", 'f', "Repair, and remove images that are not whole and that no container uses"),
+};
 static const struct opt volumes_opt[] = { BOOL("volumes", 0, "Remove anonymous volumes too") };
 static const struct opt format_opts[] = {
 	STR("format", 'f', "Print by a Go template, or \"json\""),
@@ -270,6 +276,9 @@ const struct command command_table[] = {
 	  { SET(stats_opts) }, 0, -1, 0, cmd_stats, "container" },
 	{ "stop", "container stop", "[OPTIONS] CONTAINER [CONTAINER...]", "Stop containers", NULL, { SET(stop_opts) }, 1, -1,
 	  0, cmd_stop, "container" },
+	{ "system check", NULL, "[OPTIONS]", "Check images, layers and references for damage",
+	  "  onggi system check\n  onggi system check --quick\n  onggi system check --repair\n", { SET(check_opts) }, 0, 0, 0,
+	  cmd_check, NULL },
 	{ "system df", NULL, "[OPTIONS]", "Show use of the disk", NULL, { SET(df_opts) }, 0, 0, 0, cmd_df, NULL },
 	{ "system prune", NULL, "[OPTIONS]", "Remove unused containers, networks and images", NULL,
 	  { SET(prune_opts), SET(volumes_opt) }, 0, 0, 0, cmd_system_prune, NULL },

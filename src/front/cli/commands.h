@@ -24,7 +24,7 @@ command_run cmd_pull, cmd_push, cmd_login, cmd_logout, cmd_load, cmd_save, cmd_i
 	cmd_registry_referrers, cmd_registry_rm, cmd_registry_tags;  /* image_program.c */
 command_run cmd_volume_create, cmd_volume_ls, cmd_volume_rm, cmd_volume_prune; /* cmd_volume.c */
 command_run cmd_network_create, cmd_network_ls, cmd_network_rm, cmd_network_prune; /* cmd_network.c */
-command_run cmd_info, cmd_version, cmd_df, cmd_system_prune, cmd_container_prune, cmd_sweep; /* cmd_system.c */
+command_run cmd_info, cmd_version, cmd_df, cmd_system_prune, cmd_container_prune, cmd_sweep, cmd_check; /* cmd_system.c */
 command_run cmd_internal_exited, cmd_internal_ways;                  /* cmd_internal.c */
 
 /** image_program_exec - become `onggi-image ARGS...`; returns only on failure. */
