@@ -5,15 +5,6 @@
 
 load lib
 
-said() { # on standard output or standard error, whatever the case
-	grep -Fiq -- "$1" <<<"$output $stderr" || { echo "no \"$1\" in: $output $stderr"; return 1; }
-}
-
-# by orun alone: messages of runc that engines match word by word
-said_canon() {
-	[ "$RUNTIME_KIND" = crun ] || said "$1"
-}
-
 @test "cli: flags with one dash" {
 	need root
 	running_c

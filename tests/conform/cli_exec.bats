@@ -5,10 +5,6 @@
 
 load lib
 
-said() { # on standard output or standard error, whatever the case
-	grep -Fiq -- "$1" <<<"$output $stderr" || { echo "no \"$1\" in: $output $stderr"; return 1; }
-}
-
 failed() { # exec's own failure
 	[ "$status" -ne 0 ] && [ "$status" -ne 124 ] || { echo "status $status: $output $stderr"; return 1; }
 }
@@ -247,21 +243,7 @@ x() { # FLAGS... -- COMMAND...: exec in the running container
 	need root
 	need cmd python3
 	running_c
-	python3 - "$T/sock" "$T/tty" >/dev/null 2>&1 3>&- <<-'PY' &
-		import array, os, socket, sys
-		s = socket.socket(socket.AF_UNIX); s.settimeout(30); s.bind(sys.argv[1]); s.listen()
-		c, _ = s.accept()
-		data, anc, _, _ = c.recvmsg(4096, socket.CMSG_SPACE(4))
-		fd = array.array("i", anc[0][2])[0]
-		out = open(sys.argv[2], "wb", 0)
-		try:
-		    while True:
-		        b = os.read(fd, 4096)
-		        if not b: break
-		        out.write(b)
-		except OSError: pass
-	PY
-	wait_until test -S "$T/sock"
+	receive "$T/sock" "$T/tty"
 	rt exec -t -d --console-socket "$T/sock" "$ID" sh -c 'tty; echo end' >/dev/null 2>&1 </dev/null 3>&-
 	wait_until grep -q end "$T/tty"
 	grep -q /dev/pts/ "$T/tty"
@@ -395,15 +377,7 @@ x() { # FLAGS... -- COMMAND...: exec in the running container
 	need root
 	need cmd python3
 	running_c
-	python3 - "$T/sock" "$T/got" >/dev/null 2>&1 3>&- <<-'PY' &
-		import array, socket, sys
-		s = socket.socket(socket.AF_UNIX); s.settimeout(30); s.bind(sys.argv[1]); s.listen()
-		c, _ = s.accept()
-		data, anc, _, _ = c.recvmsg(64, socket.CMSG_SPACE(4))
-		fd = array.array("i", anc[0][2])[0]
-		pid = [l.split()[1] for l in open(f"/proc/self/fdinfo/{fd}") if l.startswith("Pid:")][0]
-		open(sys.argv[2], "w").write(pid + "\n")
-	PY
+	timeout 60 python3 "$BATS_TEST_DIRNAME/pidfd.py" "$T/sock" "$T/got" >/dev/null 2>&1 3>&- &
 	wait_until test -S "$T/sock"
 	rt exec -d --pid-file "$T/pid2" --pidfd-socket "$T/sock" "$ID" sleep 1000 >/dev/null 2>&1 </dev/null 3>&-
 	wait_until test -s "$T/got"

@@ -6,14 +6,6 @@
 
 load lib
 
-said() { # on standard output or standard error, whatever the case
-	grep -Fiq -- "$1" <<<"$output $stderr" || { echo "no \"$1\" in: $output $stderr"; return 1; }
-}
-
-said_canon() { # runc's words, which engines match
-	[ "$RUNTIME_KIND" = crun ] || said "$1"
-}
-
 @test "create: the process waits, start lets it go" {
 	need root
 	create_c 'echo started; exec sleep 1000'
@@ -274,19 +266,6 @@ no_process_of() { # ID
 	wait_until no_process_of "$ID"
 }
 
-@test "pause and resume" {
-	need root
-	running_c
-	run_rt pause "$ID"
-	ok
-	state_c .status
-	is paused
-	run_rt resume "$ID"
-	ok
-	state_c .status
-	is running
-}
-
 @test "pause: twice, and resume of what runs" {
 	need root
 	running_c
@@ -402,7 +381,7 @@ no_process_of() { # ID
 	run_rt update --resources "$T/r.json" "$ID"
 	ok
 	[ "$(cat "$(cgroup_v1 pids 2>/dev/null || true)/$ID/pids.max" 2>/dev/null || cat "/sys/fs/cgroup/$ID/pids.max")" = 41 ]
-	run --separate-stderr rt update -r - "$ID" <<<'{ "pids": { "limit": 42 } }'
+	update_r '{ "pids": { "limit": 42 } }'
 	ok
 	[ "$(cat "$(cgroup_v1 pids 2>/dev/null || true)/$ID/pids.max" 2>/dev/null || cat "/sys/fs/cgroup/$ID/pids.max")" = 42 ]
 }
@@ -412,7 +391,7 @@ no_process_of() { # ID
 	running_c
 	run_rt update --resources "$T/missing" "$ID"
 	expect_fail
-	run --separate-stderr rt update -r - "$ID" <<<'{ "pids": '
+	update_r '{ "pids": '
 	expect_fail
 	run_rt update --memory 5q "$ID"
 	expect_fail

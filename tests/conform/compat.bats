@@ -244,29 +244,6 @@ spec: 1\.[0-9.]+"
 	wait_until grep -q '41 97' "$T/out"
 }
 
-receive() { # socket output: print what comes out of the terminal that the socket gets
-	need cmd python3
-	python3 - "$1" "$2" 3>&- >/dev/null 2>&1 <<-'PY' &
-		import array, os, socket, sys
-		s = socket.socket(socket.AF_UNIX)
-		s.settimeout(30)
-		s.bind(sys.argv[1])
-		s.listen()
-		c, _ = s.accept()
-		data, anc, _, _ = c.recvmsg(4096, socket.CMSG_SPACE(4))
-		fd = array.array("i", anc[0][2])[0]
-		out = open(sys.argv[2], "wb", 0)
-		try:
-		    while True:
-		        b = os.read(fd, 4096)
-		        if not b: break
-		        out.write(b)
-		except OSError:
-		    pass
-	PY
-	wait_until test -S "$1"
-}
-
 @test "compat: a terminal although standard input is none" {
 	need root
 	need cmd script
@@ -300,7 +277,7 @@ receive() { # socket output: print what comes out of the terminal that the socke
 	running_c '( while [ ! -e /tmp/stop ]; do echo >/dev/null || echo denied; done ) & true'
 	local i
 	for i in 1 2 3 4 5 6 7 8 9 10; do
-		run --separate-stderr rt update -r - "$ID" <<<"{\"devices\":[{\"allow\":false,\"access\":\"rwm\"},{\"allow\":true,\"type\":\"c\",\"major\":10,\"minor\":$i,\"access\":\"rw\"}]}"
+		update_r "{\"devices\":[{\"allow\":false,\"access\":\"rwm\"},{\"allow\":true,\"type\":\"c\",\"major\":10,\"minor\":$i,\"access\":\"rw\"}]}"
 		ok
 	done
 	exec_c 'touch /tmp/stop'

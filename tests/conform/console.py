@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # console.py SOCKET OUTPUT - an engine's end of --console-socket: take one terminal, write what comes
-# out of it to OUTPUT until it is closed. OUTPUT.ready appears when it can be connected to.
+# out of it to OUTPUT until it is closed. OUTPUT.ready appears when it can be connected to, OUTPUT.closed at the end.
 import os
 import socket
 import sys
@@ -19,3 +19,4 @@ with open(sys.argv[2], "wb", buffering=0) as out:
             out.write(data)
     except OSError:
         pass
+open(sys.argv[2] + ".closed", "w").close()

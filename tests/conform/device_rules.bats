@@ -172,7 +172,7 @@ DENY='{ allow: false, access: "rwm" }'
 	running_c
 	exec_c "$PROBE"'try some'
 	is 'some --'
-	run --separate-stderr rt update -r - "$ID" <<<'{"devices":[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":10,"minor":'"$MINOR"',"access":"r"}]}'
+	update_r '{"devices":[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":10,"minor":'"$MINOR"',"access":"r"}]}'
 	ok
 	exec_c "$PROBE"'try some; try null'
 	ok

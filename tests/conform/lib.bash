@@ -212,6 +212,18 @@ exec_c() {
 	run_rt exec "${@:2}" "$ID" sh -c "$1"
 }
 
+# update_r JSON: update with these resources
+update_r() {
+	run --separate-stderr rt update -r - "$ID" <<<"$1"
+}
+
+# receive SOCKET OUTPUT: what comes out of the terminal that is handed over by SOCKET; its process is $!
+receive() {
+	need cmd python3
+	timeout 60 python3 "$BATS_TEST_DIRNAME/../conform/console.py" "$1" "$2" >/dev/null 2>&1 3>&- &
+	wait_until test -e "$2.ready"
+}
+
 # host_tmpfs NAME [OPTIONS]: a tmpfs of the host, $H/NAME, for as long as the test runs
 host_tmpfs() {
 	mkdir -p "$H/$1"
@@ -256,6 +268,14 @@ hasnt() {
 	for s in "$@"; do
 		[[ $output != *"$s"* ]] || { echo "\"$s\" in: $output"; return 1; }
 	done
+}
+
+said() { # on standard output or standard error, whatever the case
+	grep -Fiq -- "$1" <<<"$output $stderr" || { echo "no \"$1\" in: $output $stderr"; return 1; }
+}
+
+said_canon() { # runc's words, which engines match: not asked of crun
+	[ "$RUNTIME_KIND" = crun ] || said "$1"
 }
 
 matches() { # the output matches an extended regular expression

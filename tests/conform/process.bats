@@ -10,11 +10,9 @@ load lib
 
 # terminal_c SCRIPT: its output on a terminal that is handed over by a socket -> $output, lines end in \n
 terminal_c() {
-	need cmd python3
 	conf '.process.terminal = true'
-	timeout 60 python3 "$BATS_TEST_DIRNAME/console.py" "$T/sock" "$T/tty" 3>&- &
+	receive "$T/sock" "$T/tty"
 	local py=$!
-	wait_until test -e "$T/tty.ready"
 	create_c "$1" --console-socket "$T/sock" || :
 	ok
 	start_c

@@ -96,7 +96,7 @@ load resources
 	limits '{ memory: { limit: 268435456 } }'
 	exec_c 'head -c 20000000 /dev/zero >/tmp/full'
 	ok
-	run --separate-stderr rt update -r - "$ID" <<<'{"memory":{"limit":1048576,"checkBeforeUpdate":true}}'
+	update_r '{"memory":{"limit":1048576,"checkBeforeUpdate":true}}'
 	expect_fail
 	knob memory memory.limit_in_bytes memory.max
 	is 268435456
@@ -107,7 +107,7 @@ load resources
 	limits '{ memory: { limit: 67108864, swap: 67108864 } }'
 	local m
 	for m in 134217728 33554432 268435456 67108864; do
-		run --separate-stderr rt update -r - "$ID" <<<"{\"memory\":{\"limit\":$m,\"swap\":$m}}"
+		update_r "{\"memory\":{\"limit\":$m,\"swap\":$m}}"
 		ok
 		knob memory memory.limit_in_bytes memory.max
 		is $m

@@ -127,7 +127,7 @@ need_io() {
 	local d
 	need_disk
 	limits "{ blockIO: { throttleReadBpsDevice: [{ major: ${d%:*}, minor: ${d#*:}, rate: 1048576 }] } }"
-	run --separate-stderr rt update -r - "$ID" <<<"{\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":${d%:*},\"minor\":${d#*:},\"rate\":0}]}}"
+	update_r "{\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":${d%:*},\"minor\":${d#*:},\"rate\":0}]}}"
 	ok
 	knob blkio blkio.throttle.read_bps_device io.max
 	is ''

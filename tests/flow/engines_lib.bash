@@ -31,6 +31,11 @@ engines_setup() {
 	tar -C "$E/rootfs" -c . >"$E/image.tar"
 }
 
+# the program of the runtime that `both` asks for
+binary() {
+	[ "$RT" = orun ] && echo "$ORUN" || echo runc
+}
+
 engines_need() {
 	[ -z "${MISSING:-}" ] || skip "$MISSING is not installed"
 }

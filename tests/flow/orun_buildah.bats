@@ -35,10 +35,6 @@ b() {
 	timeout --foreground 100 buildah --root "$E/root" --runroot "$E/run" --storage-driver overlay "$@"
 }
 
-binary() {
-	[ "$RT" = orun ] && echo "$ORUN" || echo runc
-}
-
 b_run() { # flags... -- command...
 	local flags=()
 	while [ "$1" != -- ]; do

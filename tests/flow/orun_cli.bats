@@ -425,25 +425,8 @@ limit_of() { # container, legacy file, unified file
 }
 
 console_receive() { # socket output
-	python3 - "$1" "$2" 3>&- <<-'PY' &
-		import array, os, socket, sys, select
-		s = socket.socket(socket.AF_UNIX)
-		s.bind(sys.argv[1])
-		s.listen()
-		c, _ = s.accept()
-		data, anc, _, _ = c.recvmsg(4096, socket.CMSG_SPACE(4))
-		fd = array.array("i", anc[0][2])[0]
-		out = open(sys.argv[2], "wb", 0)
-		try:
-		    while True:
-		        b = os.read(fd, 4096)
-		        if not b: break
-		        out.write(b)
-		except OSError:
-		    pass
-		out.write(b"EOF\n")
-	PY
-	eventually 20 test -S "$1"
+	timeout 60 python3 "$BATS_TEST_DIRNAME/../conform/console.py" "$1" "$2" 3>&- &
+	eventually 20 test -e "$2.ready"
 }
 
 @test "console socket" {
@@ -451,7 +434,7 @@ console_receive() { # socket output
 	console_receive "$T/sock" "$T/out"
 	o create -b "$T/b" --console-socket "$T/sock" c </dev/null >/dev/null 2>&1
 	run -0 o start c
-	eventually 10 grep -q EOF "$T/out"
+	eventually 10 test -e "$T/out.closed"
 	grep -q done "$T/out"
 	run -0 o delete -f c
 	deep=$T/$(printf 'd%.0s' {1..100})
@@ -460,7 +443,7 @@ console_receive() { # socket output
 	o run -d -b "$T/b2" c </dev/null >/dev/null 2>&1
 	(cd "$deep" && console_receive s "$T/out2")
 	run -0 o exec -t -d --console-socket "$deep/s" c sh -c 'tty && echo done'
-	eventually 10 grep -q EOF "$T/out2"
+	eventually 10 test -e "$T/out2.closed"
 	grep -q done "$T/out2"
 	run -255 o exec --console-socket "$T/none" -t -d c true
 	run -255 o exec --console-socket "$T/none" c true
@@ -471,17 +454,7 @@ console_receive() { # socket output
 
 @test "pidfd socket" {
 	bundle_make b '.process.args = ["sleep", "1000"]'
-	python3 - "$T/sock" "$T/out" 3>&- <<-'PY' &
-		import array, socket, sys
-		s = socket.socket(socket.AF_UNIX)
-		s.bind(sys.argv[1])
-		s.listen()
-		c, _ = s.accept()
-		data, anc, _, _ = c.recvmsg(64, socket.CMSG_SPACE(4))
-		fd = array.array("i", anc[0][2])[0]
-		pid = [l.split()[1] for l in open(f"/proc/self/fdinfo/{fd}") if l.startswith("Pid:")][0]
-		open(sys.argv[2], "w").write(pid + "\n")
-	PY
+	timeout 60 python3 "$BATS_TEST_DIRNAME/../conform/pidfd.py" "$T/sock" "$T/out" 3>&- &
 	eventually 20 test -S "$T/sock"
 	o create -b "$T/b" --pidfd-socket "$T/sock" --pid-file "$T/pid" c </dev/null >/dev/null 2>&1
 	eventually 10 test -s "$T/out"

@@ -85,10 +85,6 @@ c() {
 	timeout 60 ctr -a "$E/sock" -n tests "$@"
 }
 
-binary() {
-	[ "$RT" = orun ] && echo "$ORUN" || echo runc
-}
-
 c_run() { # flags... -- command...
 	local flags=()
 	while [ "$1" != -- ]; do

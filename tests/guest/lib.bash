@@ -31,10 +31,6 @@ line() {
 }
 
 # update_r JSON: the resources by standard input
-update_r() {
-	run --separate-stderr rt update -r - "$ID" <<<"$1"
-}
-
 # a created container (no process of its own yet beside init) with these resources
 created_with() { # jq-object
 	resources "$1"
