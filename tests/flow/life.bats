@@ -19,19 +19,29 @@ d() { # name, flags... -- command: run -d --network none
 state() { onggi inspect -f "{{.State.Status}} {{.State.ExitCode}}" "$1"; }
 status_is() { [ "$(onggi inspect -f '{{.State.Status}}' "$1")" = "$2" ]; }
 
+# says NAME WORD: wait for the first line of its log
+says() {
+	[ "$(timeout 20 "$ONGGI_BIN/onggi" logs -f "$1" | head -n 1)" = "$2" ]
+}
+
+# runs NAME TIMES: its process has begun so often
+runs() {
+	[ "$(onggi exec "$1" cat /log | wc -l)" = "$2" ]
+}
+
 @test "stop: the container's signal, the time-out, then SIGKILL" {
-	d c1 -- sh -c 'trap "exit 3" TERM; while :; do sleep 0.1; done'
-	eventually 5 status_is c1 running
-	sleep 0.3
+	d c1 -- sh -c 'trap "exit 3" TERM; echo up; while :; do sleep 0.1; done'
+	says c1 up
+	status_is c1 running
 	run -0 onggi stop c1
 	[ "$(state c1)" = "exited 3" ]
 	run -0 onggi stop c1
-	d c2 --stop-signal USR1 -- sh -c 'trap "exit 4" USR1; while :; do sleep 0.1; done'
-	sleep 0.3
+	d c2 --stop-signal USR1 -- sh -c 'trap "exit 4" USR1; echo up; while :; do sleep 0.1; done'
+	says c2 up
 	run -0 onggi stop c2
 	[ "$(state c2)" = "exited 4" ]
-	d c3 -- sh -c 'trap "" TERM; while :; do sleep 0.1; done'
-	sleep 0.3
+	d c3 -- sh -c 'trap "" TERM; echo up; while :; do sleep 0.1; done'
+	says c3 up
 	run -0 onggi stop -t 1 c3
 	[ "$(state c3)" = "exited 137" ]
 	run -1 onggi stop nosuch
@@ -40,16 +50,16 @@ status_is() { [ "$(onggi inspect -f '{{.State.Status}}' "$1")" = "$2" ]; }
 
 @test "kill, restart, start again; what was written stays" {
 	d c1 -- sh -c 'trap "exit 9" USR1; echo run >>/log; while :; do sleep 0.1; done'
-	eventually 5 onggi exec c1 test -s /log
+	eventually 5 runs c1 1
 	run -0 onggi restart -t 0 c1
-	eventually 5 sh -c "[ \$('$ONGGI_BIN/onggi' exec c1 wc -l /log | cut -d' ' -f1) = 2 ]"
+	eventually 5 runs c1 2
 	run -0 onggi kill c1
 	[ "$(state c1)" = "exited 137" ]
 	run -1 onggi kill c1
 	[[ $output == *"is not running"* ]]
 	run -0 onggi start c1
 	run -0 onggi start c1
-	sleep 0.3
+	eventually 5 runs c1 3
 	run -0 onggi kill -s USR1 c1
 	eventually 5 status_is c1 exited
 	[ "$(state c1)" = "exited 9" ]

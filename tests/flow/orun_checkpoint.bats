@@ -404,7 +404,7 @@ restore() { # options...
 	read -r -t 60 line <&9
 	[ "$line" = two ]
 	[ "$(tr '\n' ' ' <"$T/hook.log")" = "created poststop created " ]
-	run orun exec "$ID" cat /sys/class/net/lo/flags
+	run -0 orun exec "$ID" cat /sys/class/net/lo/flags
 	[ $((output & 1)) -eq 1 ]
 }
 
