@@ -102,46 +102,21 @@ static int bind(struct create *c, const struct mount_spec *m, struct err *e)
 		   oci, e);
 }
 
-/* the words of "-o": bind and flags for a bind, data for the rest */
-static json_t *driver_words(const json_t *options, bool *ret_bind)
-{
-	json_t *words = json_array();
-	const char *o = js_str(options, "o", "");
-
-	*ret_bind = false;
-	while (*o) {
-		size_t n = strcspn(o, ",");
-		if ((n == 4 && !strncmp(o, "bind", 4)) || (n == 5 && !strncmp(o, "rbind", 5)))
-			*ret_bind = true;
-		if (n)
-			json_array_append_new(words, json_stringn(o, n));
-		o += n + (o[n] == ',');
-	}
-	return words;
-}
-
 static json_t *volume_oci(const struct mount_spec *m, const json_t *volume, const char *source)
 {
-	const json_t *options = json_object_get(volume, "Options");
-	json_t *words;
-	const char *type = "bind";
+	json_t *words = json_array();
 
-	if (json_is_object(options) && js_str(options, "device", NULL)) {
-		bool is_bind;
-		words = driver_words(options, &is_bind);
-		type = is_bind ? "bind" : js_str(options, "type", "none");
-		source = js_str(options, "device", "");
-	} else {
-		words = json_array();
-		word(words, "rbind");
-		word(words, m->propagation ? m->propagation : "rprivate");
-	}
+	word(words, "rbind");
+	word(words, m->propagation ? m->propagation : "rprivate");
 	if (m->read_only)
 		word(words, "ro");
-	json_t *oci = json_pack("{ss ss ss so}", "destination", m->target, "type", type, "source", source,
+	json_t *oci = json_pack("{ss ss ss so}", "destination", m->target, "type", "bind", "source", source,
 				"options", words);
 	if (oci && m->subpath)
 		json_object_set_new(oci, "onggi.subpath", json_string(m->subpath));
+	/* with a file system of its own: mounted before the start, see volumes.h */
+	if (oci && json_object_size(json_object_get(volume, "Options")))
+		json_object_set(oci, "onggi.volume", json_object_get(volume, "Name"));
 	return oci;
 }
 

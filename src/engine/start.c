@@ -18,6 +18,7 @@
 #include "engine/oci.h"
 #include "engine/rootfs.h"
 #include "engine/start_int.h"
+#include "engine/volumes.h"
 #include "format/js.h"
 
 enum { PASSWD_MAX = 16 << 20 };
@@ -122,6 +123,9 @@ static int sources(struct start *s, struct err *e)
 		if (json_is_true(json_object_get(m, "onggi.make")) && stat(source, &st) < 0 && errno == ENOENT &&
 		    io_mkdir_p(AT_FDCWD, source, 0755, e) < 0)
 			return err_ctx(e, "error while creating mount source path '%s'", source);
+		const char *volume = json_string_value(json_object_get(m, "onggi.volume"));
+		if (volume && volume_attach(&s->eng->store, s->h->c.id, s->run_fd, volume, e) < 0)
+			return -e->eno;
 		if (json_object_get(m, "onggi.subpath") && start_subpath(s, m, e) < 0)
 			return -e->eno;
 	}

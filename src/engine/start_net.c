@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "engine/hosts.h"
 #include "engine/start_int.h"
+#include "engine/volumes.h"
 #include "format/js.h"
 #include "spec/port.h"
 #include "sys/mountfd.h"
@@ -249,8 +250,9 @@ void run_mounts_release(const struct engine *eng, const char *id)
 	for (unsigned i = 0;; i++) {
 		(void)snprintf(path, sizeof path, "%s/containers/%s/sub-%u", eng->store.run, id, i);
 		if (lstat(path, &st) < 0)
-			return;
+			break;
 		while (!umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW))
 			;
 	}
+	volumes_detach(&eng->store, id);
 }

@@ -7,9 +7,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -264,6 +266,22 @@ int volume_users(const struct store *s, const char *name, json_t **ret, struct e
 	return 0;
 }
 
+/* What a killed engine left mounted there is somebody's: never to be taken for the volume's own files. */
+static int unmount(const struct store *s, const char *name, struct err *e)
+{
+	char path[PATH_MAX];
+	struct statx sx;
+
+	if (snprintf(path, sizeof path, "%s/volumes/%s/_data", s->root, name) >= (int)sizeof path)
+		return err_new(e, E_INVALID, ENAMETOOLONG, "volume %s", name);
+	while (!umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW))
+		;
+	if (libc_statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &sx) < 0)
+		return errno == ENOENT ? 0 : err_sys(e, errno, "volume %s", name);
+	return sx.stx_attributes & STATX_ATTR_MOUNT_ROOT ?
+		       err_new(e, E_CONFLICT, EBUSY, "remove %s: %s is mounted and cannot be unmounted", name, path) : 0;
+}
+
 int volume_remove(const struct store *s, const char *name, unsigned flags, struct err *e)
 {
 	char from[PATH_SPACE], to[PATH_SPACE], tmp[65];
@@ -287,6 +305,8 @@ int volume_remove(const struct store *s, const char *name, unsigned flags, struc
 	}
 	if ((r = text_random_id(tmp)) < 0)
 		return err_sys(e, -r, "random name");
+	if (unmount(s, name, e) < 0)
+		return -e->eno;
 	/* out of sight by one rename, then the slow part */
 	(void)snprintf(from, sizeof from, "volumes/%s", name);
 	(void)snprintf(to, sizeof to, "volumes/.old-%.16s", tmp);

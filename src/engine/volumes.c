@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Mounts of volumes, see volumes.h.
+ */
+#include "engine/volumes.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/io.h"
+#include "base/libc.h"
+#include "base/lock.h"
+#include "base/own.h"
+#include "base/text.h"
+#include "format/js.h"
+#include "spec/mount_option.h"
+#include "store/container.h"
+#include "store/volume.h"
+#include "sys/mountfd.h"
+
+enum { USES_MAX = 64 << 10, PATH_SPACE = 320 };
+
+static int lock_volume(const struct store *s, const char *name, int *ret_fd, struct err *e)
+{
+	char path[PATH_SPACE];
+
+	(void)snprintf(path, sizeof path, "volumes/%s/lock", name);
+	return lock_take(s->root_fd, path, LOCK_EXCLUSIVE, ret_fd, e);
+}
+
+static int data_open(const struct store *s, const char *name, int *ret_fd, struct err *e)
+{
+	char path[PATH_SPACE];
+
+	(void)snprintf(path, sizeof path, "volumes/%s/_data", name);
+	*ret_fd = openat(s->root_fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return *ret_fd < 0 ? err_sys(e, errno, "open %s", path) : 0;
+}
+
+static bool is_mounted(int fd)
+{
+	struct statx sx;
+
+	return !libc_statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &sx) && (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+/* "addr=HOST" -> "addr=IP": the kernel resolves no names */
+static const char *resolved(const char *word, struct arena *a, struct err *e)
+{
+	const char *host = word + strlen("addr=");
+	struct addrinfo *list = NULL;
+	struct in6_addr ip;
+	char text[INET6_ADDRSTRLEN];
+
+	if (inet_pton(AF_INET, host, &ip) == 1 || inet_pton(AF_INET6, host, &ip) == 1)
+		return word;
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	int r = getaddrinfo(host, NULL, &hints, &list);
+	if (r || getnameinfo(list->ai_addr, list->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST)) {
+		(void)err_new(e, E_NETWORK, EHOSTUNREACH, "error resolving passed in network volume address: lookup %s: %s",
+			      host, r ? gai_strerror(r) : "no address");
+		if (list)
+			freeaddrinfo(list);
+		return NULL;
+	}
+	freeaddrinfo(list);
+	return arena_printf(a, "addr=%s", text);
+}
+
+static bool is_network(const char *type)
+{
+	return text_starts(type, "nfs") || !strcmp(type, "cifs");
+}
+
+/* the words of "-o o=..." */
+static int options_take(const char *type, const char *o, struct arena *a, struct mount_opt *opt, struct err *e)
+{
+	while (*o) {
+		size_t n = strcspn(o, ",");
+		const char *word = arena_strndup(a, o, n);
+		if (!word)
+			return err_new(e, E_NOMEM, ENOMEM, "mount options");
+		if (is_network(type) && text_starts(word, "addr=") && !(word = resolved(word, a, e)))
+			return -e->eno;
+		if (n && mount_opt_add(opt, word, a, e) < 0)
+			return -e->eno;
+		o += n + (o[n] == ',');
+	}
+	return 0;
+}
+
+static int make_tree(const json_t *options, struct arena *a, int *ret_fd, struct err *e)
+{
+	const char *type = js_str(options, "type", "none"), *device = js_str(options, "device", "");
+	struct mount_opt opt = { 0 };
+
+	if (options_take(type, js_str(options, "o", ""), a, &opt, e) < 0)
+		return -e->eno;
+	if (opt.bind) {
+		if (mountfd_clone(AT_FDCWD, device, opt.bind_rec ? MOUNTFD_REC : 0, ret_fd, e) < 0)
+			return -e->eno;
+		return (opt.attr_set || opt.attr_clr) && mountfd_attr(*ret_fd, opt.attr_set, opt.attr_clr, 0, e) < 0 ?
+			       -e->eno : 0;
+	}
+	const struct mountfd_fs fs = { .type = type, .source = device, .data = opt.data, .n_data = opt.n_data,
+				       .sb_flags = opt.sb_set, .attr = opt.attr_set };
+	return mountfd_fs(&fs, ret_fd, e);
+}
+
+/* Under the lock. A mount is made private: nothing that happens in it travels to the host. */
+static int mount_volume(const struct store *s, const char *name, struct err *e)
+{
+	ARENA a = { 0 };
+	OWN_JSON v = NULL;
+	OWN_FD at = -1, tree = -1;
+
+	if (volume_inspect(s, name, &v, e) < 0 || data_open(s, name, &at, e) < 0)
+		return -e->eno;
+	const json_t *options = json_object_get(v, "Options");
+	if (!json_is_object(options) || is_mounted(at))
+		return 0;
+	if (make_tree(options, &a, &tree, e) < 0 || mountfd_attach(tree, at, e) < 0)
+		return err_ctx(e, "error while mounting volume '%s': failed to mount local volume: mount %s:%s",
+			       js_str(v, "Mountpoint", name), js_str(options, "device", ""), js_str(v, "Mountpoint", ""));
+	return 0;
+}
+
+/* note it before the mount: whoever looks for users then finds us */
+static int use_note(int run_fd, const char *name, struct err *e)
+{
+	OWN_FD fd = openat(run_fd, "volumes", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	char line[PATH_SPACE];
+	int n = snprintf(line, sizeof line, "%s\n", name);
+
+	if (fd < 0 || write(fd, line, (size_t)n) != n)
+		return err_sys(e, errno, "note the use of volume %s", name);
+	return 0;
+}
+
+static bool uses_read(const struct store *s, const char *id, char **ret)
+{
+	char path[PATH_SPACE];
+	struct err ignored = { 0 };
+
+	(void)snprintf(path, sizeof path, "containers/%s/volumes", id);
+	return io_read_file(s->run_fd, path, USES_MAX, ret, NULL, &ignored) >= 0;
+}
+
+static bool names_it(char *text, const char *name)
+{
+	char *save = NULL;
+
+	for (char *p = strtok_r(text, "\n", &save); p; p = strtok_r(NULL, "\n", &save))
+		if (!strcmp(p, name))
+			return true;
+	return false;
+}
+
+/* under the lock; in doubt it is used */
+static bool is_used(const struct store *s, const char *name, const char *but)
+{
+	OWN_PTR char(*ids)[65] = NULL;
+	struct err ignored = { 0 };
+	size_t n;
+
+	if (container_ids(s, &ids, &n, &ignored) < 0)
+		return true;
+	for (size_t i = 0; i < n; i++) {
+		OWN_STR text = NULL;
+		if (strcmp(ids[i], but) != 0 && uses_read(s, ids[i], &text) && names_it(text, name))
+			return true;
+	}
+	return false;
+}
+
+int volume_attach(const struct store *s, const char *id, int run_fd, const char *name, struct err *e)
+{
+	OWN_FD lock = -1;
+
+	(void)id;
+	if (lock_volume(s, name, &lock, e) < 0)
+		return e->eno == ENOENT ? err_new(e, E_NOT_FOUND, ENOENT, "get %s: no such volume", name) : -e->eno;
+	return use_note(run_fd, name, e) < 0 || mount_volume(s, name, e) < 0 ? -e->eno : 0;
+}
+
+static void detach(const struct store *s, const char *id, const char *name)
+{
+	char path[PATH_MAX];
+	struct err ignored = { 0 };
+	OWN_FD lock = -1;
+
+	if (!volume_name_is_valid(name) || lock_volume(s, name, &lock, &ignored) < 0 || is_used(s, name, id))
+		return;
+	(void)snprintf(path, sizeof path, "%s/volumes/%s/_data", s->root, name);
+	while (!umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW))
+		;
+}
+
+void volumes_detach(const struct store *s, const char *id)
+{
+	char path[PATH_SPACE], *save = NULL;
+	OWN_STR text = NULL;
+
+	if (!uses_read(s, id, &text))
+		return;
+	(void)snprintf(path, sizeof path, "containers/%s/volumes", id);
+	for (char *p = strtok_r(text, "\n", &save); p; p = strtok_r(NULL, "\n", &save))
+		detach(s, id, p);
+	(void)unlinkat(s->run_fd, path, 0); /* goes with the folder at the latest */
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Volumes of the local driver with options (type, device, o): a file system of their own, mounted at the
+ * volume's _data before the first container that uses it starts, and unmounted after the last one, so that all of
+ * them see the same.
+ *
+ * Who uses it is a file RUN/containers/ID/volumes with one name a line, written before the mount and gone with the
+ * run; the lock is volumes/NAME/lock.
+ */
+#ifndef ONGGI_ENGINE_VOLUMES_H
+#define ONGGI_ENGINE_VOLUMES_H
+
+#include "base/err.h"
+#include "store/store.h"
+
+/** volume_attach - container @id, whose folder RUN/containers/ID is @run_fd, uses volume @name from now on: mounted
+ * when it is not yet. "error while mounting volume ...: failed to mount local volume: ...". */
+int volume_attach(const struct store *s, const char *id, int run_fd, const char *name, struct err *e);
+/** volumes_detach - @id uses no volume any more; those that nobody else uses are unmounted. Nothing when it used
+ * none. */
+void volumes_detach(const struct store *s, const char *id);
+
+#endif

@@ -1,0 +1,111 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Volumes of the local driver with options: one file system for all containers that use it, mounted before the
+# first starts and unmounted after the last has ended, whatever ends them.
+
+load lib
+
+setup() {
+	engine_setup
+	cd "$T"
+	image_load busybox
+}
+
+teardown() {
+	cd /
+	engine_teardown
+}
+
+data() { # VOLUME
+	onggi volume inspect -f '{{.Mountpoint}}' "$1"
+}
+
+mounted() { # VOLUME
+	mountpoint -q "$(data "$1")"
+}
+
+@test "tmpfs: what one container writes the other reads; gone with the last" {
+	onggi volume create -o type=tmpfs -o device=tmpfs -o o=size=1m,uid=7,mode=750 shared
+	run ! mounted shared
+	onggi run -d --name one --network none -v shared:/s busybox sh -c 'echo hello >/s/f; exec sleep 1000' >/dev/null
+	eventually 10 onggi exec one test -s /s/f
+	mounted shared
+	run -0 onggi run --rm --network none -v shared:/s busybox sh -c 'cat /s/f; stat -c "%u %a" /s'
+	[ "$output" = $'hello\n7 750' ]
+	mounted shared
+	run ! onggi run --rm --network none -v shared:/s busybox dd if=/dev/zero of=/s/big bs=64k count=32
+	[[ $output == *"No space left"* ]]
+	run -0 onggi run --rm --network none -v shared:/s:ro busybox sh -c '! touch /s/x 2>/dev/null'
+	run -0 onggi run --rm --network none --mount type=volume,src=shared,dst=/s,volume-subpath=f busybox cat /s
+	[ "$output" = hello ]
+	onggi stop -t 0 one >/dev/null
+	run ! mounted shared
+	onggi start one >/dev/null
+	mounted shared
+	run -0 onggi exec one cat /s/f
+	onggi rm -f one >/dev/null
+	run ! mounted shared
+	run -0 onggi volume rm shared
+}
+
+@test "bind: a folder of the host, and one that is not there" {
+	mkdir host && echo host >host/f
+	onggi volume create -o type=none -o "device=$T/host" -o o=bind mine
+	run -0 onggi run --rm --network none -v mine:/m busybox sh -c 'cat /m/f; echo new >/m/n'
+	[ "$output" = host ]
+	[ "$(cat host/n)" = new ]
+	run ! mounted mine
+	onggi volume create -o type=none -o "device=$T/host" -o o=bind,ro readonly
+	run ! onggi run --rm --network none -v readonly:/m busybox touch /m/x
+	[[ $output == *"Read-only"* ]]
+	onggi volume create -o type=none -o "device=$T/nothere" -o o=bind lost
+	run -125 onggi run --rm --network none -v lost:/m busybox true
+	[[ $output == *"error while mounting volume '$(data lost)': failed to mount local volume: mount $T/nothere:"*"no such file or directory"* ]]
+	[ -z "$(onggi ps -aq)" ]
+	onggi volume create -o type=ext4 -o device=/dev/null nonsense
+	run -125 onggi run --rm --network none -v nonsense:/m busybox true
+	[[ $output == *"failed to mount local volume"* ]]
+	onggi volume create -o type=nfs -o device=:/x -o o=addr=no.such.host.invalid nfs
+	run -125 onggi run --rm --network none -v nfs:/m busybox true
+	[[ $output == *"error resolving passed in network volume address"* ]]
+	onggi volume rm mine readonly lost nonsense nfs
+	[ "$(cat host/f)" = host ]
+}
+
+@test "--mount with volume-opt, and many at once" {
+	run -0 onggi run --rm --network none --mount type=volume,src=vol,dst=/v,volume-opt=type=tmpfs,volume-opt=device=tmpfs,volume-opt=o=size=1m busybox \
+		sh -c 'df /v | tail -1 | cut -c1-5'
+	[ "$output" = tmpfs ]
+	for i in $(seq 12); do
+		"$ONGGI_BIN/onggi" run --rm --network none -v vol:/v busybox sh -c 'mount | grep -q " /v type tmpfs" && echo x >>/v/all' &
+	done
+	wait
+	run ! mounted vol
+	run -0 onggi run --rm --network none -v vol:/v busybox ls /v
+	[ -z "$output" ]
+}
+
+@test "killed: the monitor, the command; the next start or rm clears up, rm never takes the host's files" {
+	mkdir host && echo host >host/f
+	onggi volume create -o type=none -o "device=$T/host" -o o=bind mine
+	onggi run -d --name one --network none -v mine:/m busybox sleep 1000 >/dev/null
+	mounted mine
+	monitor=$(jq .monitor_pid "$ONGGI_RUN/containers/$(onggi inspect -f '{{.Id}}' one)/run.json")
+	kill -9 "$monitor"
+	onggi rm -f one >/dev/null
+	run ! mounted mine
+	# a mount that nobody knows of
+	mount --bind host "$(data mine)"
+	run -0 onggi volume rm mine
+	[ "$(cat host/f)" = host ]
+	# beside a container that uses it nothing is removed
+	onggi volume create -o type=none -o "device=$T/host" -o o=bind mine
+	onggi run -d --name two --network none -v mine:/m busybox sleep 1000 >/dev/null
+	run -1 onggi volume rm mine
+	[[ $output == *"volume is in use"* ]]
+	mounted mine
+	onggi rm -f two >/dev/null
+	onggi volume rm mine
+	[ "$(cat host/f)" = host ]
+}
