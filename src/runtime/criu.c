@@ -17,6 +17,7 @@
 #include "base/io.h"
 #include "base/libc.h"
 #include "base/own.h"
+#include "sys/fdpass.h"
 #include "sys/process.h"
 
 enum { PACKET_MAX = 64 << 10, LOG_TAIL = 256 << 10, SOCKET_FD = 3 };
@@ -55,33 +56,13 @@ int criu_find(const struct runtime_env *env, char *out, size_t n, struct err *e)
 /* --- the process --------------------------------------------------------------------------- */
 
 /* one packet, and at most one descriptor of those that come along. @ret_cut: it was longer */
-static ssize_t receive(int sock, void *room, size_t size, int *ret_fd, int *ret_cut)
+static ssize_t receive(int sock, void *room, size_t size, int *ret_fd, bool *ret_cut)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(4 * sizeof(int))];
-	} control;
-	struct iovec iov = { room, size };
-	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
-	ssize_t n;
+	size_t n_fds;
+	ssize_t n = fdpass_receive(sock, room, size, ret_fd, 1, &n_fds, ret_cut);
 
-	*ret_fd = -1;
-	do
-		n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	for (struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; CMSG_LEN((i + 1) * sizeof(int)) <= c->cmsg_len; i++) {
-			int fd;
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
-			if (*ret_fd < 0)
-				*ret_fd = fd;
-			else
-				close(fd);
-		}
-	}
-	*ret_cut = n >= 0 && h.msg_flags & MSG_TRUNC;
+	if (n < 0 || !n_fds)
+		*ret_fd = -1;
 	return n;
 }
 
@@ -109,20 +90,10 @@ static int dir_add(struct child_fds *f, const char *path, struct err *e)
 /* one message with no error and one descriptor: our end of the socket */
 static int socket_send(int status, int fd, struct err *e)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
 	const struct err none = { .kind = E_NONE };
-	struct iovec iov = { (void *)(uintptr_t)&none, sizeof none };
-	const struct msghdr h = { .msg_iov = &iov,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof control };
+	ssize_t n = fdpass_send(status, &none, sizeof none, &fd, 1);
 
-	control.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
-	memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
-	return sendmsg(status, &h, MSG_NOSIGNAL) < 0 ? err_sys(e, errno, "criu: send socket") : 0;
+	return n < 0 ? err_sys(e, (int)-n, "criu: send socket") : 0;
 }
 
 /* those of what it restores, or none: a file for its last words */
@@ -196,7 +167,7 @@ __attribute__((noreturn)) static void child(const struct criu_call *c, const cha
 static int started(int status, int *ret_sock, struct err *e)
 {
 	struct err told;
-	int more;
+	bool more;
 
 	for (;;) {
 		OWN_FD sock = -1;
@@ -204,7 +175,7 @@ static int started(int status, int *ret_sock, struct err *e)
 		if (n == 0 && *ret_sock >= 0)
 			return 0;
 		if (n != sizeof told)
-			return n < 0 ? err_sys(e, errno, "start criu") : err_new(e, E_IO, EPIPE, "start criu: it died");
+			return n < 0 ? err_sys(e, (int)-n, "start criu") : err_new(e, E_IO, EPIPE, "start criu: it died");
 		if (told.kind != E_NONE) {
 			*e = told;
 			return -e->eno;
@@ -260,11 +231,11 @@ static int packet_send(int sock, const struct criu_request *q, struct err *e)
 
 static int packet_receive(int sock, char *room, struct criu_response *ret, int *ret_fd, struct err *e)
 {
-	int cut;
+	bool cut = false;
 	ssize_t n = receive(sock, room, PACKET_MAX, ret_fd, &cut);
 
 	if (n < 0)
-		return err_sys(e, errno, "criu: read its answer");
+		return err_sys(e, (int)-n, "criu: read its answer");
 	if (n == 0)
 		return err_new(e, E_IO, EPIPE, "criu has ended without an answer");
 	if (cut)

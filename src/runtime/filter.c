@@ -20,6 +20,7 @@
 #include "base/io.h"
 #include "base/own.h"
 #include "format/js.h"
+#include "sys/fdpass.h"
 #include "sys/process.h"
 
 struct head {
@@ -130,11 +131,6 @@ int filter_listener_send(const struct filter_listener *to, const struct state *s
 {
 	struct sockaddr_un where = { .sun_family = AF_UNIX };
 	OWN_STR text = NULL;
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-
 	if (!*to->path || strlen(to->path) >= sizeof where.sun_path)
 		return err_new(e, E_INVALID, EINVAL, "linux.seccomp.listenerPath: missing or too long");
 	memcpy(where.sun_path, to->path, strlen(to->path) + 1);
@@ -146,19 +142,10 @@ int filter_listener_send(const struct filter_listener *to, const struct state *s
 	OWN_FD sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (sock < 0 || connect(sock, (const struct sockaddr *)&where, sizeof where) < 0)
 		return err_sys(e, errno, "seccomp listener: connect %s", to->path);
-	struct iovec iov = { text, strlen(text) };
-	struct msghdr h = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = &control,
-			    .msg_controllen = sizeof control };
-	struct cmsghdr *m = CMSG_FIRSTHDR(&h);
-	m->cmsg_level = SOL_SOCKET;
-	m->cmsg_type = SCM_RIGHTS;
-	m->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(m), &listener, sizeof listener);
-	ssize_t n = sendmsg(sock, &h, MSG_NOSIGNAL);
+	const size_t size = strlen(text);
+	ssize_t n = fdpass_send(sock, text, size, &listener, 1);
 	if (n < 0)
-		return err_sys(e, errno, "seccomp listener: send");
-	int r = io_write_all(sock, text + n, iov.iov_len - (size_t)n);
+		return err_sys(e, (int)-n, "seccomp listener: send");
+	int r = io_write_all(sock, text + n, size - (size_t)n);
 	return r < 0 ? err_sys(e, -r, "seccomp listener: send") : 0;
 }

@@ -213,19 +213,20 @@ static int streams(struct restore *r, struct err *e)
 	return 0;
 }
 
-/* whether the images hold the devices of the network namespace */
-static bool has_network(const struct restore *r)
+/* 1: the images hold the devices of the network namespace | 0: not */
+static int has_network(const struct restore *r, struct err *e)
 {
 	OWN_FD copy = openat(r->images, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	OWN_DIR d = copy < 0 ? NULL : fdopendir(copy);
 	const struct dirent *de;
 
-	if (d)
-		(void)fd_take(&copy); /* belongs to d */
-	while (d && (de = readdir(d)))
+	if (!d)
+		return err_sys(e, errno, "read the folder of the images");
+	(void)fd_take(&copy); /* belongs to d */
+	while ((de = readdir(d)))
 		if (!strncmp(de->d_name, "netdev-", strlen("netdev-")))
-			return true;
-	return false;
+			return 1;
+	return 0;
 }
 
 /* Binds that share mounts with the host: the newer engine of CRIU copies peers from the root of a mount
@@ -258,8 +259,12 @@ static int step_request(void *ctx, struct err *e)
 	c->evasive_devices = c->rst_sibling = true;
 	c->ext_masters = c->ext_sharing = true;
 	c->mntns_compat_mode = has_peers(&r->c.b);
-	if (net->present && !net->path && !has_network(r))
-		c->empty_ns |= CLONE_NEWNET;
+	if (net->present && !net->path) {
+		int has = has_network(r, e);
+		if (has < 0)
+			return has;
+		c->empty_ns |= has ? 0 : CLONE_NEWNET;
+	}
 	if (images_give(r, e) < 0 || mounts_open_sources(&r->c, e) < 0 || (r->c.b.process && create_seccomp(&r->c, e) < 0))
 		return -e->eno;
 	return namespaces(r, e) < 0 ? -e->eno : streams(r, e);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "runtime/launch.h"
+#include "sys/fdpass.h"
 
 int sync_pair(int ret[2], struct err *e)
 {
@@ -20,28 +21,12 @@ int sync_pair(int ret[2], struct err *e)
 	return 0;
 }
 
-/* room for descriptors, aligned as their header wants it */
-union passed {
-	struct cmsghdr head;
-	char room[CMSG_SPACE(SYNC_FDS_MAX * sizeof(int))];
-};
-
 /* @n bytes with descriptors */
 static int send_with(int xfd, const void *p, size_t n, const int *fds, size_t n_fds)
 {
-	union passed control = { 0 };
-	struct iovec iov = { (void *)(uintptr_t)p, n };
-	struct msghdr h = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = &control,
-			    .msg_controllen = CMSG_SPACE(n_fds * sizeof *fds) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+	ssize_t sent = fdpass_send(xfd, p, n, fds, n_fds);
 
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(n_fds * sizeof *fds);
-	memcpy(CMSG_DATA(c), fds, n_fds * sizeof *fds);
-	return sendmsg(xfd, &h, MSG_NOSIGNAL) == (ssize_t)n ? 0 : -errno;
+	return sent == (ssize_t)n ? 0 : sent < 0 ? (int)sent : -EIO;
 }
 
 int sync_send(int xfd, enum sync_type type, int value, const struct err *err, int passed_fd)
@@ -99,33 +84,13 @@ int sync_raise_with(int xfd, enum sync_level level, const int *fds, size_t n)
  * file */
 static ssize_t receive_with(int xfd, void *p, size_t n, int *ret_fds, size_t max, size_t *ret_n)
 {
-	union passed control;
-	struct iovec iov = { p, n };
-	struct msghdr h = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = &control,
-			    .msg_controllen = CMSG_SPACE(max * sizeof *ret_fds) };
 	ssize_t got;
 
-	*ret_n = 0;
 	/* ECONNRESET is said once, before what is still in the queue, when the child has ended with
 	 * levels of ours unread */
 	do
-		got = recvmsg(xfd, &h, MSG_CMSG_CLOEXEC);
-	while (got < 0 && (errno == EINTR || errno == ECONNRESET));
-	if (got < 0)
-		return -errno;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); got && c; c = CMSG_NXTHDR(&h, c))
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-			size_t k = (c->cmsg_len - CMSG_LEN(0)) / sizeof *ret_fds;
-			*ret_n = k < max ? k : max; /* the alignment leaves room for one more than asked for */
-			memcpy(ret_fds, CMSG_DATA(c), *ret_n * sizeof *ret_fds);
-			for (size_t i = *ret_n; i < k; i++) {
-				int extra;
-				memcpy(&extra, CMSG_DATA(c) + i * sizeof extra, sizeof extra);
-				(void)close(extra); /* nobody has sent it */
-			}
-		}
+		got = fdpass_receive(xfd, p, n, ret_fds, max, ret_n, NULL);
+	while (got == -ECONNRESET);
 	return got;
 }
 

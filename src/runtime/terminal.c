@@ -16,6 +16,7 @@
 #include "base/own.h"
 #include "base/path.h"
 #include "runtime/container.h"
+#include "sys/fdpass.h"
 #include "sys/mountfd.h"
 #include "sys/pty.h"
 
@@ -80,29 +81,13 @@ int terminal_open(struct child *ch, int *ret_slave, struct err *e)
 
 int terminal_send(int master, int console_socket, int sync, struct err *e)
 {
-	static char name[] = "/dev/ptmx"; /* what go-runc and conmon expect along with it */
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { name, sizeof name - 1 };
-	struct msghdr h = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = &control,
-			    .msg_controllen = sizeof control };
+	static const char name[] = "/dev/ptmx"; /* what go-runc and conmon expect along with it */
 	int r;
 
 	if (console_socket < 0) {
 		r = sync_send(sync, SYNC_CONSOLE, 0, NULL, master);
 		return r < 0 ? err_sys(e, -r, "send terminal") : 0;
 	}
-	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &master, sizeof master);
-	do
-		r = (int)sendmsg(console_socket, &h, MSG_NOSIGNAL);
-	while (r < 0 && errno == EINTR);
-	return r < 0 ? err_sys(e, errno, "send terminal to the console socket") : 0;
+	r = (int)fdpass_send(console_socket, name, sizeof name - 1, &master, 1);
+	return r < 0 ? err_sys(e, -r, "send terminal to the console socket") : 0;
 }

@@ -3,7 +3,6 @@
  * orun create, run, start.
  */
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +11,6 @@
 #include "base/own.h"
 #include "format/js.h"
 #include "front/orun/orun.h"
-#include "spec/limits.h"
 
 struct create_opts {
 	const char *bundle, *config, *console_socket, *pidfd_socket, *pid_file;
@@ -45,40 +43,6 @@ static const struct opt_row run_rows[] = {
 };
 /* clang-format on */
 
-/* the directory, and its path without links: the kernel knows it, a walk would look at each part */
-static int bundle_open(const char *bundle, int *ret_dir, char **ret_path, struct err *e)
-{
-	char self[32], path[PATH_MAX];
-	OWN_FD dir = open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (dir < 0)
-		return err_sys(e, errno, "bundle %s", bundle);
-	(void)snprintf(self, sizeof self, "/proc/self/fd/%d", dir); /* fits */
-	ssize_t n = readlink(self, path, sizeof path);
-	/* cut, of another root, without a procfs */
-	if (n > 0 && (size_t)n < sizeof path && path[0] == '/')
-		*ret_path = strndup(path, (size_t)n);
-	else
-		*ret_path = realpath(bundle, NULL);
-	if (!*ret_path)
-		return err_sys(e, errno, "bundle %s", bundle);
-	*ret_dir = fd_take(&dir);
-	return 0;
-}
-
-static int config_load(const struct create_opts *opts, int dir, const char *bundle, json_t **ret,
-		       struct err *e)
-{
-	int r = opts->config ? js_load(AT_FDCWD, opts->config, LIMIT_BUNDLE_BYTES, ret, e) :
-			   js_load(dir, "config.json", LIMIT_BUNDLE_BYTES, ret, e);
-	if (r == -ENOENT && !opts->config) {
-		(void)err_new(e, E_NOT_FOUND, ENOENT, "JSON specification file config.json not found in %s",
-			      bundle);
-		err_hint(e, "make one with: orun spec");
-	}
-	return r;
-}
-
 /* sd_listen_fds(3): tell the process in the container about the sockets that it is given */
 static int activation_add(json_t *config, int n, struct err *e)
 {
@@ -93,20 +57,6 @@ static int activation_add(json_t *config, int n, struct err *e)
 	if (json_array_append_new(env, json_sprintf("LISTEN_FDS=%d", n)) < 0 ||
 	    json_array_append_new(env, json_string("LISTEN_PID=1")) < 0)
 		return err_new(e, E_NOMEM, ENOMEM, "environment: out of memory");
-	return 0;
-}
-
-static int terminal_check(bool terminal, bool detached, const struct create_opts *opts, struct err *e)
-{
-	if (terminal && detached && !opts->console_socket) {
-		(void)err_new(e, E_USAGE, EINVAL,
-			      "cannot allocate tty if orun will detach without setting console socket");
-		err_hint(e, "give --console-socket, or set process.terminal to false");
-		return -EINVAL;
-	}
-	if (opts->console_socket && !(terminal && detached))
-		return err_new(e, E_USAGE, EINVAL,
-			       "cannot use console socket if orun will not detach or allocate tty");
 	return 0;
 }
 
@@ -130,12 +80,10 @@ static int prepare(const struct call *c, bool detached, struct prepared *p, stru
 	const struct create_opts *opts = c->opts;
 	int r, sockets = orun_listen_fds();
 
-	OWN_FD dir = -1;
-	if ((r = bundle_open(opts->bundle ? opts->bundle : ".", &dir, &p->bundle, e)) < 0 ||
-	    (r = config_load(opts, dir, p->bundle, &p->config, e)) < 0)
+	if ((r = orun_bundle_load(opts->bundle, opts->config, &p->bundle, &p->config, e)) < 0)
 		return r;
 	p->terminal = js_bool(p->config, "process.terminal", false);
-	if ((r = terminal_check(p->terminal, detached, opts, e)) < 0 ||
+	if ((r = orun_terminal_check(p->terminal, detached, opts->console_socket, e)) < 0 ||
 	    (r = activation_add(p->config, sockets, e)) < 0)
 		return r;
 	if (opts->console_socket && (r = orun_socket_connect(opts->console_socket, &p->console_socket, e)) < 0)

@@ -10,7 +10,6 @@
 #include "base/own.h"
 #include "format/js.h"
 #include "front/orun/criu_opts.h"
-#include "spec/limits.h"
 
 struct restore_opts {
 	struct criu_opts criu;
@@ -51,34 +50,15 @@ static void prepared_done(struct prepared *p)
 	own_fd_done(&p->console_socket);
 }
 
-static int config_load(const char *bundle, json_t **ret, struct err *e)
-{
-	OWN_FD dir = open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (dir < 0)
-		return err_sys(e, errno, "bundle %s", bundle);
-	return js_load(dir, "config.json", LIMIT_BUNDLE_BYTES, ret, e);
-}
-
 static int prepare(struct orun *o, const struct call *c, struct prepared *p, struct err *e)
 {
 	const struct restore_opts *opts = c->opts;
 
-	p->bundle = realpath(opts->bundle && *opts->bundle ? opts->bundle : ".", NULL);
-	if (!p->bundle)
-		return err_sys(e, errno, "bundle %s", opts->bundle);
-	if (config_load(p->bundle, &p->config, e) < 0)
+	if (orun_bundle_load(opts->bundle, NULL, &p->bundle, &p->config, e) < 0)
 		return -e->eno;
 	p->terminal = js_bool(p->config, "process.terminal", false);
-	if (p->terminal && opts->detach && !opts->console_socket) {
-		(void)err_new(e, E_USAGE, EINVAL,
-			      "cannot allocate tty if orun will detach without setting console socket");
-		err_hint(e, "give --console-socket");
-		return -EINVAL;
-	}
-	if (opts->console_socket && !(p->terminal && opts->detach))
-		return err_new(e, E_USAGE, EINVAL,
-			       "cannot use console socket if orun will not detach or allocate tty");
+	if (orun_terminal_check(p->terminal, opts->detach, opts->console_socket, e) < 0)
+		return -e->eno;
 	if (opts->console_socket && orun_socket_connect(opts->console_socket, &p->console_socket, e) < 0)
 		return -e->eno;
 	p->req = (struct runtime_restore_req){

@@ -110,4 +110,10 @@ int foreground_wait(struct foreground *f, const struct runtime_proc *proc, int c
 		    struct err *e);
 void foreground_end(struct foreground *f);
 
+/** orun_bundle_load - configuration of @bundle (NULL or "": here), from @config when that is given. @ret_path: of the
+ * bundle, absolute and without links. Caller owns both, also after an error. */
+int orun_bundle_load(const char *bundle, const char *config, char **ret_path, json_t **ret_config, struct err *e);
+/** orun_terminal_check - runc's rules: a terminal of a detached container goes to a console socket, and only that does. */
+int orun_terminal_check(bool terminal, bool detached, const char *console_socket, struct err *e);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/own.h"
 #include "front/orun/orun.h"
+#include "sys/fdpass.h"
 
 int orun_socket_connect(const char *path, int *ret_fd, struct err *e)
 {
@@ -39,22 +40,7 @@ int orun_socket_connect(const char *path, int *ret_fd, struct err *e)
 
 int orun_socket_send_fd(int xsock, int xfd, const char *text, struct err *e)
 {
-	union {
-		char buf[CMSG_SPACE(sizeof xfd)];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct iovec iov = { .iov_base = (void *)text, .iov_len = strlen(text) };
-	struct msghdr m = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = control.buf,
-			    .msg_controllen = sizeof control.buf };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	ssize_t n = fdpass_send(xsock, text, strlen(text), &xfd, 1);
 
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof xfd);
-	memcpy(CMSG_DATA(c), &xfd, sizeof xfd);
-	if (sendmsg(xsock, &m, MSG_NOSIGNAL) < 0)
-		return err_sys(e, errno, "send descriptor");
-	return 0;
+	return n < 0 ? err_sys(e, (int)-n, "send descriptor") : 0;
 }
