@@ -76,6 +76,10 @@ registry_start() {
 	mkdir -p "$_dir/data"
 	_port=$(awk -v s="$$" 'BEGIN { srand(s); print 20000 + int(rand() * 10000) }')
 	for _try in 1 2 3 4 5 6 7 8 9; do
+		# another one of ours may be there: 7 is "connection refused"
+		_free=0
+		curl -s -o /dev/null "http://127.0.0.1:$_port/" || _free=$?
+		[ $_free = 7 ] || { _port=$((_port + 1)); continue; }
 		cat >"$_dir/config.yml" <<-YAML
 			version: 0.1
 			storage: { filesystem: { rootdirectory: $_dir/data }, delete: { enabled: true } }

@@ -1,0 +1,109 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# What else is done with the image of row_pull.sh: pushed into an empty registry, saved, loaded, committed after
+# 100 MB of changes, exported; pulled again when every layer is there; the memory of a pull.
+set -eu
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/engines.sh"
+. "$(dirname "$0")/images.sh"
+for p in umoci skopeo docker-registry; do have $p || skip "images" "$p is not installed"; done
+engines_start "images" "$0"
+rounds=${BENCH_ROUNDS:-3}
+big_image
+registry_start "$E/registry" >&2
+source=$REGISTRY/bench400:latest
+skopeo copy -q --dest-tls-verify=false "oci:$layout:latest" "docker://$source"
+engines="onggi docker${podman:+ podman}"
+of() { eval "echo \"\$$1\""; }
+tls() { [ "$1" != podman ] || echo --tls-verify=false; }
+for e in $engines; do $(of $e) pull -q $(tls $e) "$source" >/dev/null; done
+
+# ---- push, each into an empty registry of its own ----
+first=$REGISTRY_PID
+r=0
+while [ $r -lt "$rounds" ]; do
+	r=$((r + 1))
+	for e in $engines; do
+		registry_start "$E/empty" >&2
+		$(of $e) tag "$source" "$REGISTRY/pushed:1"
+		clock $e $(of $e) push -q $(tls $e) "$REGISTRY/pushed:1"
+		$(of $e) rmi "$REGISTRY/pushed:1" >/dev/null 2>&1 || true
+		registry_stop || true
+		rm -rf "$E/empty"
+	done
+done
+REGISTRY_PID=$first
+figures "$E/figures"
+row "push, 4 layers, 440 MB, into an empty registry" "$E/figures" onggi s "docker 0.33"
+
+# ---- save, load ----
+r=0
+while [ $r -lt "$rounds" ]; do
+	r=$((r + 1))
+	for e in $engines; do
+		clock $e $(of $e) save -o "$E/disk/$e.tar" "$source"
+		[ $r -lt "$rounds" ] || continue
+		rm "$E/disk/$e.tar"
+	done
+done
+figures "$E/figures"
+row "save, 440 MB" "$E/figures" onggi s "docker 0.5" "podman 0.5"
+# the same archive for all: docker's, layers plain
+skopeo copy -q --src-tls-verify=false "docker://$source" "docker-archive:$E/disk/all.tar:bench400:load"
+r=0
+while [ $r -lt "$rounds" ]; do
+	r=$((r + 1))
+	for e in $engines; do
+		for i in $($(of $e) images -q bench400 2>/dev/null) "$source"; do $(of $e) rmi -f "$i" >/dev/null 2>&1 || true; done
+		clock $e $(of $e) load -q -i "$E/disk/all.tar"
+	done
+done
+figures "$E/figures"
+row "load, 440 MB, plain layers" "$E/figures" onggi s "docker 0.5" "podman 0.5"
+
+# ---- a container with 100 MB of changes: commit, export ----
+head -c 100M /dev/urandom >"$E/disk/random"
+for e in $engines; do
+	$(of $e) run --name changed --network none -v "$E/disk/random:/random:ro" bench sh -c \
+		'i=0; while [ $i -lt 20 ]; do i=$((i + 1)); busybox dd if=/random of=/f$i bs=1M count=5 skip=$((i * 5 - 5)) 2>/dev/null; done' >/dev/null
+done
+r=0
+while [ $r -lt "$rounds" ]; do
+	r=$((r + 1))
+	for e in $engines; do
+		clock $e $(of $e) commit changed committed:1
+		$(of $e) rmi -f committed:1 >/dev/null 2>&1
+	done
+done
+figures "$E/figures"
+row "commit, 100 MB of changes" "$E/figures" onggi s "docker 0.5" "podman 0.5"
+r=0
+while [ $r -lt "$rounds" ]; do
+	r=$((r + 1))
+	for e in $engines; do
+		clock $e $(of $e) export -o "$E/disk/export.tar" changed
+		rm "$E/disk/export.tar"
+	done
+done
+figures "$E/figures"
+row "export, 100 MB" "$E/figures" onggi s "docker 0.5" "podman 0.5"
+
+# ---- a pull of what is there, above one manifest by curl ----
+registry_stop || true
+registry_start "$E/registry" >&2
+source=$REGISTRY/bench400:latest
+$onggi pull -q "$source" >/dev/null
+r=0
+while [ $r -lt 20 ]; do
+	r=$((r + 1))
+	clock again $onggi pull -q "$source"
+	clock curl curl -fs -o /dev/null -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$REGISTRY/v2/bench400/manifests/latest"
+done
+figures "$E/figures"
+awk '{ v[$1] = $2 * 1000 } END {
+	more = v["again"] - v["curl"]
+	printf "pull, every layer there, over one manifest by curl\t%.1f ms\tcurl %.1f ms\t-\t<= 15 ms\t%s\n", more, v["curl"], (more <= 15 ? "yes" : "no") }' "$E/figures"
+$onggi rmi -f "$source" >/dev/null
+"$(dirname "$BENCH_FLOOR")/bench-peak" "$E/peak" "$ONGGI_LIBEXEC/onggi-image" pull -q "$source" >/dev/null
+awk '{ printf "peak memory of a pull of 440 MB\t%.1f MB\t-\t-\t<= 64 MB\t%s\n", $1 / 1024, ($1 <= 65536 ? "yes" : "no") }' "$E/peak"
