@@ -64,6 +64,54 @@ void source_fd_done(struct source_fd *f)
 	f->buf = NULL;
 }
 
+/* a file that has become shorter ends early: whoever knows what must come sees it */
+static int at_next(struct source *s, const unsigned char **ret, size_t *ret_n, struct err *e)
+{
+	struct source_at *f = (struct source_at *)s;
+	size_t want = f->left < SOURCE_FD_BUF ? (size_t)f->left : SOURCE_FD_BUF;
+	ssize_t n;
+
+	if (!want)
+		return 0;
+	do
+		n = pread(f->xfd, f->buf, want, (off_t)f->at);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(e, errno, "read");
+	if (!n) {
+		f->left = 0;
+		return 0;
+	}
+	f->at += (uint64_t)n;
+	f->left -= (uint64_t)n;
+	*ret = f->buf;
+	*ret_n = (size_t)n;
+	return 1;
+}
+
+static uint64_t at_skip(struct source *s, uint64_t n)
+{
+	struct source_at *f = (struct source_at *)s;
+	uint64_t take = n < f->left ? n : f->left;
+
+	f->at += take;
+	f->left -= take;
+	return take;
+}
+
+int source_at_init(struct source_at *f, int xfd, uint64_t at, uint64_t n, struct err *e)
+{
+	*f = (struct source_at){ .source.next = at_next, .source.skip = at_skip, .xfd = xfd, .at = at, .left = n };
+	f->buf = malloc(SOURCE_FD_BUF);
+	return f->buf ? 0 : err_new(e, E_NOMEM, ENOMEM, "read buffer");
+}
+
+void source_at_done(struct source_at *f)
+{
+	free(f->buf);
+	f->buf = NULL;
+}
+
 static int digest_end(struct source_digest *d, struct err *e)
 {
 	if (!d->got[0])

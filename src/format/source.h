@@ -21,6 +21,8 @@ struct source {
 	/* 1: *ret points at *ret_n > 0 bytes, valid until the next call | 0: end, again and again |
 	 * negative errno */
 	int (*next)(struct source *s, const unsigned char **ret, size_t *ret_n, struct err *e);
+	/* pass over up to @n bytes after the last chunk without reading them; how many it were. NULL: cannot */
+	uint64_t (*skip)(struct source *s, uint64_t n);
 };
 
 /** source_next - the next chunk, see struct source. */
@@ -47,6 +49,16 @@ struct source_fd {
 };
 int source_fd_init(struct source_fd *f, int xfd, uint64_t max, struct err *e);
 void source_fd_done(struct source_fd *f);
+
+/* @n bytes of a file from @at on, whatever its position: several may read the same descriptor */
+struct source_at {
+	struct source source;
+	int xfd;
+	uint64_t at, left;
+	unsigned char *buf;
+};
+int source_at_init(struct source_at *f, int xfd, uint64_t at, uint64_t n, struct err *e);
+void source_at_done(struct source_at *f);
 
 /* passes bytes on, hashing and counting them; at the end checks what was expected */
 struct source_digest {

@@ -108,6 +108,13 @@ static int skip(struct tar_reader *t, uint64_t n, struct err *e)
 		n -= TAR_BLOCK_BYTES;
 	}
 	while (n) {
+		if (!t->n && t->src->skip) {
+			uint64_t past = t->src->skip(t->src, n);
+			t->offset += past;
+			n -= past;
+			if (!n)
+				break;
+		}
 		int r = refill(t, e);
 		if (r < 0)
 			return r;

@@ -164,7 +164,8 @@ static int make_image(const struct archive_import_req *q, struct lease *lease, j
 		return -e->eno;
 	struct layer_job job = { .blob = in->blob, .diff_id = in->diff_id };
 	digest_chain_id(NULL, in->diff_id, job.chain_id);
-	if (archive_layers(q->store, lease, &job, 1, e) < 0)
+	const struct archive none = { .store = q->store, .lease = lease };
+	if (archive_layers(&none, &job, 1, e) < 0)
 		return -e->eno;
 	const struct image_new image = { .manifest = manifest, .local = true, .references = &q->reference,
 					 .n_references = q->reference ? 1 : 0 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Unpacking of layers whose blobs are in the store, a few at a time.
+ * Unpacking of layers whose blobs are in the store or still in the archive, a few at a time.
  */
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -11,35 +11,73 @@
 #include "driver/storage/storage.h"
 #include "registry/archive_int.h"
 #include "registry/crew.h"
+#include "registry/flusher.h"
 #include "registry/layer_apply.h"
 #include "store/blob.h"
 
 enum { WORKERS_MAX = 4 };
+/* from here on it pays to write back beside the work */
+#define FLUSH_BYTES (16LL << 20)
 
 struct layers {
-	const struct store *store;
+	const struct archive *ar;
 	struct layer_job *jobs;
 };
 
-static int unpack(const struct store *s, const struct layer_job *j, struct err *e)
+static int store_layer(const struct store *s, const struct layer_job *j, struct source *blob, struct err *e)
+{
+	const struct layer_store_req q = { .store = s, .blob = blob, .diff_id = j->diff_id, .chain_id = j->chain_id,
+					   .diff_is_blob = !strcmp(j->blob, j->diff_id) };
+
+	return layer_store(&q, NULL, e);
+}
+
+/* the blob is in the store: verified again while it is read */
+static int from_blob(const struct store *s, const struct layer_job *j, struct err *e)
 {
 	struct source_digest check;
 	struct source_fd file;
 	OWN_FD fd = -1;
 	uint64_t size;
 
-	if (storage_layer_exists(s, j->chain_id))
-		return 0;
 	if (blob_open(s, j->blob, &fd, &size, e) < 0 || source_fd_init(&file, fd, UINT64_MAX, e) < 0)
 		return -e->eno;
 	int r = source_digest_init(&check, &file.source, j->blob, (int64_t)size, e);
-	if (!r) {
-		struct layer_store_req q = { .store = s, .blob = &check.source, .diff_id = j->diff_id,
-					     .chain_id = j->chain_id };
-		check.what = j->blob;
-		r = layer_store(&q, NULL, e);
-	}
+	check.what = j->blob;
+	if (!r)
+		r = store_layer(s, j, &check.source, e);
 	source_fd_done(&file);
+	return r;
+}
+
+/* one pass: archive -> (digest) blob -> layer */
+static int from_archive(const struct archive *ar, const struct layer_job *j, bool unpacked, struct err *e)
+{
+	struct source_blob tee;
+	struct source_at file;
+	struct blob_writer w;
+
+	if (blob_writer_open(ar->store, (enum digest_algo)hash_algo_of(j->blob), &w, e) < 0)
+		return -e->eno;
+	int r = source_at_init(&file, ar->xfd, j->waits->at, (uint64_t)j->waits->size, e);
+	if (!r) {
+		source_blob_init(&tee, &file.source, &w, j->blob, j->waits->size);
+		r = unpacked ? source_drain(&tee.source, NULL, e) : store_layer(ar->store, j, &tee.source, e);
+		source_at_done(&file);
+	}
+	blob_writer_abort(&w); /* nothing once the blob is complete */
+	return r;
+}
+
+static int unpack(const struct archive *ar, const struct layer_job *j, struct err *e)
+{
+	bool unpacked = storage_layer_exists(ar->store, j->chain_id);
+	int r = 0;
+
+	if (j->waits && blob_size(ar->store, j->blob) != j->waits->size)
+		r = from_archive(ar, j, unpacked, e);
+	else if (!unpacked)
+		r = from_blob(ar->store, j, e);
 	return r < 0 ? err_ctx(e, "layer %.19s", j->blob) : 0;
 }
 
@@ -48,21 +86,29 @@ static int work(void *data, size_t i, struct http *h, struct err *e)
 	const struct layers *all = data;
 
 	(void)h; /* everything is here */
-	return unpack(all->store, &all->jobs[i], e);
+	return unpack(all->ar, &all->jobs[i], e);
 }
 
-int archive_layers(const struct store *s, struct lease *lease, struct layer_job *jobs, size_t n,
-		   struct err *e)
+int archive_layers(const struct archive *ar, struct layer_job *jobs, size_t n, struct err *e)
 {
-	struct layers all = { .store = s, .jobs = jobs };
+	struct layers all = { .ar = ar, .jobs = jobs };
+	struct flusher flusher = { .started = false };
 	atomic_bool cancel = false;
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int64_t bytes = 0;
 
-	for (size_t i = 0; i < n; i++)
-		if (lease_add_layer(lease, jobs[i].chain_id, e) < 0)
+	for (size_t i = 0; i < n; i++) {
+		if (lease_add_layer(ar->lease, jobs[i].chain_id, e) < 0 ||
+		    (jobs[i].waits && lease_add_blob(ar->lease, jobs[i].blob, e) < 0))
 			return -e->eno;
+		bytes += jobs[i].waits ? jobs[i].waits->size : blob_size(ar->store, jobs[i].blob);
+	}
+	if (bytes > FLUSH_BYTES)
+		flusher_start(&flusher, ar->store->root_fd);
 	const struct crew_plan plan = { .n = n,
 					.threads = cpus > WORKERS_MAX ? WORKERS_MAX : cpus > 1 ? (unsigned)cpus : 1,
 					.cancel = &cancel, .work = work, .data = &all };
-	return crew_run(&plan, e);
+	int r = crew_run(&plan, e);
+	flusher_stop(&flusher);
+	return r;
 }

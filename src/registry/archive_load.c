@@ -58,11 +58,12 @@ static int unpack_all(struct load *l, const char *manifest, char ret_id[DIGEST_T
 		return err_new(e, E_NOMEM, ENOMEM, "layers");
 	for (size_t i = 0; i < m.n_entries; i++) {
 		jobs[i].blob = m.entries[i].digest;
+		jobs[i].waits = archive_waiting(&l->ar, m.entries[i].digest);
 		jobs[i].diff_id = c.diff_ids[i];
 		digest_chain_id(i ? jobs[i - 1].chain_id : NULL, c.diff_ids[i], jobs[i].chain_id);
 	}
 	(void)snprintf(ret_id, DIGEST_TEXT_MAX, "%s", m.config.digest);
-	return archive_layers(s, &l->lease, jobs, m.n_entries, e);
+	return archive_layers(&l->ar, jobs, m.n_entries, e);
 }
 
 static int register_one(struct load *l, const char *manifest, const char *reference, struct err *e)
@@ -224,7 +225,7 @@ static bool beside(struct load *l, const char *config, char ret[DIGEST_TEXT_MAX]
 	return false;
 }
 
-static const char *layer_type(const struct store *s, const char *digest)
+static const char *layer_type(const struct load *l, const struct archive_file *f)
 {
 	static const char *const types[INFLATE_KIND_N] = {
 		[INFLATE_PLAIN] = MEDIA_DOCKER_LAYER_TAR,
@@ -237,9 +238,9 @@ static const char *layer_type(const struct store *s, const char *digest)
 	unsigned char head[8];
 	OWN_FD fd = -1;
 
-	if (blob_open(s, digest, &fd, NULL, &ignored) < 0)
+	if (!f->waits && blob_open(l->q->store, f->digest, &fd, NULL, &ignored) < 0)
 		return MEDIA_DOCKER_LAYER_TAR;
-	ssize_t n = read(fd, head, sizeof head);
+	ssize_t n = pread(f->waits ? l->ar.xfd : fd, head, sizeof head, f->waits ? (off_t)f->at : 0);
 	return types[inflate_detect(head, n > 0 ? (size_t)n : 0)];
 }
 
@@ -248,17 +249,28 @@ static int make_manifest(struct load *l, const struct archive_file *config, cons
 			 char ret[DIGEST_TEXT_MAX], struct err *e)
 {
 	OWN_JSON list = json_array();
+	OWN_IMAGE_CONFIG c = { 0 };
+	OWN_STR text = NULL;
 	json_t *name;
-	size_t i;
+	size_t i, n;
 
+	if (blob_read(l->q->store, config->digest, MANIFEST_CONFIG_BYTES_MAX, &text, &n, e) < 0 ||
+	    image_config_parse(text, n, &c, e) < 0)
+		return err_ctx(e, "image config");
+	if (json_array_size(layers) != c.n_diff_ids)
+		return err_new(e, E_CORRUPT, EBADMSG, "the manifest has %zu layers, the config %zu",
+			       json_array_size(layers), c.n_diff_ids);
 	json_array_foreach(layers, i, name) {
 		const char *path = json_string_value(name);
-		const struct archive_file *f = path ? archive_find(&l->ar, path) : NULL;
+		struct archive_file *f = path ? archive_find(&l->ar, path) : NULL;
 		if (!f)
 			return err_new(e, E_CORRUPT, ENOENT, "layer %s is not in the archive",
 				       path ? path : "(no text)");
+		/* plain and not read yet: its digest is the DiffID, or it is not of this image */
+		if (f->waits && !f->claims)
+			(void)snprintf(f->digest, sizeof f->digest, "%s", c.diff_ids[i]);
 		if (json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "mediaType",
-							  layer_type(l->q->store, f->digest), "size",
+							  layer_type(l, f), "size",
 							  (json_int_t)f->size, "digest", f->digest)) < 0)
 			return err_new(e, E_NOMEM, ENOMEM, "manifest");
 	}

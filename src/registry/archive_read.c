@@ -7,6 +7,8 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/own.h"
 #include "base/text.h"
@@ -128,29 +130,48 @@ static bool blob_name(const char *name, char out[DIGEST_TEXT_MAX])
 	return digest_is_valid(out);
 }
 
+/* Whether a file can be left where it is: a layer by its first bytes, never a document that has to be read before
+ * the layers are. A compressed one without a claim is needed now: only its content tells its digest. */
+static bool can_wait(const struct archive *ar, const struct archive_file *f)
+{
+	unsigned char head[512];
+
+	if (f->size < (int64_t)sizeof head ||
+	    pread(ar->xfd, head, sizeof head, (off_t)f->at) != (ssize_t)sizeof head)
+		return false;
+	if (inflate_detect(head, sizeof head) != INFLATE_PLAIN)
+		return f->claims;
+	return !memcmp(head + 257, "ustar", 5);
+}
+
 static int store_file(struct archive *ar, struct tar_reader *t, const struct tar_entry *en,
 		      struct archive_file *f, struct err *e)
 {
 	char claimed[DIGEST_TEXT_MAX];
-	bool claims = blob_name(f->name, claimed);
 	struct blob_writer w;
 
 	f->size = (int64_t)en->size;
-	if (claims) {
+	f->claims = blob_name(f->name, claimed);
+	if (f->claims) {
 		memcpy(f->digest, claimed, sizeof claimed);
 		if (lease_add_blob(ar->lease, claimed, e) < 0)
 			return -e->eno;
 		if (blob_size(ar->store, claimed) == f->size)
 			return 0;
 	}
-	int algo = claims ? hash_algo_of(claimed) : HASH_SHA256;
+	f->at = ar->start + tar_offset(t);
+	if (ar->file && !en->hunks && can_wait(ar, f)) {
+		f->waits = true;
+		return 0;
+	}
+	int algo = f->claims ? hash_algo_of(claimed) : HASH_SHA256;
 	if (blob_writer_open(ar->store, (enum digest_algo)algo, &w, e) < 0)
 		return -e->eno;
 	if (copy_body(t, &w, e) < 0) {
 		blob_writer_abort(&w);
 		return err_ctx(e, "%s", f->name);
 	}
-	if (!claims) {
+	if (!f->claims) {
 		struct hash h = w.hash;
 		hash_text(&h, f->digest);
 		/* in the lease before it can be found */
@@ -224,7 +245,7 @@ static int read_tar(struct archive *ar, struct source *src, struct err *e)
 	return r < 0 ? r : source_drain(src, NULL, e);
 }
 
-int archive_read(struct archive *ar, int xfd, struct err *e)
+static int read_stream(struct archive *ar, int xfd, struct err *e)
 {
 	struct source_fd file;
 	struct inflate *in = NULL;
@@ -236,6 +257,42 @@ int archive_read(struct archive *ar, int xfd, struct err *e)
 		r = read_tar(ar, inflate_source(in), e);
 	inflate_close(in);
 	source_fd_done(&file);
+	return r;
+}
+
+static int read_file(struct archive *ar, uint64_t size, struct err *e)
+{
+	struct source_at file;
+
+	if (source_at_init(&file, ar->xfd, ar->start, size, e) < 0)
+		return -e->eno;
+	ar->file = true;
+	int r = read_tar(ar, &file.source, e);
+	source_at_done(&file);
+	return r;
+}
+
+/* bytes of a plain tar from the position of @xfd on; 0: it is a stream, compressed or nothing of this kind */
+static uint64_t plain_bytes(struct archive *ar, int xfd)
+{
+	unsigned char head[512];
+	struct stat st;
+	off_t at = lseek(xfd, 0, SEEK_CUR);
+
+	if (at < 0 || fstat(xfd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= at ||
+	    pread(xfd, head, sizeof head, at) != (ssize_t)sizeof head ||
+	    inflate_detect(head, sizeof head) != INFLATE_PLAIN)
+		return 0;
+	ar->xfd = xfd;
+	ar->start = (uint64_t)at;
+	return (uint64_t)(st.st_size - at);
+}
+
+int archive_read(struct archive *ar, int xfd, struct err *e)
+{
+	uint64_t plain = plain_bytes(ar, xfd);
+	int r = plain ? read_file(ar, plain, e) : read_stream(ar, xfd, e);
+
 	if (r < 0)
 		return err_ctx(e, "read image archive");
 	/* stable for equal names: merge sort by hand is not worth it, equal names are an attack or
@@ -254,18 +311,26 @@ void archive_done(struct archive *ar)
 	arena_done(&ar->a);
 }
 
-const struct archive_file *archive_find(const struct archive *ar, const char *name)
+struct archive_file *archive_find(const struct archive *ar, const char *name)
 {
 	ARENA a = { 0 };
 	const char *clean = clean_name(&a, NULL, 0, name);
 
 	for (int hops = 0; clean && hops < LINKS_MAX; hops++) {
 		const struct archive_file key = { .name = clean };
-		const struct archive_file *f =
+		struct archive_file *f =
 			ar->n ? bsearch(&key, ar->files, ar->n, sizeof key, file_compare) : NULL;
 		if (!f || !f->link)
 			return f;
 		clean = f->link;
 	}
+	return NULL;
+}
+
+const struct archive_file *archive_waiting(const struct archive *ar, const char *digest)
+{
+	for (size_t i = 0; ar->file && i < ar->n; i++)
+		if (ar->files[i].waits && !strcmp(ar->files[i].digest, digest))
+			return &ar->files[i];
 	return NULL;
 }

@@ -41,6 +41,8 @@ struct layer_store_req {
 	const struct store *store;
 	struct source *blob;       /* the layer as received: any compression; read to its end */
 	const char *diff_id;       /* of the uncompressed tar; must match */
+	bool diff_is_blob;         /* a stage below @blob verifies just this digest: where nothing is
+				      compressed it is not computed once more */
 	const char *chain_id;      /* name of the snapshot */
 	const struct layer_limits *limits; /* NULL: defaults */
 };

@@ -25,13 +25,14 @@ static int unpack(const struct layer_store_req *q, int xdir, struct buf *loose,
 
 	if (inflate_open(q->blob, LAYER_TAR_BYTES_MAX, &in, e) < 0)
 		return -e->eno;
+	bool checked = q->diff_is_blob && inflate_kind_of(in) == INFLATE_PLAIN;
 	int r = ahead_open(inflate_source(in), &ahead, e);
-	if (!r)
+	if (!r && !checked) {
 		r = source_digest_init(&check, ahead_source(ahead), q->diff_id, -1, e);
-	if (!r) {
 		check.what = "uncompressed layer";
-		r = layer_apply(&check.source, xdir, q->limits, loose, ret, e);
 	}
+	if (!r)
+		r = layer_apply(checked ? ahead_source(ahead) : &check.source, xdir, q->limits, loose, ret, e);
 	ahead_close(ahead);
 	inflate_close(in);
 	return r;

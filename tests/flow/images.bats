@@ -81,16 +81,61 @@ store_is_empty() {
 	blob=$(ls -S layout/blobs/sha256 | tail -1)
 	echo >>"layout/blobs/sha256/$blob"
 	tar -C layout -cf digest.tar .
-	for bad in rubbish empty.tar cut.tar diffid.tar missing.tar escape.tar digest.tar; do
-		run onggi load -i $bad
-		[ "$status" = 1 ] || { echo "$bad: $output"; return 1; }
-		[ "${output#onggi: }" != "$output" ]
-		store_is_empty || { echo "$bad left:"; find "$ONGGI_ROOT" -type f; return 1; }
+	# a compressed layer whose DiffID is the digest of its compressed bytes
+	tar -C x -xf good.tar
+	(cd x && python3 - <<-'PY'
+		import gzip, hashlib, json
+		config = json.load(open("manifest.json"))[0]["Config"]
+		packed = gzip.compress(open("1/layer.tar", "rb").read(), mtime=0)
+		open("1/layer.tar", "wb").write(packed)
+		c = json.load(open(config))
+		c["rootfs"]["diff_ids"][1] = "sha256:" + hashlib.sha256(packed).hexdigest()
+		json.dump(c, open(config, "w"))
+	PY
+	tar -cf ../packed.tar *)
+	for bad in rubbish empty.tar cut.tar diffid.tar missing.tar escape.tar digest.tar packed.tar; do
+		for way in file pipe; do
+			case $way in
+			file) run onggi load -i $bad ;;
+			pipe) run onggi load < <(cat $bad) ;;
+			esac
+			[ "$status" = 1 ] || { echo "$bad, $way: $output"; return 1; }
+			[ "${output#onggi: }" != "$output" ]
+			case $bad in
+			diffid.tar | digest.tar | packed.tar) [[ $output == *"wrong digest"* || $output == *"bytes instead of"* ]] ;;
+			esac
+			store_is_empty || { echo "$bad, $way left:"; find "$ONGGI_ROOT" -type f; return 1; }
+		done
 	done
 	run -1 onggi load -i /nonexistent
 	run -1 script -qec "$ONGGI_BIN/onggi load" /dev/null
 	[[ $output == *"requested load from stdin, but stdin is empty"* ]]
 	run -0 onggi load -q -i good.tar
+}
+
+@test "load: a file from its position on, layers in any order, twice the same one, one that nobody needs" {
+	archive a.tar one:1 'f 644 one 1' 'f 644 two 2' 'f 644 one 1'
+	mkdir x && tar -C x -xf a.tar
+	cp x/2/layer.tar x/nobody.tar
+	(cd x && tar -rf nobody.tar manifest.json) # a tar of its own digest
+	(cd x && tar -cf ../b.tar manifest.json nobody.tar 3 2 1 0 *.json)
+	head -c 1000 /dev/urandom >c.tar
+	cat b.tar >>c.tar
+	exec 7<c.tar
+	dd bs=1000 count=1 of=/dev/null status=none <&7
+	run -0 onggi load -q <&7
+	exec 7<&-
+	run -0 onggi run --rm --network none one:1 cat /one /two
+	[ "$output" = 12 ]
+	run -0 onggi system check
+	[ "$(ls "$ONGGI_ROOT/snapshots" | wc -l)" = 4 ]
+	[ ! -e "$ONGGI_ROOT/blobs/sha256/$(sha256sum <x/nobody.tar | cut -d' ' -f1)" ]
+	[ -e "$ONGGI_ROOT/blobs/sha256/$(sha256sum <x/1/layer.tar | cut -d' ' -f1)" ]
+	# a blob is gone, its layer is not
+	blob="$ONGGI_ROOT/blobs/sha256/$(sha256sum <x/1/layer.tar | cut -d' ' -f1)"
+	rm "$blob"
+	run -0 onggi load -q -i b.tar
+	cmp "$blob" x/1/layer.tar
 }
 
 @test "load: killed half-way, the next command clears up and succeeds" {
