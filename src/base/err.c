@@ -129,6 +129,11 @@ int err_sys(struct err *e, int eno, const char *fmt, ...)
 	return r;
 }
 
+bool err_is_damage(const struct err *e)
+{
+	return e->kind == E_NOT_FOUND || e->kind == E_CORRUPT || e->kind == E_INVALID;
+}
+
 int err_ctx(struct err *e, const char *fmt, ...)
 {
 	char old[sizeof e->chain];

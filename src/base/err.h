@@ -45,6 +45,10 @@ struct err {
 	char hint[256];  /* what the user can do; may be empty */
 };
 
+/** err_is_damage - the object is missing or is not what it should be, and will be so when it is looked at again. All
+ * else says something of the host or of us (too many open files, memory, a disk that is full), nothing of the object. */
+bool err_is_damage(const struct err *e);
+
 struct err_map {
 	const char *name; /* as printed in JSON: "not-found" */
 	short http, grpc, exit;

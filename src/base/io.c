@@ -228,6 +228,15 @@ int io_open_dir(int xdir, const char *path, mode_t mode, int *ret_fd, struct err
 	return 0;
 }
 
+int io_dir_next(DIR *xdir, const struct dirent **ret, struct err *e)
+{
+	do {
+		errno = 0;
+		*ret = readdir(xdir);
+	} while (*ret && (!strcmp((*ret)->d_name, ".") || !strcmp((*ret)->d_name, "..")));
+	return *ret ? 1 : errno ? err_sys(e, errno, "read directory") : 0;
+}
+
 /* Removes the content of @dirfd (owned here). Iterates by descriptor, so depth is bounded by
  * RLIMIT_NOFILE only; deeper trees than 900 levels are flattened by moving them up. */
 static int remove_content(int dirfd, dev_t dev, int depth)

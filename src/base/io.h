@@ -7,6 +7,7 @@
 #ifndef ONGGI_BASE_IO_H
 #define ONGGI_BASE_IO_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -42,6 +43,9 @@ int io_write_file(int xdir, const char *name, const void *p, size_t n, struct er
 int io_mkdir_p(int xdir, const char *path, mode_t mode, struct err *e);
 /** io_open_dir - O_PATH-free directory descriptor, made first (with parents) when missing. */
 int io_open_dir(int xdir, const char *path, mode_t mode, int *ret_fd, struct err *e);
+/** io_dir_next - the next name of @xdir without "." and "..": 1, 0 when there are no more, or -errno. For lists of which
+ * a missing name would be taken for an object that is not there. @ret is valid until the next call. */
+int io_dir_next(DIR *xdir, const struct dirent **ret, struct err *e);
 /** io_remove_tree - remove @name below @xdir with all it holds, never crossing a mount point,
  * never following a link. A missing @name is success. */
 int io_remove_tree(int xdir, const char *name, struct err *e);

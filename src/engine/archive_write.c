@@ -180,19 +180,21 @@ static int tree(struct archive_writer *w, int fd, const char *name, int depth, s
 	OWN_DIR d = list < 0 ? NULL : fdopendir(list);
 	if (!d)
 		return err_sys(e, errno, "read directory %s", name);
-	for (struct dirent *en; (en = readdir(d));) {
+	const struct dirent *en;
+	int r;
+	while ((r = io_dir_next(d, &en, e)) > 0) {
 		OWN_STR path = NULL;
-		if (!strcmp(en->d_name, ".") || !strcmp(en->d_name, ".."))
-			continue;
 		OWN_FD sub = openat(fd, en->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		if (sub < 0)
+		if (sub < 0 && errno == ENOENT)
 			continue; /* gone meanwhile */
+		if (sub < 0)
+			return err_sys(e, errno, "open %s%s", full, en->d_name);
 		if (asprintf(&path, "%s%s", full, en->d_name) < 0)
 			return err_new(e, E_NOMEM, ENOMEM, "archive");
 		if (tree(w, sub, path, depth + 1, e) < 0)
 			return -e->eno;
 	}
-	return 0;
+	return r < 0 ? err_ctx(e, "%s", name) : 0;
 }
 
 int archive_put_empty(struct archive_writer *w, const char *name, struct err *e)

@@ -130,13 +130,12 @@ static int copy_dir(int from, int to, int depth, struct err *e)
 		return err_sys(e, errno, "read directory");
 	if (depth > DEPTH_MAX)
 		return err_new(e, E_INVALID, ELOOP, "tree is too deep to copy");
-	for (struct dirent *en; (en = readdir(d));) {
-		if (!strcmp(en->d_name, ".") || !strcmp(en->d_name, ".."))
-			continue;
+	const struct dirent *en;
+	int r;
+	while ((r = io_dir_next(d, &en, e)) > 0)
 		if (copy_one(from, to, en->d_name, depth, e) < 0)
 			return err_ctx(e, "%.200s", en->d_name);
-	}
-	return 0;
+	return r;
 }
 
 int tree_copy(int xfrom, int xto, struct err *e)

@@ -140,18 +140,21 @@ static int use_note(int run_fd, const char *name, struct err *e)
 	char line[PATH_SPACE];
 	int n = snprintf(line, sizeof line, "%s\n", name);
 
-	if (fd < 0 || write(fd, line, (size_t)n) != n)
+	if (fd < 0)
 		return err_sys(e, errno, "note the use of volume %s", name);
-	return 0;
+	int r = io_write_all(fd, line, (size_t)n);
+	return r < 0 ? err_sys(e, -r, "note the use of volume %s", name) : 0;
 }
 
-static bool uses_read(const struct store *s, const char *id, char **ret)
+/* 1: @ret | 0: it uses none | -errno */
+static int uses_read(const struct store *s, const char *id, char **ret)
 {
 	char path[PATH_SPACE];
-	struct err ignored = { 0 };
+	struct err own = { 0 };
 
 	(void)snprintf(path, sizeof path, "containers/%s/volumes", id);
-	return io_read_file(s->run_fd, path, USES_MAX, ret, NULL, &ignored) >= 0;
+	int r = io_read_file(s->run_fd, path, USES_MAX, ret, NULL, &own);
+	return r < 0 ? (r == -ENOENT ? 0 : r) : 1;
 }
 
 static bool names_it(char *text, const char *name)
@@ -175,7 +178,10 @@ static bool is_used(const struct store *s, const char *name, const char *but)
 		return true;
 	for (size_t i = 0; i < n; i++) {
 		OWN_STR text = NULL;
-		if (strcmp(ids[i], but) != 0 && uses_read(s, ids[i], &text) && names_it(text, name))
+		if (!strcmp(ids[i], but))
+			continue;
+		int r = uses_read(s, ids[i], &text);
+		if (r < 0 || (r > 0 && names_it(text, name)))
 			return true;
 	}
 	return false;
@@ -209,7 +215,7 @@ void volumes_detach(const struct store *s, const char *id)
 	char path[PATH_SPACE], *save = NULL;
 	OWN_STR text = NULL;
 
-	if (!uses_read(s, id, &text))
+	if (uses_read(s, id, &text) <= 0)
 		return;
 	(void)snprintf(path, sizeof path, "containers/%s/volumes", id);
 	for (char *p = strtok_r(text, "\n", &save); p; p = strtok_r(NULL, "\n", &save))

@@ -5,13 +5,16 @@
 #include "store/check.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/own.h"
 #include "format/hash.h"
 #include "format/js.h"
@@ -55,12 +58,16 @@ static void tell(struct check *c, const char *kind, const char *name, const char
 /* digest of an open file by the algorithm of @digest; -errno */
 static int digest_of(int fd, const char *digest, uint64_t *bytes, char out[HASH_TEXT_MAX])
 {
-	static unsigned char block[BLOCK];
+	OWN_PTR unsigned char *block = malloc(BLOCK);
 	struct hash h;
 	ssize_t n;
 
+	if (!block)
+		return -ENOMEM;
 	hash_init(&h, hash_algo_of(digest) == HASH_SHA512 ? HASH_SHA512 : HASH_SHA256);
-	while ((n = read(fd, block, sizeof block)) > 0) {
+	while ((n = read(fd, block, BLOCK)) > 0 || (n < 0 && errno == EINTR)) {
+		if (n < 0)
+			continue;
 		hash_add(&h, block, (size_t)n);
 		*bytes += (uint64_t)n;
 	}
@@ -70,13 +77,18 @@ static int digest_of(int fd, const char *digest, uint64_t *bytes, char out[HASH_
 	return 0;
 }
 
-static const char *blob_drop(struct check *c, const char *digest, struct err *e)
+/* @seen: what was found damaged; by now a pull may have put a sound one in its place */
+static const char *blob_drop(struct check *c, int xdir, const char *name, const char *digest, const struct stat *seen,
+			     struct err *e)
 {
 	OWN_FD lock = -1;
+	struct stat now;
 
-	if (!c->q->repair)
+	if (!c->q->repair || image_gc_lock(c->q->store, &lock, e) < 0)
 		return NULL;
-	if (image_gc_lock(c->q->store, &lock, e) < 0 || blob_remove(c->q->store, digest, e) < 0)
+	if (fstatat(xdir, name, &now, AT_SYMLINK_NOFOLLOW) < 0 || now.st_ino != seen->st_ino)
+		return "is another one by now";
+	if (blob_remove(c->q->store, digest, e) < 0)
 		return NULL;
 	return "removed: the next pull or load brings it anew";
 }
@@ -84,19 +96,23 @@ static const char *blob_drop(struct check *c, const char *digest, struct err *e)
 static int blob_check(struct check *c, int xdir, const char *algo, const char *name, struct err *e)
 {
 	char digest[DIGEST_TEXT_MAX], got[HASH_TEXT_MAX];
-	struct stat st;
+	struct stat st = { 0 };
 
 	(void)snprintf(digest, sizeof digest, "%s:%.128s", algo, name);
 	OWN_FD fd = openat(xdir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0 && errno == ENOENT)
+	const int eno = errno;
+	if (fd < 0 && fstatat(xdir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
 		return 0; /* removed meanwhile */
 	if (!digest_is_valid(digest)) {
 		tell(c, "blob", name, NULL, "is no digest: not ours");
 		return 0;
 	}
 	c->r->blobs++;
+	/* that too many files are open, for one, says nothing of the blob */
+	if (fd < 0 && eno != ELOOP && eno != ENXIO)
+		return err_sys(e, eno, "open blob %s", digest);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		const char *mended = blob_drop(c, digest, e);
+		const char *mended = blob_drop(c, xdir, name, digest, &st, e);
 		tell(c, "blob", digest, mended, fd < 0 ? "cannot be opened" : "is no file");
 		return c->q->repair && !mended ? -e->eno : 0;
 	}
@@ -105,7 +121,9 @@ static int blob_check(struct check *c, int xdir, const char *algo, const char *n
 	int r = digest_of(fd, digest, &c->r->bytes, got);
 	if (r == 0 && !strcmp(got, digest))
 		return 0;
-	const char *mended = blob_drop(c, digest, e);
+	if (r < 0 && r != -EIO)
+		return err_sys(e, -r, "read blob %s", digest);
+	const char *mended = blob_drop(c, xdir, name, digest, &st, e);
 	if (r < 0)
 		tell(c, "blob", digest, mended, "cannot be read: %s", strerror(-r));
 	else
@@ -126,10 +144,12 @@ static int blobs_check(struct check *c, const char *algo, struct err *e)
 		return errno == ENOENT ? 0 : err_sys(e, errno, "open %s", path);
 	if (!d)
 		return err_sys(e, errno, "read %s", path);
-	for (struct dirent *en; (en = readdir(d));)
+	const struct dirent *en;
+	int r;
+	while ((r = io_dir_next(d, &en, e)) > 0)
 		if (en->d_name[0] != '.' && blob_check(c, fd, algo, en->d_name, e) < 0)
 			return -e->eno;
-	return 0;
+	return r;
 }
 
 /* ---- images ---- */
@@ -201,6 +221,10 @@ static int image_check(struct check *c, const char *id, struct err *e)
 	if (js_load(c->q->store->root_fd, path, 4 << 20, &record, &own) < 0) {
 		if (own.eno == ENOENT)
 			return 0; /* removed meanwhile */
+		if (!err_is_damage(&own)) {
+			*e = own;
+			return err_ctx(e, "image %s", id);
+		}
 		c->r->images++;
 		tell(c, "image", id, image_drop(c, id), "its record cannot be read: %.200s", own.chain);
 		return 0;

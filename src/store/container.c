@@ -144,12 +144,14 @@ int container_ids(const struct store *s, char (**ret)[65], size_t *ret_n, struct
 	size_t n = 0, cap = 64;
 	OWN_PTR char (*ids)[65] = malloc(cap * sizeof *ids);
 	OWN_DIR d = containers_open(s);
+	const struct dirent *en;
+	int r = 0;
 
 	if (!ids)
 		return err_new(e, E_NOMEM, ENOMEM, "list containers");
 	if (!d && errno != ENOENT)
 		return err_sys(e, errno, "list containers");
-	for (struct dirent *en; d && (en = readdir(d));) {
+	while (d && (r = io_dir_next(d, &en, e)) > 0) {
 		if (!text_is_hex(en->d_name, CONTAINER_ID_LEN))
 			continue;
 		if (n == cap) {
@@ -161,6 +163,8 @@ int container_ids(const struct store *s, char (**ret)[65], size_t *ret_n, struct
 		}
 		memcpy(ids[n++], en->d_name, CONTAINER_ID_LEN + 1);
 	}
+	if (r < 0)
+		return err_ctx(e, "list containers");
 	*ret = ptr_take(&ids);
 	*ret_n = n;
 	return 0;

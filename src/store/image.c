@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/own.h"
 #include "base/text.h"
 #include "format/js.h"
@@ -221,7 +222,8 @@ int image_ids(const struct store *s, char (**ret)[DIGEST_TEXT_MAX], size_t *ret_
 	OWN_DIR d = fd < 0 ? NULL : fdopendir(fd);
 	OWN_PTR char(*ids)[DIGEST_TEXT_MAX] = NULL;
 	size_t n = 0, cap = 0;
-	struct dirent *en;
+	const struct dirent *en;
+	int r = 0;
 
 	if (fd < 0 && errno != ENOENT)
 		return err_sys(e, errno, "open images");
@@ -229,7 +231,7 @@ int image_ids(const struct store *s, char (**ret)[DIGEST_TEXT_MAX], size_t *ret_
 		close(fd);
 		return err_sys(e, errno, "read images");
 	}
-	while (d && (en = readdir(d))) {
+	while (d && (r = io_dir_next(d, &en, e)) > 0) {
 		size_t len = strlen(en->d_name);
 		if ((len != 64 && len != 128) || !text_is_hex(en->d_name, len))
 			continue;
@@ -242,6 +244,8 @@ int image_ids(const struct store *s, char (**ret)[DIGEST_TEXT_MAX], size_t *ret_
 		}
 		(void)snprintf(ids[n++], sizeof *ids, "sha%s:%s", len == 64 ? "256" : "512", en->d_name);
 	}
+	if (r < 0)
+		return r;
 	*ret = ptr_take(&ids);
 	*ret_n = n;
 	return 0;

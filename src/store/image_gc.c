@@ -50,14 +50,15 @@ static int need(json_t *set, char kind, const char *digest, struct err *e)
 		       err_new(e, E_NOMEM, ENOMEM, "list of what is needed") : 0;
 }
 
-/* a manifest or index and what it names; what is missing is no error */
+/* a manifest or index and what it names; what is missing or damaged is no error, what cannot be read just now is: its
+ * blobs would be taken for nobody's */
 static int need_document(const struct store *s, json_t *set, const char *digest, int depth,
 			 struct err *e)
 {
 	static const char *const lists[] = { "layers", "manifests" };
 	OWN_STR text = NULL;
 	OWN_JSON j = NULL;
-	struct err ignored = { 0 };
+	struct err own = { 0 };
 	json_t *child;
 	size_t n, i;
 
@@ -65,9 +66,12 @@ static int need_document(const struct store *s, json_t *set, const char *digest,
 		return 0;
 	if (need(set, 'b', digest, e) < 0)
 		return -e->eno;
-	if (blob_read(s, digest, MANIFEST_BYTES_MAX, &text, &n, &ignored) < 0 ||
-	    js_parse(text, n, "manifest", &j, &ignored) < 0)
-		return 0;
+	if (blob_read(s, digest, MANIFEST_BYTES_MAX, &text, &n, &own) < 0 || js_parse(text, n, "manifest", &j, &own) < 0) {
+		if (err_is_damage(&own))
+			return 0;
+		*e = own;
+		return err_ctx(e, "manifest");
+	}
 	if (need(set, 'b', js_str(j, "config.digest", NULL), e) < 0)
 		return -e->eno;
 	for (size_t k = 0; k < ARRAY_LEN(lists); k++)
@@ -160,7 +164,8 @@ static int each_name(const struct store *s, const char *folder,
 {
 	int fd = openat(s->root_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	OWN_DIR d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *en;
+	const struct dirent *en;
+	int r;
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : err_sys(e, errno, "open %s", folder);
@@ -168,13 +173,13 @@ static int each_name(const struct store *s, const char *folder,
 		close(fd);
 		return err_sys(e, errno, "read %s", folder);
 	}
-	while ((en = readdir(d))) {
+	while ((r = io_dir_next(d, &en, e)) > 0) {
 		if (text_starts(en->d_name, ".tmp-") && is_old(fd, en->d_name, time(NULL), HALF_WRITTEN_S))
 			(void)unlinkat(fd, en->d_name, 0); /* next time, then */
 		if (en->d_name[0] != '.' && each(data, fd, en->d_name, e) < 0)
 			return -e->eno;
 	}
-	return 0;
+	return r;
 }
 
 static int mark_lease_name(void *data, int xdir, const char *name, struct err *e)
@@ -219,13 +224,16 @@ int image_users(const struct store *s, const char *image_id, char ret_first[65],
 		return -e->eno;
 	for (size_t i = 0; i < n; i++) {
 		struct container c = CONTAINER_NULL;
-		struct err ignored = { 0 };
-		if (container_load(s, ids[i], &c, &ignored) < 0)
+		if (container_load(s, ids[i], &c, e) < 0) {
+			if (!err_is_damage(e))
+				return -e->eno;
 			continue;
+		}
 		if (!strcmp(js_str(c.record, "Image", ""), image_id) && !found++ && ret_first)
 			memcpy(ret_first, ids[i], 65);
 		container_done(&c);
 	}
+	err_clear(e);
 	*ret_n = found;
 	return 0;
 }

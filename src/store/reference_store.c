@@ -106,25 +106,29 @@ int reference_each(const struct store *s,
 		return errno == ENOENT ? 0 : err_sys(e, errno, "open references");
 	int dup_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	OWN_DIR d = dup_fd < 0 ? NULL : fdopendir(dup_fd);
-	struct dirent *en;
+	const struct dirent *en;
+	int r;
 
 	if (!d)
 		return err_sys(e, errno, "read references");
-	while ((en = readdir(d))) {
+	while ((r = io_dir_next(d, &en, e)) > 0) {
 		OWN_JSON j = NULL;
-		struct err ignored = { 0 };
+		struct err own = { 0 };
 		if (en->d_name[0] == '.')
 			continue;
 		/* one that vanished meanwhile, or is damaged, hides no other */
-		if (js_load(fd, en->d_name, REF_FILE_MAX, &j, &ignored) < 0)
-			continue;
+		if (js_load(fd, en->d_name, REF_FILE_MAX, &j, &own) < 0) {
+			if (err_is_damage(&own))
+				continue;
+			*e = own;
+			return err_ctx(e, "reference");
+		}
 		const struct reference_entry entry = { js_str(j, "reference", ""), js_str(j, "image", ""),
 						       js_str(j, "manifest", ""), js_str(j, "updated", "") };
 		if (!*entry.reference || !digest_is_valid(entry.image_id))
 			continue;
-		int r = each(data, &entry);
-		if (r)
+		if ((r = each(data, &entry)) != 0)
 			return r;
 	}
-	return 0;
+	return r;
 }

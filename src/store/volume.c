@@ -252,9 +252,11 @@ int volume_users(const struct store *s, const char *name, json_t **ret, struct e
 		return -e->eno;
 	for (size_t i = 0; i < n; i++) {
 		CLEANUP(container_done) struct container c = CONTAINER_NULL;
-		struct err ignored;
-		if (container_load(s, ids[i], &c, &ignored) < 0)
-			continue; /* gone meanwhile */
+		if (container_load(s, ids[i], &c, e) < 0) {
+			if (!err_is_damage(e))
+				return -e->eno;
+			continue; /* gone meanwhile, or its record says nothing any more */
+		}
 		json_array_foreach(json_object_get(c.record, "Mounts"), k, m) {
 			if (!strcmp(js_str(m, "Type", ""), "volume") && !strcmp(js_str(m, "Name", ""), name)) {
 				json_array_append_new(users, json_string(ids[i]));
@@ -262,6 +264,7 @@ int volume_users(const struct store *s, const char *name, json_t **ret, struct e
 			}
 		}
 	}
+	err_clear(e);
 	*ret = ptr_take(&users);
 	return 0;
 }

@@ -135,6 +135,21 @@ sound() {
 	has "1 images"
 }
 
+@test "a host that is short of descriptors: nothing is taken for damaged, missing or unused because of it" {
+	local n short=0
+	onggi create --name short "$LYING/plain/x:b" true >/dev/null
+	for ((n = 4; n < 24; n++)); do
+		for what in "system check --repair-lossy" "image prune -f" "rmi $LYING/plain/x:none" "volume prune -af"; do
+			(ulimit -n $n && onggi $what) >"$T/short" 2>&1 || true
+			[[ $(<"$T/short") != *"oo many open files"* ]] || short=$((short + 1))
+		done
+	done
+	[ "$short" -gt 2 ]
+	sound
+	has " 2 images, 4 references, 1 containers"
+	onggi rm short >/dev/null
+}
+
 @test "a container whose image is gone; repair takes nothing from containers" {
 	onggi create --name cc "$LYING/plain/x:a" true >/dev/null
 	damage "$blob"
