@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "engine/engine.h"
 #include "format/json.h"
+#include "spec/digest.h"
 
 struct engine_image_list {
 	bool all;
@@ -37,5 +38,17 @@ int engine_image_remove(struct engine *eng, const char *ref, unsigned flags, jso
  * @ret: {"ImagesDeleted": [...], "SpaceReclaimed": bytes}. */
 int engine_image_prune(struct engine *eng, bool all, const json_t *filters, json_t **ret,
 		       struct err *e);
+
+/** engine_image_mount - mount the image read-only below ONGGI_RUN, once however often it is asked for: every
+ * mount wants its unmount. @ret: {"Id", "Names", "Repositories", "Mountpoint"}; caller owns. */
+int engine_image_mount(struct engine *eng, const char *ref, json_t **ret, struct err *e);
+/** engine_image_mounts - array of such objects of all mounted images. Caller owns. */
+int engine_image_mounts(struct engine *eng, json_t **ret, struct err *e);
+/** engine_image_unmount - count down; the last one unmounts. @force: at once, whoever uses it; not mounted is
+ * no error then. E_STATE "image X is not mounted" | E_BUSY files of it are open. */
+int engine_image_unmount(struct engine *eng, const char *ref, bool force, char ret_id[DIGEST_TEXT_MAX],
+			 struct err *e);
+/** engine_image_mounts_sweep - clean up records whose mounts are gone: after a kill or a reboot. */
+int engine_image_mounts_sweep(struct engine *eng, struct err *e);
 
 #endif

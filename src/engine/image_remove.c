@@ -16,6 +16,7 @@
 #include "spec/reference.h"
 #include "store/container.h"
 #include "store/image.h"
+#include "store/image_mount.h"
 
 int engine_image_tag(struct engine *eng, const char *source, const char *target, struct err *e)
 {
@@ -43,6 +44,7 @@ int engine_image_tag(struct engine *eng, const char *source, const char *target,
 /* containers of an image: one running, one that is not; "" when there is none */
 struct users {
 	char running[65], stopped[65];
+	bool mounted; /* by `image mount` */
 };
 
 static int find_users(const struct store *s, const char *image_id, struct users *ret, struct err *e)
@@ -50,7 +52,7 @@ static int find_users(const struct store *s, const char *image_id, struct users 
 	OWN_PTR char(*ids)[65] = NULL;
 	size_t n;
 
-	*ret = (struct users){ "", "" };
+	*ret = (struct users){ .mounted = image_is_mounted(s, image_id) };
 	if (container_ids(s, &ids, &n, e) < 0)
 		return -e->eno;
 	for (size_t i = 0; i < n; i++) {
@@ -72,6 +74,7 @@ static int find_users(const struct store *s, const char *image_id, struct users 
 }
 
 struct removal {
+	struct engine *eng;
 	const struct store *s;
 	struct image *img;   /* with its references */
 	const char *asked;   /* as the user gave it */
@@ -115,8 +118,20 @@ static bool is_single_name(const struct image *img)
 	return true;
 }
 
+static int mounted_conflict(const struct removal *r, struct err *e)
+{
+	char path[IMAGE_MOUNT_PATH_MAX];
+
+	image_mount_point(r->s, r->img->id, path);
+	err_new(e, E_CONFLICT, EBUSY, "conflict: unable to delete %.12s (must be forced) - image is mounted at %s",
+		short_id(r->img->id), path);
+	err_hint(e, "unmount it with: onggi image unmount %.12s", short_id(r->img->id));
+	return -e->eno;
+}
+
 static int delete_image(struct removal *r, bool quiet, struct err *e)
 {
+	char id[DIGEST_TEXT_MAX];
 	struct users u;
 
 	if (find_users(r->s, r->img->id, &u, e) < 0)
@@ -130,6 +145,10 @@ static int delete_image(struct removal *r, bool quiet, struct err *e)
 			       short_id(r->img->id), *u.running ? "cannot be forced" : "must be forced",
 			       *u.running ? "running" : "stopped", *u.running ? u.running : u.stopped);
 	}
+	if (u.mounted && !forced(r))
+		return quiet ? 0 : mounted_conflict(r, e);
+	if (u.mounted && engine_image_unmount(r->eng, r->img->id, true, id, e) < 0)
+		return -e->eno;
 	return image_remove(r->s, r->img->id, forced(r), &r->done, e);
 }
 
@@ -191,6 +210,8 @@ static int remove_by_name(struct removal *r, const char *familiar, bool is_diges
 				       "conflict: unable to remove repository reference \"%s\" (must force) - "
 				       "container %.12s is using its referenced image %.12s",
 				       familiar, *u.running ? u.running : u.stopped, short_id(r->img->id));
+		if (u.mounted)
+			return mounted_conflict(r, e);
 	}
 	if (untag(r, familiar, e) < 0)
 		return -e->eno;
@@ -248,7 +269,7 @@ static int remove_image(struct removal *r, struct err *e)
 int engine_image_remove(struct engine *eng, const char *ref, unsigned flags, json_t **ret,
 			struct err *e)
 {
-	struct removal r = { .s = &eng->store, .asked = ref, .flags = flags };
+	struct removal r = { .eng = eng, .s = &eng->store, .asked = ref, .flags = flags };
 	struct image img;
 
 	if (image_resolve(&eng->store, ref, &img, e) < 0)
@@ -273,7 +294,7 @@ static int prune_one(struct engine *eng, struct image *img, struct image_removed
 
 	if (find_users(&eng->store, img->id, &u, e) < 0)
 		return -e->eno;
-	if (*u.running || *u.stopped)
+	if (*u.running || *u.stopped || u.mounted)
 		return 0;
 	int r = image_remove(&eng->store, img->id, false, done, e);
 	/* taken into use, or removed by another, since we looked: not ours then */

@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/own.h"
 #include "base/text.h"
+#include "engine/image.h"
 #include "engine/look.h"
 #include "engine/start_int.h"
 #include "format/js.h"
@@ -210,7 +211,7 @@ int engine_sweep(struct engine *eng, struct err *e)
 		if (handle_open(eng, ids[i], 0, &h, e) < 0 && e->kind != E_NOT_FOUND)
 			engine_warn(eng, "%s", e->chain);
 	}
-	if (sweep_run(eng, e) < 0 || network_repair(&eng->network, e) < 0)
+	if (sweep_run(eng, e) < 0 || engine_image_mounts_sweep(eng, e) < 0 || network_repair(&eng->network, e) < 0)
 		return -e->eno;
 	return image_collect(&eng->store, NULL, e);
 }

@@ -23,6 +23,7 @@
 #include "store/container.h"
 #include "store/image_gc.h"
 #include "store/image_int.h"
+#include "store/image_mount.h"
 #include "store/snapshot.h"
 
 enum {
@@ -234,7 +235,8 @@ int image_users(const struct store *s, const char *image_id, char ret_first[65],
 		container_done(&c);
 	}
 	err_clear(e);
-	*ret_n = found;
+	/* what is mounted is used, too, though by no container */
+	*ret_n = found + image_is_mounted(s, image_id);
 	return 0;
 }
 

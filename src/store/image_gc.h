@@ -18,7 +18,8 @@ int image_gc_lock(const struct store *s, int *ret_fd, struct err *e);
 int image_mark(const struct store *s, json_t **ret, struct err *e);
 /** need_has - whether @kind ('b' blob, 'l' layer) @digest is in the set. */
 bool need_has(const json_t *set, char kind, const char *digest);
-/** image_users - containers whose record names the image; @ret_first (may be NULL) gets one ID. */
+/** image_users - containers whose record names the image, and one more where it is mounted; @ret_first (may be
+ * NULL) gets the ID of a container if there is one. */
 int image_users(const struct store *s, const char *image_id, char ret_first[65], size_t *ret_n,
 		struct err *e);
 /** image_drop_leased - close the lease, then remove what it protected and nothing else needs: the

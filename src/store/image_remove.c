@@ -67,7 +67,7 @@ static int untag_all(const struct store *s, const char *id, struct image_removed
 /* The record away from the lists: for good, or kept for containers that were made before. */
 static int take_record(const struct store *s, const char *id, bool keep, struct err *e)
 {
-	char path[IMAGE_PATH_MAX], kept[IMAGE_PATH_MAX], user[65];
+	char path[IMAGE_PATH_MAX], kept[IMAGE_PATH_MAX], user[65] = "";
 	size_t users;
 
 	if (image_record_path(id, path, e) < 0)
@@ -83,9 +83,10 @@ static int take_record(const struct store *s, const char *id, bool keep, struct 
 		if (renameat(s->root_fd, kept, s->root_fd, path) < 0)
 			return err_sys(e, errno, "put image record back");
 		*e = first;
-		return e->kind ? -e->eno :
-				 err_new(e, E_CONFLICT, EBUSY,
-					 "image %s is being used by container %.12s", id, user);
+		if (e->kind)
+			return -e->eno;
+		return *user ? err_new(e, E_CONFLICT, EBUSY, "image %s is being used by container %.12s", id, user) :
+			       err_new(e, E_CONFLICT, EBUSY, "image %s is mounted", id);
 	}
 	if (!users && unlinkat(s->root_fd, kept, 0) < 0)
 		return err_sys(e, errno, "remove image record");

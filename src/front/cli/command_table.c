@@ -27,6 +27,15 @@ static const struct opt images_opts[] = {
 	BOOL("digests", 0, "Show digests"),
 	FILTER('f'),
 };
+static const struct opt image_mount_opts[] = {
+	BOOL("all", 'a', "Mount all images"),
+	STR("format", 0, "Print by a Go template, or as \"json\" one array"),
+	BOOL("json", 0, "Print one JSON array"),
+};
+static const struct opt image_unmount_opts[] = {
+	BOOL("all", 'a', "Unmount all images"),
+	BOOL("force", 'f', "Whoever uses it, however often it was mounted"),
+};
 static const struct opt history_opts[] = {
 	{ "human", 'H', OPT_BOOL, 0, "@human", NULL, "Sizes and dates for people (default true)", NULL, NULL },
 };
@@ -189,8 +198,13 @@ const struct command command_table[] = {
 	  { SET(list_opts), SET(history_opts) }, 1, 1, 0, cmd_history, "image" },
 	{ "image inspect", NULL, "[OPTIONS] IMAGE [IMAGE...]", "Show images in detail", NULL,
 	  { SET(inspect_one_opts) }, 1, -1, 0, cmd_image_inspect, "image" },
+	{ "image mount", NULL, "[OPTIONS] [IMAGE...]", "Mount images read-only and print where; list what is mounted",
+	  "  onggi image mount nginx\n  onggi image mount --format json\n", { SET(image_mount_opts) }, 0, -1, 0,
+	  cmd_image_mount, "image" },
 	{ "image prune", NULL, "[OPTIONS]", "Remove unused images", NULL, { SET(prune_opts) }, 0, 0, 0,
 	  cmd_image_prune, NULL },
+	{ "image unmount", "image umount", "[OPTIONS] IMAGE [IMAGE...]", "Unmount images", NULL, { SET(image_unmount_opts) },
+	  0, -1, 0, cmd_image_unmount, "image" },
 	{ "images", "image ls,image list", "[OPTIONS] [REPOSITORY[:TAG]]", "List images",
 	  "  onggi images\n  onggi images --format '{{.Repository}}:{{.Tag}} {{.Size}}'\n",
 	  { SET(list_opts), SET(images_opts) }, 0, 1, 0, cmd_images, "image" },

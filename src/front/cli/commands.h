@@ -20,6 +20,7 @@ command_run cmd_inspect, cmd_container_inspect, cmd_image_inspect, cmd_volume_in
 command_run cmd_commit;                                              /* cmd_commit.c */
 command_run cmd_cp, cmd_export;                                      /* cmd_cp.c */
 command_run cmd_images, cmd_rmi, cmd_tag, cmd_history, cmd_image_prune; /* cmd_image.c */
+command_run cmd_image_mount, cmd_image_unmount;                      /* cmd_image_mount.c */
 command_run cmd_pull, cmd_push, cmd_login, cmd_logout, cmd_load, cmd_save, cmd_import, cmd_registry_copy, cmd_registry_ls,
 	cmd_registry_referrers, cmd_registry_rm, cmd_registry_tags;  /* image_program.c */
 command_run cmd_volume_create, cmd_volume_ls, cmd_volume_rm, cmd_volume_prune; /* cmd_volume.c */
