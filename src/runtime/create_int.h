@@ -48,7 +48,7 @@ int create_seccomp(struct container *c, struct err *e);
 int create_seccomp_save(const struct container *c, struct err *e);
 /** create_seccomp_late - instead of create_seccomp: the filter is to come by create_seccomp_give. */
 int create_seccomp_late(struct container *c, struct err *e);
-/** create_seccomp_give - compile it, give it to the child, keep it for exec. */
+/** create_seccomp_give - compile it, keep it for exec, then give it to the child. */
 int create_seccomp_give(struct container *c, struct err *e);
 /** create_describe - (re)make the record from what is known now. */
 int create_describe(struct container *c, struct err *e);

@@ -65,8 +65,11 @@ int create_seccomp_give(struct container *c, struct err *e)
 	if (create_seccomp(c, e) < 0)
 		return -e->eno;
 	filter_late_put(c->filter_late, &c->filter_room);
+	/* First: were we killed after the raise, the container would run, and exec would know of no filter. */
+	if (create_seccomp_save(c, e) < 0)
+		return -e->eno;
 	int r = sync_raise(c->sync[0], SYNC_FILTERED);
-	return r < 0 ? create_broken(c, r, e) : create_seccomp_save(c, e);
+	return r < 0 ? create_broken(c, r, e) : 0;
 }
 
 int create_streams(struct container *c, struct err *e)

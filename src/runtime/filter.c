@@ -77,9 +77,10 @@ int filter_save(int xdir, const struct seccomp_filter *f, const struct filter_li
 	if (size > FILE_MAX)
 		return err_new(e, E_INVALID, EFBIG, "seccomp filter and its metadata are too large");
 	OWN_FD fd = openat(xdir, STATE_SECCOMP, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0 || writev(fd, iov, ARRAY_LEN(iov)) != (ssize_t)size)
+	if (fd < 0)
 		return err_sys(e, errno, "save seccomp filter");
-	return 0;
+	ssize_t n = writev(fd, iov, ARRAY_LEN(iov));
+	return n == (ssize_t)size ? 0 : err_sys(e, n < 0 ? errno : ENOSPC, "save seccomp filter");
 }
 
 int filter_read(int xdir, struct arena *a, struct seccomp_filter *ret, struct filter_listener *ret_to,
