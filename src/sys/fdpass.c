@@ -72,6 +72,12 @@ ssize_t fdpass_receive(int xsock, void *p, size_t n, int *ret_fds, size_t max, s
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c))
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
 			take(c, ret_fds, max, ret_n_fds);
+	/* the kernel leaves out what our table of descriptors has no room for (or a security module refuses) */
+	if (h.msg_flags & MSG_CTRUNC && *ret_n_fds < max) {
+		while (*ret_n_fds)
+			(void)close(ret_fds[--*ret_n_fds]); /* one alone is of no use */
+		return -EMFILE;
+	}
 	if (ret_cut)
 		*ret_cut = h.msg_flags & MSG_TRUNC;
 	return got;

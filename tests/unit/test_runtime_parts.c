@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@
 #include "runtime/hooks.h"
 #include "runtime/launch.h"
 #include "runtime/sync.h"
+#include "sys/fdpass.h"
 #include "sys/sched.h"
 
 static char dir_path[] = "/tmp/onggi-parts.XXXXXX";
@@ -91,6 +93,44 @@ static void sync_error_is_not_lost(void **state)
 	assert_string_equal(m.err.chain, "exec /bin/x: no such file or directory");
 	assert_int_equal(sync_receive(pair[0], &m, &fd), 0);
 	close(pair[0]);
+}
+
+/* more than is wanted is closed; what is wanted and has no place in the table is an error, and nothing stays open */
+static void descriptors_without_room(void **state)
+{
+	const int two[2] = { dir, dir };
+	int pair[2], got[2];
+	struct rlimit old, tight;
+	struct err e;
+	size_t n;
+	char b;
+	(void)state;
+
+	assert_int_equal(sync_pair(pair, &e), 0);
+	int next = dup(dir);
+	assert_true(next >= 0);
+	close(next);
+	assert_int_equal(fdpass_send(pair[0], "x", 1, two, 2), 1);
+	assert_int_equal(fdpass_receive(pair[1], &b, 1, got, 1, &n, NULL), 1);
+	assert_int_equal(n, 1);
+	assert_int_equal(got[0], next);
+	assert_int_equal(dup(dir), next + 1); /* the second was closed */
+	close(next + 1);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	for (int room = 0; room < 2; room++) {
+		tight = (struct rlimit){ (rlim_t)(next + room), old.rlim_max };
+		assert_int_equal(fdpass_send(pair[0], "y", 1, two, 2), 1);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+		ssize_t r = fdpass_receive(pair[1], &b, 1, got, 2, &n, NULL);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+		assert_int_equal(r, -EMFILE);
+		assert_int_equal(n, 0);
+		assert_int_equal(dup(dir), next);
+		close(next);
+	}
+	close(pair[0]);
+	close(pair[1]);
 }
 
 static void sync_levels_and_descriptors(void **state)
@@ -225,6 +265,7 @@ int main(void)
 		cmocka_unit_test(cpu_lists),
 		cmocka_unit_test(sync_error_is_not_lost),
 		cmocka_unit_test(sync_levels_and_descriptors),
+		cmocka_unit_test(descriptors_without_room),
 		cmocka_unit_test(filter_round_trip),
 		cmocka_unit_test(dangling_links_stay_inside),
 		cmocka_unit_test(copy_up),
