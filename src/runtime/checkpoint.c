@@ -99,7 +99,7 @@ void checkpoint_options(const struct runtime_criu_opts *o, struct criu_request *
 const char *checkpoint_config_file(const json_t *annotations)
 {
 	static const char *const files[] = { "/etc/criu/orun.conf", "/etc/criu/runc.conf" };
-	const json_t *chosen = json_object_get(annotations, "org.criu.config");
+	const json_t *chosen = json_object_get(annotations, CHECKPOINT_CONFIG_ANNOTATION);
 
 	if (json_is_string(chosen)) /* empty: none at all */
 		return *json_string_value(chosen) ? json_string_value(chosen) : NULL;
@@ -127,11 +127,12 @@ static int check(const struct checkpoint *k, enum runtime_status status, struct 
 		if ((flags & O_ACCMODE) == O_RDONLY)
 			return err_new(e, E_INVALID, EBADF, "invalid --status-fd argument %d: not writable", q->status_fd);
 	}
-	if (criu_require(k->env, CRIU_VERSION_MIN, "checkpoint", e) < 0)
+	const struct criu_need need = { CRIU_VERSION_MIN, "checkpoint" };
+	if (criu_require(k->env, &need, 1, e) < 0)
 		return -e->eno;
-	if ((q->criu.flags & RUNTIME_CRIU_PRE_DUMP || q->parent_path) && criu_feature(k->env, false, e) < 0)
-		return -e->eno;
-	return q->criu.flags & RUNTIME_CRIU_LAZY_PAGES ? criu_feature(k->env, true, e) : 0;
+	const bool tracks = q->criu.flags & RUNTIME_CRIU_PRE_DUMP || q->parent_path;
+	const bool lazy = q->criu.flags & RUNTIME_CRIU_LAZY_PAGES;
+	return criu_features(k->env, (tracks ? CRIU_CAN_TRACK_MEMORY : 0) | (lazy ? CRIU_CAN_LAZY_PAGES : 0), e);
 }
 
 static int open_all(struct checkpoint *k, struct err *e)
@@ -142,9 +143,13 @@ static int open_all(struct checkpoint *k, struct err *e)
 	if (state_init_pidfd(&k->state, &k->init, e) < 0 ||
 	    checkpoint_dirs(&k->req->criu, true, &k->images, &k->work, e) < 0)
 		return -e->eno;
-	if (k->req->parent_path && (fstatat(k->images, k->req->parent_path, &st, 0) < 0 || !S_ISDIR(st.st_mode)))
-		return err_sys(e, errno ? errno : ENOTDIR, "invalid --parent-path: %s/%s", k->req->criu.image_path,
-			       k->req->parent_path);
+	int eno = 0;
+	if (k->req->parent_path && fstatat(k->images, k->req->parent_path, &st, 0) < 0)
+		eno = errno;
+	else if (k->req->parent_path && !S_ISDIR(st.st_mode))
+		eno = ENOTDIR;
+	if (eno)
+		return err_sys(e, eno, "invalid --parent-path: %s/%s", k->req->criu.image_path, k->req->parent_path);
 	/* without a freezer CRIU stops the processes one by one */
 	if (state_cgroup(&k->state, &k->cg, &own) < 0)
 		k->cg = NULL;
@@ -179,11 +184,12 @@ static int request_fill(struct checkpoint *k, struct err *e)
 /* the two files beside the images */
 static int save_beside(struct checkpoint *k, struct err *e)
 {
-	const struct outside o = { .request = &k->request, .state = &k->state, .arena = &k->arena };
+	struct mountinfo in;
+	const struct outside o = { .request = &k->request, .state = &k->state, .arena = &k->arena, .in = &in };
 	OWN_JSON mounts = NULL;
 	OWN_JSON streams = NULL;
 
-	if (outside_mounts(&o, &mounts, e) < 0 || outside_streams(&o, &streams, e) < 0)
+	if (mountinfo_read(k->state.init.pid, &k->arena, &in, e) < 0 || outside_mounts(&o, &mounts, e) < 0 || outside_streams(&o, &streams, e) < 0)
 		return -e->eno;
 	if (js_save(k->images, CHECKPOINT_MOUNTS, mounts, 0600, 0, e) < 0)
 		return -e->eno;

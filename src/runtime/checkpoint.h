@@ -15,24 +15,28 @@
 
 #include "runtime/criu.h"
 #include "runtime/state.h"
+#include "sys/mountinfo.h"
 
 #define CHECKPOINT_DESCRIPTORS "descriptors.json"
 #define CHECKPOINT_MOUNTS      "mounts.json"
 #define CHECKPOINT_MASK        "/dev/null"
 #define CHECKPOINT_NET         "extRootNetNS"
 #define CHECKPOINT_PID         "extRootPidNS"
+/* as runc names it */
+#define CHECKPOINT_CONFIG_ANNOTATION "org.criu.config"
 
 struct outside {
 	struct criu_request *request;
 	const struct state *state;
 	struct arena *arena;
+	const struct mountinfo *in; /* the container's, for outside_mounts and outside_streams */
 };
 
 /** outside_mounts - tell CRIU of every mount that is not the container's own. @ret: their names, owned
  * by the caller. */
 int outside_mounts(const struct outside *o, json_t **ret, struct err *e);
 /** outside_streams - tell CRIU of the standard streams that are files of the host. @ret: for
- * descriptors.json, owned by the caller. After outside_mounts. */
+ * descriptors.json, owned by the caller. */
 int outside_streams(const struct outside *o, json_t **ret, struct err *e);
 /** outside_namespaces - tell CRIU of the namespaces that the container only joined. */
 int outside_namespaces(const struct outside *o, struct err *e);

@@ -15,7 +15,6 @@
 #include "base/path.h"
 #include "format/js.h"
 #include "runtime/checkpoint.h"
-#include "sys/mountinfo.h"
 
 static int nomem(struct err *e)
 {
@@ -97,18 +96,18 @@ int outside_mounts(const struct outside *o, json_t **ret, struct err *e)
 {
 	const pid_t pid = o->state->init.pid;
 	OWN_JSON names = json_array();
-	struct mountinfo in, host;
+	struct mountinfo host;
 	char path[64];
 
 	(void)snprintf(path, sizeof path, "/proc/%d/root", (int)pid);
 	OWN_FD root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_sys(e, errno, "open root of the container");
-	if (mountinfo_read(pid, o->arena, &in, e) < 0 || mountinfo_read(0, o->arena, &host, e) < 0)
+	if (mountinfo_read(0, o->arena, &host, e) < 0)
 		return -e->eno;
-	for (size_t i = 0; i < in.n; i++) {
-		const char *point = in.v[i].point;
-		if (!is_outside(&in, &host, &in.v[i]))
+	for (size_t i = 0; i < o->in->n; i++) {
+		const char *point = o->in->v[i].point;
+		if (!is_outside(o->in, &host, &o->in->v[i]))
 			continue;
 		const char *name = is_mask(root, point) ? CHECKPOINT_MASK : point;
 		criu_add_mount(o->request, point, name);
@@ -154,16 +153,13 @@ int outside_streams(const struct outside *o, json_t **ret, struct err *e)
 	const json_t *at_start = json_object_get(o->state->doc, "external_descriptors");
 	const pid_t pid = o->state->init.pid;
 	OWN_JSON list = json_array();
-	struct mountinfo in;
 
-	if (mountinfo_read(pid, o->arena, &in, e) < 0)
-		return -e->eno;
 	for (int i = 0; json_is_array(at_start) && i < 3; i++) {
 		const json_t *was = json_array_get(at_start, (size_t)i);
 		const char *text = json_is_string(was) ? json_string_value(was) : "";
 		char file[64] = "";
 		if (strncmp(text, "pipe:", 5))
-			outside_file(pid, &in, i, file);
+			outside_file(pid, o->in, i, file);
 		if (*file)
 			criu_add_external(o->request, file);
 		if (json_array_append_new(list, json_string(*file ? file : text)) < 0)

@@ -393,7 +393,7 @@ int criu_call(const struct criu_call *c, struct criu_response *ret, struct err *
 	return 0;
 }
 
-int criu_require(const struct runtime_env *env, uint32_t version, const char *what, struct err *e)
+int criu_require(const struct runtime_env *env, const struct criu_need *needs, size_t n, struct err *e)
 {
 	OWN_CRIU_REQUEST q = CRIU_REQUEST_EMPTY;
 	struct criu_call c = { .env = env, .request = &q, .log_fd = -1 };
@@ -402,28 +402,32 @@ int criu_require(const struct runtime_env *env, uint32_t version, const char *wh
 	q.type = CRIU_VERSION;
 	if (criu_call(&c, &r, e) < 0)
 		return err_ctx(e, "ask criu for its version");
-	if (r.version >= version)
-		return 0;
-	(void)err_new(e, E_UNSUPPORTED, ENOSYS, "%s needs CRIU %u.%u, this is %u.%u", what, version / 10000,
-		      version / 100 % 100, r.version / 10000, r.version / 100 % 100);
-	return -ENOSYS;
+	for (size_t i = 0; i < n; i++)
+		if (r.version < needs[i].version)
+			return err_new(e, E_UNSUPPORTED, ENOSYS, "%s needs CRIU %u.%u, this is %u.%u", needs[i].what,
+				       needs[i].version / 10000, needs[i].version / 100 % 100, r.version / 10000,
+				       r.version / 100 % 100);
+	return 0;
 }
 
-int criu_feature(const struct runtime_env *env, bool lazy, struct err *e)
+int criu_features(const struct runtime_env *env, unsigned want, struct err *e)
 {
 	OWN_CRIU_REQUEST q = CRIU_REQUEST_EMPTY;
 	struct criu_call c = { .env = env, .request = &q, .log_fd = -1 };
 	struct criu_response r;
 
+	if (!want)
+		return 0;
 	q.type = CRIU_FEATURE_CHECK;
-	q.want_lazy_pages = lazy;
-	q.want_mem_track = !lazy;
+	q.want_lazy_pages = want & CRIU_CAN_LAZY_PAGES;
+	q.want_mem_track = want & CRIU_CAN_TRACK_MEMORY;
 	if (criu_call(&c, &r, e) < 0)
 		return err_ctx(e, "ask criu for its features");
-	if (lazy ? r.lazy_pages : r.mem_track)
-		return 0;
-	return err_new(e, E_UNSUPPORTED, ENOSYS, "CRIU or this kernel cannot %s",
-		       lazy ? "serve memory pages lazily" : "track memory changes");
+	if (q.want_mem_track && !r.mem_track)
+		return err_new(e, E_UNSUPPORTED, ENOSYS, "CRIU or this kernel cannot track memory changes");
+	if (q.want_lazy_pages && !r.lazy_pages)
+		return err_new(e, E_UNSUPPORTED, ENOSYS, "CRIU or this kernel cannot serve memory pages lazily");
+	return 0;
 }
 
 /* --- the log ------------------------------------------------------------------------------- */

@@ -51,12 +51,18 @@ struct criu_call {
 int criu_find(const struct runtime_env *env, char *out, size_t n, struct err *e);
 /** criu_call - one request and its answer. */
 int criu_call(const struct criu_call *c, struct criu_response *ret, struct err *e);
-/** criu_require - E_UNSUPPORTED unless the installed CRIU is at least @version (31500 is 3.15), which
- * @what needs. */
-int criu_require(const struct runtime_env *env, uint32_t version, const char *what, struct err *e);
-/** criu_feature - E_UNSUPPORTED unless CRIU and the kernel can track memory changes, or with @lazy
- * serve memory pages after the restore. */
-int criu_feature(const struct runtime_env *env, bool lazy, struct err *e);
+struct criu_need {
+	uint32_t version; /* 31500 is 3.15 */
+	const char *what; /* what needs it */
+};
+/** criu_require - E_UNSUPPORTED unless the installed CRIU is new enough for the @n @needs. One call. */
+int criu_require(const struct runtime_env *env, const struct criu_need *needs, size_t n, struct err *e);
+enum criu_can {
+	CRIU_CAN_TRACK_MEMORY = 1, /* changes between two dumps */
+	CRIU_CAN_LAZY_PAGES = 2,   /* serve memory after the restore */
+};
+/** criu_features - E_UNSUPPORTED unless CRIU and the kernel can do all of @want (enum criu_can). One call, 0: none. */
+int criu_features(const struct runtime_env *env, unsigned want, struct err *e);
 /** criu_log_quote - the last errors of CRIU's log @xlog into @out; "" when there are none. */
 void criu_log_quote(int xlog, char *out, size_t n);
 

@@ -6,6 +6,7 @@
  */
 #include "driver/cgroup/cgroup.h"
 #include "format/js.h"
+#include "runtime/checkpoint.h"
 #include "runtime/launch.h"
 #include "runtime/runtime.h"
 #include "spec/bundle.h"
@@ -85,7 +86,7 @@ int runtime_features(json_t **ret, struct err *e)
 	json_object_set_new(f, "annotations", json_pack("{s:s}", "io.onggi.orun.version", ONGGI_VERSION));
 	/* those that are acted upon */
 	json_object_set_new(f, "potentiallyUnsafeConfigAnnotations",
-			    json_pack("[s, s]", "org.criu.config", LAUNCH_KEEP_GROUPS));
+			    json_pack("[s, s]", CHECKPOINT_CONFIG_ANNOTATION, LAUNCH_KEEP_GROUPS));
 	if (!json_object_get(f, "linux") || !json_object_get(f, "annotations") ||
 	    !json_object_get(f, "potentiallyUnsafeConfigAnnotations"))
 		return err_new(e, E_NOMEM, ENOMEM, "features: out of memory");

@@ -44,12 +44,12 @@ static int step_config(void *ctx, struct err *e)
 	if (r->c.b.ns[NS_MOUNT].path || r->c.b.ns[NS_CGROUP].path)
 		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "CRIU cannot restore into a given %s namespace",
 			       r->c.b.ns[NS_MOUNT].path ? "mount" : "cgroup");
-	if (criu_require(r->c.env, CRIU_VERSION_MIN, "restore", e) < 0)
+	const bool lsm = q->lsm_profile || q->lsm_mount_context;
+	const struct criu_need needs[] = { { CRIU_VERSION_MIN, "restore" },
+					   { CRIU_VERSION_LSM, "--lsm-profile and --lsm-mount-context" } };
+	if (criu_require(r->c.env, needs, lsm ? 2 : 1, e) < 0)
 		return -e->eno;
-	if ((q->lsm_profile || q->lsm_mount_context) &&
-	    criu_require(r->c.env, CRIU_VERSION_LSM, "--lsm-profile and --lsm-mount-context", e) < 0)
-		return -e->eno;
-	return q->criu.flags & RUNTIME_CRIU_LAZY_PAGES ? criu_feature(r->c.env, true, e) : 0;
+	return criu_features(r->c.env, q->criu.flags & RUNTIME_CRIU_LAZY_PAGES ? CRIU_CAN_LAZY_PAGES : 0, e);
 }
 
 static void undo_state(void *ctx)
@@ -136,20 +136,24 @@ static int images_give(struct restore *r, struct err *e)
 {
 	enum { PARENTS = 1000 };
 	uint32_t root = create_host_id(&r->c.b.uid_maps, 0);
-	OWN_FD dir = fcntl(r->images, F_DUPFD_CLOEXEC, 3);
 	struct stat st;
 
-	for (int i = 0; r->c.new_user && root != UINT32_MAX && dir >= 0 && i < PARENTS; i++) {
-		if (fstat(dir, &st) < 0)
+	if (!r->c.new_user || root == UINT32_MAX)
+		return 0;
+	OWN_FD dir = fcntl(r->images, F_DUPFD_CLOEXEC, 3);
+	for (int i = 0; i < PARENTS; i++) {
+		if (dir < 0 || fstat(dir, &st) < 0)
 			return err_sys(e, errno, "look at the images");
 		if (!(st.st_mode & S_IXOTH) &&
 		    (fchown(dir, root, getegid()) < 0 || fchmod(dir, (st.st_mode & 07777) | S_IXUSR | S_IXGRP) < 0))
 			return err_sys(e, errno, "give the folder of the images to the user namespace");
 		int parent = openat(dir, "parent", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (parent < 0)
+			return errno == ENOENT ? 0 : err_sys(e, errno, "open the parent of the images");
 		close(dir);
 		dir = parent;
 	}
-	return 0;
+	return err_new(e, E_INVALID, ELOOP, "the images have more than %d parents", PARENTS);
 }
 
 /* --- the request --------------------------------------------------------------------------- */
@@ -219,14 +223,15 @@ static int has_network(const struct restore *r, struct err *e)
 	OWN_FD copy = openat(r->images, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	OWN_DIR d = copy < 0 ? NULL : fdopendir(copy);
 	const struct dirent *de;
+	int rc;
 
 	if (!d)
 		return err_sys(e, errno, "read the folder of the images");
 	(void)fd_take(&copy); /* belongs to d */
-	while ((de = readdir(d)))
+	while ((rc = io_dir_next(d, &de, e)) > 0)
 		if (!strncmp(de->d_name, "netdev-", strlen("netdev-")))
 			return 1;
-	return 0;
+	return rc < 0 ? err_ctx(e, "the folder of the images") : 0;
 }
 
 /* Binds that share mounts with the host: the newer engine of CRIU copies peers from the root of a mount
@@ -273,24 +278,12 @@ static int step_request(void *ctx, struct err *e)
 /* --- CRIU ---------------------------------------------------------------------------------- */
 
 /* the groups in which CRIU is take the place of those that were saved */
-static int cgroup_roots(struct restore *r, pid_t criu, struct err *e)
+static int cgroup_root(void *data, const char *controllers, const char *path, struct err *e)
 {
-	char path[64], *save = NULL;
-	OWN_STR text = NULL;
+	struct restore *r = data;
 
-	(void)snprintf(path, sizeof path, "/proc/%d/cgroup", (int)criu);
-	OWN_FD fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, errno, "open %s", path);
-	if (io_read_fd(fd, LIMIT_STATE_BYTES, &text, NULL, e) < 0)
-		return -e->eno;
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char *controller = strchr(line, ':'), *group = controller ? strchr(controller + 1, ':') : NULL;
-		if (!group)
-			continue;
-		*group = 0;
-		criu_add_cgroup_root(&r->request, controller + 1, group + 1);
-	}
+	(void)e; /* the request tells of missing memory when it is encoded */
+	criu_add_cgroup_root(&r->request, controllers, path);
 	return 0;
 }
 
@@ -298,7 +291,7 @@ static int spawned(void *data, pid_t criu, struct err *e)
 {
 	struct restore *r = data;
 
-	if (r->c.cg && (cgroup_enter(r->c.cg, criu, e) < 0 || cgroup_roots(r, criu, e) < 0))
+	if (r->c.cg && (cgroup_enter(r->c.cg, criu, e) < 0 || cgroup_each_of(criu, cgroup_root, r, e) < 0))
 		return err_ctx(e, "enter cgroup");
 	if (create_delegate(&r->c, e) < 0)
 		return err_ctx(e, "delegate cgroup");

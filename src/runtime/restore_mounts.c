@@ -87,12 +87,11 @@ static int place_make(const struct container *c, size_t i, int root, int *ret_tr
 static int places_clear(const struct container *c, int *trees, struct err *e)
 {
 	for (size_t i = c->b.n_mounts; i-- > 0;) {
-		struct stat st;
 		char path[64];
 		if (trees[i] < 0)
 			continue;
 		(void)snprintf(path, sizeof path, "/proc/self/fd/%d", trees[i]);
-		if (fstat(trees[i], &st) < 0 || umount2(path, MNT_DETACH) < 0)
+		if (umount2(path, MNT_DETACH) < 0)
 			return err_sys(e, errno, "unmount %s again", c->b.mounts[i].destination);
 		own_fd_done(&trees[i]);
 	}

@@ -40,6 +40,8 @@ int runtime_update(const struct runtime_env *env, const char *id, const json_t *
 		return r;
 	if (status == RUNTIME_STOPPED)
 		return err_new(e, E_STATE, ESRCH, "container not running");
+	if (!json_object_size(resources))
+		return 0; /* nothing for systemd, say, to hear of */
 	r = state_cgroup(&s, &cg, e);
 	if (r == 0)
 		r = cgroup_set(cg, resources, e);

@@ -138,6 +138,9 @@ nothing() {
 	fails 'namespace "mount" is not supported'
 	criu checkpoint --parent-path /abs
 	fails "--parent-path must be relative"
+	: >"$T/file"
+	criu checkpoint --parent-path ../file
+	fails "invalid --parent-path: $I/../file: not a directory"
 	criu checkpoint --status-fd 99
 	fails "invalid --status-fd argument 99"
 	# a freezer that CRIU left closed is opened

@@ -63,6 +63,10 @@ void cgroup_warn_to(struct cgroup *cg, void (*warn)(const char *msg, void *data)
  * exist. cgroup_enter puts a process there. */
 int cgroup_open_sub(const struct cgroup *cg, const char *const *words, struct cgroup **ret,
 		    struct err *e);
+/** cgroup_each_of - the groups of process @pid, one per hierarchy: "memory" or "cpu,cpuacct", "" for the v2 hierarchy,
+ * and the path as /proc shows it. Ends with the first result of @each that is not 0, and returns it. */
+int cgroup_each_of(pid_t pid, int (*each)(void *data, const char *controllers, const char *path, struct err *e), void *data,
+		   struct err *e);
 /** cgroup_open_of - the group, @cg's or one below it, where process @pid of the container is in the v2
  * hierarchy, for a process that the group itself cannot hold (-EBUSY). E_CONFLICT when it is
  * elsewhere. */

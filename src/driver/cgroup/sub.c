@@ -149,23 +149,48 @@ int cgroup_open_sub(const struct cgroup *cg, const char *const *words, struct cg
 	return finish(cg, sub, r, ret);
 }
 
-/* where process @pid is in the v2 hierarchy, below the container's own group: "" for the very group */
-static int below_of(const struct cgroup *cg, pid_t pid, char **ret, struct err *e)
+int cgroup_each_of(pid_t pid, int (*each)(void *data, const char *controllers, const char *path, struct err *e), void *data,
+		   struct err *e)
 {
-	char path[64];
+	char path[64], *save = NULL;
 	OWN_STR text = NULL;
 
 	(void)snprintf(path, sizeof path, "/proc/%d/cgroup", (int)pid); /* fits */
 	int r = io_read_file(AT_FDCWD, path, CG_FILE_MAX, &text, NULL, e);
+	for (char *line = r < 0 ? NULL : strtok_r(text, "\n", &save); line && !r; line = strtok_r(NULL, "\n", &save)) {
+		char *controllers = strchr(line, ':'), *group = controllers ? strchr(controllers + 1, ':') : NULL;
+		if (!group)
+			continue;
+		*group = 0;
+		r = each(data, controllers + 1, group + 1, e);
+	}
+	return r;
+}
+
+static int unified_take(void *data, const char *controllers, const char *path, struct err *e)
+{
+	char **ret = data;
+
+	if (*controllers)
+		return 0;
+	*ret = strdup(path);
+	return *ret ? 1 : err_new(e, E_NOMEM, ENOMEM, "out of memory");
+}
+
+/* where process @pid is in the v2 hierarchy, below the container's own group: "" for the very group */
+static int below_of(const struct cgroup *cg, pid_t pid, char **ret, struct err *e)
+{
+	const char *own = cgroup_path(cg);
+	const size_t n = strlen(own);
+	OWN_STR at = NULL;
+	int r = cgroup_each_of(pid, unified_take, &at, e);
+
 	if (r < 0)
 		return r;
-	const char *own = cgroup_path(cg), *at = strstr(text, "0::");
-	size_t n = strlen(own);
-	/* always the last line; a group that is not ours is never entered, whoever moved the process */
-	if (!at || (at != text && at[-1] != '\n') || strncmp(at + 3, own, n) || !strchr("/\n", at[3 + n]))
+	/* a group that is not ours is never entered, whoever moved the process */
+	if (!at || strncmp(at, own, n) || (at[n] && at[n] != '/'))
 		return err_new(e, E_CONFLICT, EBUSY, "process %d is outside of control group %s", (int)pid, own);
-	at += 3 + n;
-	*ret = strndup(at, strcspn(at, "\n"));
+	*ret = strdup(at + n);
 	return *ret ? 0 : err_new(e, E_NOMEM, ENOMEM, "out of memory");
 }
 
