@@ -6,12 +6,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -237,6 +239,14 @@ int io_dir_next(DIR *xdir, const struct dirent **ret, struct err *e)
 	return *ret ? 1 : errno ? err_sys(e, errno, "read directory") : 0;
 }
 
+static bool is_mount_point(int dir, const char *name)
+{
+	const struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_NO_XDEV };
+	OWN_FD fd = (int)syscall(SYS_openat2, dir, name, &how, sizeof how);
+
+	return fd < 0;
+}
+
 /* Removes the content of @dirfd (owned here). Iterates by descriptor, so depth is bounded by
  * RLIMIT_NOFILE only; deeper trees than 900 levels are flattened by moving them up. */
 static int remove_content(int dirfd, dev_t dev, int depth)
@@ -274,13 +284,14 @@ static int remove_content(int dirfd, dev_t dev, int depth)
 				first = -errno;
 			continue;
 		}
-		if (fstat(sub, &st) < 0 || st.st_dev != dev) {
+		/* a subvolume of btrfs has a device number of its own too, and is ours */
+		if (fstat(sub, &st) < 0 || (st.st_dev != dev && is_mount_point(dirfd, en->d_name))) {
 			close(sub);
 			if (!first)
 				first = -EBUSY; /* another file system: not ours to empty */
 			continue;
 		}
-		int r = depth > 400 ? -ELOOP : remove_content(sub, dev, depth + 1);
+		int r = depth > 400 ? -ELOOP : remove_content(sub, st.st_dev, depth + 1);
 		if (depth > 400)
 			close(sub);
 		if (!r && unlinkat(dirfd, en->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT)

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "spec/mount_plan.h"
+#include "driver/storage/storage.h"
 
 enum archive_flags {
 	ARCHIVE_NO_OVERWRITE = 1, /* no directory over another kind of file, nor the other way */
@@ -32,9 +32,9 @@ typedef int archive_sink(void *data, const void *p, size_t n, struct err *e);
 
 /** archive_write_layer - a writable layer in overlay's form (@xupper) as a layer of an image:
  * whiteouts and opaque directories as marks, names in order. What a start makes as mount points is
- * left out. @plan: of the container, to see what the layers below have.
+ * left out. @lowers: the layers below, to see what they have.
  * E_UNSUPPORTED for overlay's redirects, which only a mount could resolve. */
-int archive_write_layer(int xupper, const struct mount_plan *plan, archive_sink *put, void *data,
+int archive_write_layer(int xupper, const struct storage_lowers *lowers, archive_sink *put, void *data,
 			struct err *e);
 
 struct archive_dest {

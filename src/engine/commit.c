@@ -37,7 +37,6 @@ struct commit {
 	char reference[REFERENCE_TEXT_MAX]; /* canonical, "" for none */
 	json_t *config;                     /* of the new image */
 	struct arena a;
-	struct mount_plan plan;
 	struct lease lease;
 	int guard_fd;                       /* frozen by us: see guard_start(); else -1 */
 	pid_t guard_pid;
@@ -196,13 +195,15 @@ static int to_blob(void *data, const void *p, size_t n, struct err *e)
 
 static int write_tar(struct commit *c, struct blob_writer *w, struct err *e)
 {
-	if (engine_plan(c->eng, &c->h.c, 0, &c->a, &c->plan, e) < 0)
+	struct storage_lowers lowers;
+	struct storage_changes changes;
+
+	if (engine_lowers(c->eng, &c->h.c, &c->a, &lowers, e) < 0 ||
+	    engine_changes(c->eng, &c->h.c, &lowers, &changes, e) < 0)
 		return -e->eno;
-	const char *upper = c->plan.steps[c->plan.n_steps - 1].upper;
-	OWN_FD fd = upper ? open(upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	if (fd < 0)
-		return err_sys(e, upper ? errno : ENOTSUP, "open the writable layer");
-	return archive_write_layer(fd, &c->plan, to_blob, w, e);
+	int r = archive_write_layer(changes.fd, &lowers, to_blob, w, e);
+	storage_changes_done(&c->eng->store, &changes);
+	return r;
 }
 
 static int step_layer(void *ctx, struct err *e)
@@ -275,15 +276,15 @@ static int step_snapshot(void *ctx, struct err *e)
 		return -e->eno;
 	if (storage_layer_exists(s, c->chain_id))
 		return 0;
-	if (c->eng->storage->layer_begin(s, c->chain_id, key, &dir, e) < 0)
+	if (storage_layer_begin(s, c->chain_id, key, &dir, e) < 0)
 		return -e->eno;
 	if (unpack(c, dir, &loose, &stats, e) < 0) {
-		c->eng->storage->layer_abort(s, key);
+		storage_layer_abort(s, key);
 		return -e->eno;
 	}
 	const struct storage_layer info = { .size_bytes = stats.size_bytes, .root_opaque = stats.root_opaque,
 					    .loose = loose.p, .loose_bytes = loose.n };
-	return c->eng->storage->layer_commit(s, c->chain_id, key, &info, e);
+	return storage_layer_commit(s, c->chain_id, key, &info, e);
 }
 
 /* the manifest of the base with one layer more */

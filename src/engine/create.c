@@ -118,7 +118,7 @@ static void undo_name(void *ctx)
 static int step_layer(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
-	return c->eng->storage->prepare(&c->eng->store, c->c.id, e);
+	return engine_layer_prepare(c->eng, &c->c, e);
 }
 
 static int step_mounts(void *ctx, struct err *e)

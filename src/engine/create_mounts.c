@@ -156,12 +156,12 @@ static int volume(struct create *c, const struct mount_spec *m, struct err *e)
 static bool is_new_place(struct create *c, const char *target)
 {
 	ARENA a = { 0 };
-	struct mount_plan plan;
+	struct storage_lowers lowers;
 	struct stat st;
 	struct err e;
 
-	return engine_plan(c->eng, &c->c, 0, &a, &plan, &e) >= 0 &&
-	       !rootfs_lower_stat(&plan, target + 1, &st);
+	return engine_lowers(c->eng, &c->c, &a, &lowers, &e) >= 0 &&
+	       !rootfs_lower_stat(&lowers, target + 1, &st);
 }
 
 static bool has_mode(const struct mount_spec *m)

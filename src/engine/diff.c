@@ -18,7 +18,7 @@
 enum { CHANGED, ADDED, DELETED, DEPTH_MAX = 400 };
 
 struct diff {
-	const struct mount_plan *plan;
+	const struct storage_lowers *lowers;
 	json_t *list;
 	char path[4096];
 };
@@ -47,7 +47,7 @@ static bool walk(struct diff *d, int fd, size_t n, int depth)
 		size_t len = (size_t)snprintf(d->path + n, sizeof d->path - n, "/%s", en->d_name);
 		if (len >= sizeof d->path - n)
 			continue;
-		bool was = rootfs_lower_stat(d->plan, d->path + 1, &below);
+		bool was = rootfs_lower_stat(d->lowers, d->path + 1, &below);
 		if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0)) {
 			if (was)
 				add(d, DELETED);
@@ -76,20 +76,22 @@ int engine_diff(struct engine *eng, const char *ref, json_t **ret, struct err *e
 {
 	OWN_HANDLE h = HANDLE_NULL;
 	ARENA a = { 0 };
-	struct mount_plan plan;
-	struct diff d = { .plan = &plan };
+	struct storage_lowers lowers;
+	struct storage_changes changes;
+	struct diff d = { .lowers = &lowers };
 
-	if (handle_open(eng, ref, 0, &h, e) < 0 || engine_plan(eng, &h.c, 0, &a, &plan, e) < 0)
+	if (handle_open(eng, ref, 0, &h, e) < 0 || engine_lowers(eng, &h.c, &a, &lowers, e) < 0 ||
+	    engine_changes(eng, &h.c, &lowers, &changes, e) < 0)
 		return -e->eno;
-	const char *upper = plan.steps[plan.n_steps - 1].upper;
-	int fd = upper ? open(upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	if (fd < 0)
-		return err_sys(e, upper ? errno : ENOTSUP, "open the writable layer");
-	if (!(d.list = json_array())) {
-		close(fd);
-		return err_new(e, E_NOMEM, ENOMEM, "diff");
+	int fd = openat(changes.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || !(d.list = json_array())) {
+		if (fd >= 0)
+			close(fd);
+		storage_changes_done(&eng->store, &changes);
+		return err_sys(e, fd < 0 ? errno : ENOMEM, "read the writable layer");
 	}
 	(void)walk(&d, fd, 0, 0);
+	storage_changes_done(&eng->store, &changes);
 	*ret = d.list;
 	return 0;
 }

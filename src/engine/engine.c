@@ -36,7 +36,12 @@ int engine_open(const struct engine_options *opt, struct engine *ret, struct err
 	eng.runtime.rootless = -1;
 	eng.runtime.warn = eng.network.warn = opt->warn;
 	eng.runtime.warn_data = eng.network.warn_data = opt->warn_data;
+	const char *driver = opt->storage_driver ? opt->storage_driver : getenv("ONGGI_STORAGE_DRIVER");
 	eng.storage = &storage_overlay;
+	if (driver && *driver && storage_by_name(driver, &eng.storage, e) < 0) {
+		engine_close(&eng);
+		return -e->eno;
+	}
 	*ret = eng;
 	return 0;
 }
@@ -107,21 +112,6 @@ void runtime_leftover(struct engine *eng, const char *id)
 	(void)snprintf(path, sizeof path, "runtime/%s", id);
 	if (!faccessat(eng->store.run_fd, path, F_OK, AT_SYMLINK_NOFOLLOW))
 		(void)runtime_delete(&eng->runtime, id, RUNTIME_DELETE_FORCE, &(struct err){ 0 });
-}
-
-int engine_plan(struct engine *eng, const struct container *c, unsigned flags, struct arena *a,
-		struct mount_plan *ret, struct err *e)
-{
-	const json_t *chain = own_get(c, "Chain");
-	size_t n = json_array_size(chain);
-	const char **ids = arena_get(a, (n + 1) * sizeof *ids);
-
-	if (!ids)
-		return err_new(e, E_NOMEM, ENOMEM, "mount plan");
-	for (size_t i = 0; i < n; i++)
-		if (!(ids[i] = json_string_value(json_array_get(chain, i))))
-			return err_new(e, E_CORRUPT, EINVAL, "container %.12s: bad chain of layers", c->id);
-	return eng->storage->plan(&eng->store, c->id, ids, n, flags, a, ret, e);
 }
 
 const char *handle_name(const struct handle *h)

@@ -38,6 +38,20 @@ const char *handle_name(const struct handle *h);
 /** engine_plan - mount plan of a container from its record; @flags of enum storage_plan_flags. */
 int engine_plan(struct engine *eng, const struct container *c, unsigned flags, struct arena *a,
 		struct mount_plan *ret, struct err *e);
+/** engine_storage - the driver that @c was made with. */
+int engine_storage(const struct engine *eng, const struct container *c, const struct storage_ops **ret,
+		   struct err *e);
+/** engine_layer_prepare - make the writable layer of a new container, by the engine's driver. */
+int engine_layer_prepare(struct engine *eng, const struct container *c, struct err *e);
+int engine_layer_remove(struct engine *eng, const struct container *c, struct err *e);
+/** engine_lowers - directories of the layers of its image, in @a. */
+int engine_lowers(struct engine *eng, const struct container *c, struct arena *a, struct storage_lowers *ret,
+		  struct err *e);
+/** engine_changes - what it changed over them; end with storage_changes_done(). */
+int engine_changes(struct engine *eng, const struct container *c, const struct storage_lowers *lowers,
+		   struct storage_changes *ret, struct err *e);
+/** engine_changed_bytes - size of that, 0 when it cannot be told. */
+uint64_t engine_changed_bytes(struct engine *eng, const struct container *c);
 /** files_in_run - hosts, hostname and resolv.conf of @c lie in its run-time folder: with --rm
  * nobody sees them after the run. */
 bool files_in_run(const struct container *c);

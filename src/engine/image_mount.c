@@ -104,9 +104,11 @@ static int put_up(struct engine *eng, const struct image *img, struct err *e)
 	}
 	(void)snprintf(parts, sizeof parts, "%s/%s", eng->store.run, dir);
 	/* before the mount: a record without one counts for nothing */
-	if (count_set(&eng->store, img->id, 1, e) < 0 || eng->storage->prepare(&eng->store, name, e) < 0 ||
-	    eng->storage->plan(&eng->store, name, (const char *const *)img->chain_ids, img->n_chain_ids,
-			       STORAGE_PLAN_READ_ONLY, &a, &plan, e) < 0 ||
+	const char *const *chain = (const char *const *)img->chain_ids;
+	if (count_set(&eng->store, img->id, 1, e) < 0 ||
+	    eng->storage->remove(&eng->store, name, e) < 0 || /* what a killed one left */
+	    eng->storage->prepare(&eng->store, name, chain, img->n_chain_ids, e) < 0 ||
+	    eng->storage->plan(&eng->store, name, chain, img->n_chain_ids, STORAGE_PLAN_READ_ONLY, &a, &plan, e) < 0 ||
 	    plan_mount(&plan, parts, &mnt, e) < 0)
 		return -e->eno;
 	/* whatever the driver made of it */

@@ -175,7 +175,7 @@ static int df_volumes(struct engine *eng, json_t **ret, struct err *e)
 			users = json_array();
 		json_object_set_new(v, "UsageData",
 				    json_pack("{sI sI}", "Size",
-					      (json_int_t)look_tree_bytes(eng->store.root_fd, path), "RefCount",
+					      (json_int_t)storage_tree_bytes(eng->store.root_fd, path), "RefCount",
 					      (json_int_t)json_array_size(users)));
 	}
 	return 0;

@@ -119,7 +119,7 @@ static json_t *graph_driver(struct engine *eng, const struct handle *h)
 	struct err e;
 	json_t *data = json_object();
 
-	if (engine_plan(eng, &h->c, 0, &a, &plan, &e) >= 0 && plan.n_steps &&
+	if (engine_plan(eng, &h->c, STORAGE_PLAN_LOOK, &a, &plan, &e) >= 0 && plan.n_steps &&
 	    plan.steps[plan.n_steps - 1].upper) {
 		const struct mount_step *s = &plan.steps[plan.n_steps - 1];
 		struct buf lower = { 0 };
@@ -132,7 +132,7 @@ static json_t *graph_driver(struct engine *eng, const struct handle *h)
 		json_object_set_new(data, "WorkDir", json_string(s->work));
 		buf_done(&lower);
 	}
-	return json_pack("{so ss}", "Data", data, "Name", eng->storage->name);
+	return json_pack("{so ss}", "Data", data, "Name", js_str(h->c.record, "Driver", eng->storage->name));
 }
 
 static json_t *file_path(struct engine *eng, const struct handle *h, const char *name)

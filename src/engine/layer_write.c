@@ -22,7 +22,7 @@ enum { DEPTH_MAX = 400 };
 
 struct layer {
 	struct archive_writer w;
-	const struct mount_plan *plan;
+	const struct storage_lowers *lowers;
 	const char *xattrs; /* prefix of overlay's own */
 };
 
@@ -77,7 +77,7 @@ static bool only_ours(const struct layer *l, int fd, const char *path, int depth
 	char **names, sub[4096];
 	size_t n;
 
-	if (depth > 4 || !rootfs_lower_stat(l->plan, path, &st) || names_of(fd, &a, &names, &n, &ignored) < 0 || !n)
+	if (depth > 4 || !rootfs_lower_stat(l->lowers, path, &st) || names_of(fd, &a, &names, &n, &ignored) < 0 || !n)
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		if (snprintf(sub, sizeof sub, "%s/%s", path, names[i]) >= (int)sizeof sub)
@@ -127,7 +127,7 @@ static int put_one(struct layer *l, int dir, const char *entry, const char *path
 		OWN_STR mark = NULL;
 		const char *slash = strrchr(path, '/');
 		int n = slash ? (int)(slash + 1 - path) : 0;
-		if (!rootfs_lower_stat(l->plan, path, &below))
+		if (!rootfs_lower_stat(l->lowers, path, &below))
 			return 0; /* hides nothing */
 		if (asprintf(&mark, "%.*s.wh.%s", n, path, entry) < 0)
 			return err_new(e, E_NOMEM, ENOMEM, "archive");
@@ -158,7 +158,7 @@ static int walk(struct layer *l, int fd, const char *path, int depth, struct err
 		if (asprintf(&sub, "%s%s%s", path, *path ? "/" : "", names[i]) < 0)
 			return err_new(e, E_NOMEM, ENOMEM, "archive");
 		/* made by a start; what the image has itself is not here, being mounted over */
-		if (mountpoint_is_ours(sub) && !rootfs_lower_stat(l->plan, sub, &st))
+		if (mountpoint_is_ours(sub) && !rootfs_lower_stat(l->lowers, sub, &st))
 			continue;
 		if (put_one(l, fd, names[i], sub, depth, e) < 0)
 			return err_ctx(e, "%s", sub);
@@ -166,9 +166,9 @@ static int walk(struct layer *l, int fd, const char *path, int depth, struct err
 	return 0;
 }
 
-int archive_write_layer(int xupper, const struct mount_plan *plan, archive_sink *put, void *data, struct err *e)
+int archive_write_layer(int xupper, const struct storage_lowers *lowers, archive_sink *put, void *data, struct err *e)
 {
-	struct layer l = { .plan = plan, .xattrs = storage_in_userns() ? "user.overlay." : "trusted.overlay." };
+	struct layer l = { .lowers = lowers, .xattrs = storage_in_userns() ? "user.overlay." : "trusted.overlay." };
 
 	if (archive_writer_open(&l.w, put, data, e) < 0)
 		return -e->eno;

@@ -18,8 +18,6 @@ json_t *look_networks(const struct handle *h, json_t **shared);
 void look_sizes(struct engine *eng, const struct handle *h, json_t *o);
 /** look_status - docker's words: "Up 3 minutes", "Exited (0) 2 hours ago". */
 void look_status(const struct handle *h, int64_t now_ns, struct buf *out);
-/** look_tree_bytes - disk use of the tree @name below @xdir; 0 when missing. */
-uint64_t look_tree_bytes(int xdir, const char *name);
 
 /** filter_check - refuse a filter whose name is not in @names (NULL-terminated), in docker's
  * words. */

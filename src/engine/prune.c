@@ -99,7 +99,7 @@ static int prune_one(struct engine *eng, const char *id, const json_t *filters, 
 	    clock_parse(js_str(h.c.record, "Created", ""), &created) < 0 || created > until ||
 	    !labels_ok(filters, js_at(h.c.record, "Config.Labels")))
 		return 0;
-	uint64_t size = look_tree_bytes(h.c.dir_fd, "rw/diff");
+	uint64_t size = engine_changed_bytes(eng, &h.c);
 	if (exited_locked(eng, &h, true, &delay, e) < 0 ||
 	    (h.c.dir_fd >= 0 && remove_locked(eng, &h, false, e) < 0))
 		return -e->eno;
@@ -151,7 +151,7 @@ int engine_volume_prune(struct engine *eng, const json_t *filters, json_t **ret,
 		    !labels_ok(filters, labels))
 			continue;
 		(void)snprintf(path, sizeof path, "volumes/%s/_data", name);
-		json_int_t size = (json_int_t)look_tree_bytes(eng->store.root_fd, path);
+		json_int_t size = (json_int_t)storage_tree_bytes(eng->store.root_fd, path);
 		if (volume_remove(&eng->store, name, VOLUME_REMOVE_FORCE, e) < 0) {
 			if (e->kind != E_CONFLICT)
 				engine_warn(eng, "%s", e->chain);

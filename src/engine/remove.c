@@ -65,10 +65,7 @@ static void undo_record(void *ctx)
 static int step_layer(void *ctx, struct err *e)
 {
 	const struct removal *r = ctx;
-	if (r->eng->storage->remove(&r->eng->store, r->id, e) < 0)
-		return err_ctx(e, "container %.12s: driver \"%s\" failed to remove root filesystem", r->id,
-			       r->eng->storage->name);
-	return 0;
+	return engine_layer_remove(r->eng, &r->h->c, e);
 }
 
 static int step_folder(void *ctx, struct err *e)

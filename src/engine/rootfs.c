@@ -108,9 +108,11 @@ static enum look layers_look(const struct mount_step *s, bool upper, const char 
 	return LOOK_NONE;
 }
 
-int rootfs_lower_stat(const struct mount_plan *plan, const char *path, struct stat *ret)
+int rootfs_lower_stat(const struct storage_lowers *lowers, const char *path, struct stat *ret)
 {
-	return layers_look(&plan->steps[plan->n_steps - 1], false, path, ret, NULL) == LOOK_FOUND;
+	const struct mount_step s = { .lowers = lowers->dirs, .n_lowers = lowers->n };
+
+	return layers_look(&s, false, path, ret, NULL) == LOOK_FOUND;
 }
 
 int rootfs_read(const struct mount_plan *plan, const char *path, size_t max, char **ret, struct err *e)

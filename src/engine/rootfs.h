@@ -39,7 +39,7 @@ int rootfs_open_init(const struct proc_id *id, int *ret_fd, struct err *e);
  * rules; mounts when links are in the way. NULL in @ret when there is no such file. */
 int rootfs_read(const struct mount_plan *plan, const char *path, size_t max, char **ret,
 		struct err *e);
-/** rootfs_lower_stat - lstat of @path in the layers below the writable one. 1: there, 0: not. */
-int rootfs_lower_stat(const struct mount_plan *plan, const char *path, struct stat *ret);
+/** rootfs_lower_stat - lstat of @path in the layers of the image. 1: there, 0: not. */
+int rootfs_lower_stat(const struct storage_lowers *lowers, const char *path, struct stat *ret);
 
 #endif

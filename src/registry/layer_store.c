@@ -40,22 +40,21 @@ static int unpack(const struct layer_store_req *q, int xdir, struct buf *loose,
 
 int layer_store(const struct layer_store_req *q, struct layer_stats *ret, struct err *e)
 {
-	const struct storage_ops *ops = &storage_overlay;
 	struct layer_stats stats = { 0 };
 	OWN_BUF loose = { 0 };
 	OWN_FD dir = -1;
 	char key[64];
 
-	if (ops->layer_begin(q->store, q->chain_id, key, &dir, e) < 0)
+	if (storage_layer_begin(q->store, q->chain_id, key, &dir, e) < 0)
 		return -e->eno;
 	if (unpack(q, dir, &loose, &stats, e) < 0) {
-		ops->layer_abort(q->store, key);
+		storage_layer_abort(q->store, key);
 		return -e->eno;
 	}
 	const struct storage_layer info = { .size_bytes = stats.size_bytes,
 					    .root_opaque = stats.root_opaque,
 					    .loose = loose.p, .loose_bytes = loose.n };
-	if (ops->layer_commit(q->store, q->chain_id, key, &info, e) < 0)
+	if (storage_layer_commit(q->store, q->chain_id, key, &info, e) < 0)
 		return -e->eno;
 	if (ret)
 		*ret = stats;

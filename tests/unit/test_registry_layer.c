@@ -318,7 +318,7 @@ static void settle_and_collect(void **state)
 	ARENA a = { 0 };
 	struct mount_plan plan;
 	const char *const chain[] = { l[0].chain, l[1].chain };
-	assert_int_equal(storage_overlay.prepare(&b->store, "c1", &e), 0);
+	assert_int_equal(storage_overlay.prepare(&b->store, "c1", chain, 2, &e), 0);
 	assert_int_equal(storage_overlay.plan(&b->store, "c1", chain, 2, 0, &a, &plan, &e), 0);
 	assert_true(plan.n_steps == 1 && plan.steps[0].n_lowers == 2);
 	assert_non_null(strstr(plan.steps[0].lowers[0], l[1].chain + 7));

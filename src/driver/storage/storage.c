@@ -4,6 +4,7 @@
  */
 #include "driver/storage/storage.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,7 +12,12 @@
 #include "base/own.h"
 #include "store/snapshot.h"
 
-static const struct storage_ops *const storage_table[] = { &storage_overlay };
+static const struct storage_ops *const storage_table[] = { &storage_overlay, &storage_btrfs, &storage_vfs };
+
+const struct storage_ops *storage_table_each(size_t i)
+{
+	return i < ARRAY_LEN(storage_table) ? storage_table[i] : NULL;
+}
 
 int storage_by_name(const char *name, const struct storage_ops **ret, struct err *e)
 {
@@ -50,4 +56,21 @@ bool storage_layer_exists(const struct store *s, const char *chain_id)
 int64_t storage_layer_size(const struct store *s, const char *chain_id)
 {
 	return snapshot_size(s, chain_id);
+}
+
+void storage_changes_done(const struct store *s, struct storage_changes *c)
+{
+	if (*c->key) /* while locked, or a sweeper would be at it too */
+		storage_layer_abort(s, c->key);
+	if (c->fd >= 0)
+		close(c->fd);
+	*c = (struct storage_changes){ .fd = -1 };
+}
+
+int storage_rw_path(const char *id, const char *what, char out[STORAGE_PATH_MAX], struct err *e)
+{
+	if (!*id || strchr(id, '/') || id[0] == '.' ||
+	    snprintf(out, STORAGE_PATH_MAX, "containers/%s/rw%s", id, what) >= STORAGE_PATH_MAX)
+		return err_new(e, E_INVALID, EINVAL, "bad container ID");
+	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Storage drivers: snapshots of layers and containers. A driver returns a mount plan (data) and
- * never mounts. One table of verbs per driver.
+ * Storage: layers, which are the same for all drivers, and the table of drivers, each of which
+ * composes containers over them its own way. A driver returns a mount plan (data) and never mounts.
  */
 #ifndef ONGGI_DRIVER_STORAGE_STORAGE_H
 #define ONGGI_DRIVER_STORAGE_STORAGE_H
@@ -17,9 +17,10 @@
 
 enum storage_can {
 	STORAGE_ROOTLESS = 1,      /* works in a user namespace */
-	STORAGE_LAYER_DIR = 2,     /* a committed layer is a directory of whiteout form */
-	STORAGE_NATIVE_DIFF = 4,   /* the difference to the parent is read without a walk of both */
+	STORAGE_NATIVE_DIFF = 2,   /* the difference to the image is kept as such: no comparison of trees */
 };
+
+enum { STORAGE_PATH_MAX = 160 };
 
 struct storage_layer {
 	uint64_t size_bytes; /* of the files in it */
@@ -31,32 +32,70 @@ struct storage_layer {
 enum storage_plan_flags {
 	STORAGE_PLAN_READ_ONLY = 1,
 	STORAGE_PLAN_VOLATILE = 2, /* what is written need not survive a power cut: no sync at unmount */
+	STORAGE_PLAN_LOOK = 4,     /* only to be looked at: nothing is started for it */
 };
 
+/* Directories of an image's layers, topmost first, down to one that hides all below. */
+struct storage_lowers {
+	const char **dirs;
+	size_t n;
+};
+
+/* What a container changed: a directory in overlay's form, with character devices 0:0 where
+ * something of the image is gone. Ended with storage_changes_done(). */
+struct storage_changes {
+	int fd;        /* for reading; owned */
+	char key[64];  /* of the temporary folder that it lies in; "": the writable layer itself */
+};
+
+/* A driver composes the root of a container over layers that all drivers share. */
 struct storage_ops {
 	const char *name;
 	uint32_t can;
 	/* whether it works on the file system below the store; the error names the missing feature */
 	int (*probe)(const struct store *s, struct err *e);
-	/* layer_begin: a directory descriptor to unpack layer @chain_id into (as overlay whiteouts);
-	 * invisible until layer_commit. layer_abort drops it. @key identifies this attempt. The
-	 * descriptor holds the lock that protects the attempt from being swept: close it last. */
-	int (*layer_begin)(const struct store *s, const char *chain_id, char key[64], int *ret_dirfd,
-			   struct err *e);
-	/* make it visible. An existing one of the same name is kept and this attempt dropped. */
-	int (*layer_commit)(const struct store *s, const char *chain_id, const char *key,
-			    const struct storage_layer *info, struct err *e);
-	void (*layer_abort)(const struct store *s, const char *key);
-	int (*layer_remove)(const struct store *s, const char *chain_id, struct err *e);
-	/* prepare the writable layer of container @id over @chain (lowest first) and give its plan;
-	 * plan may be called again at each start. */
-	int (*prepare)(const struct store *s, const char *id, struct err *e);
+	/* make the writable layer of container @id over @chain (lowest first). Killed in between,
+	 * remove() takes what is there. */
+	int (*prepare)(const struct store *s, const char *id, const char *const *chain, size_t n_chain,
+		       struct err *e);
+	/* its root as data; may be called again at each start. */
 	int (*plan)(const struct store *s, const char *id, const char *const *chain, size_t n_chain,
 		    unsigned flags, struct arena *a, struct mount_plan *ret, struct err *e);
 	int (*remove)(const struct store *s, const char *id, struct err *e);
+	int (*changes)(const struct store *s, const char *id, const struct storage_lowers *lowers,
+		       struct storage_changes *ret, struct err *e);
+	/* bytes of the files that the container made or changed */
+	uint64_t (*bytes)(const struct store *s, const char *id, const struct storage_lowers *lowers);
 };
 
-extern const struct storage_ops storage_overlay;
+/** storage_layer_begin - a directory descriptor to unpack layer @chain_id into (as overlay
+ * whiteouts); invisible until storage_layer_commit. storage_layer_abort drops it. @key identifies
+ * this attempt. The descriptor holds the lock that protects the attempt from being swept: close it
+ * last. */
+int storage_layer_begin(const struct store *s, const char *chain_id, char key[64], int *ret_dirfd, struct err *e);
+/** storage_layer_commit - make it visible. An existing one of the same name is kept and this attempt
+ * dropped. */
+int storage_layer_commit(const struct store *s, const char *chain_id, const char *key,
+			 const struct storage_layer *info, struct err *e);
+void storage_layer_abort(const struct store *s, const char *key);
+int storage_layer_remove(const struct store *s, const char *chain_id, struct err *e);
+/** storage_temp_begin - the same folder (tmp/layer-KEY/, @ret_dirfd its diff/) for other work; what is
+ * left of it after a kill is swept. Ended with storage_layer_abort. */
+int storage_temp_begin(const struct store *s, char key[64], int *ret_dirfd, struct err *e);
+/** storage_lowers - directories of @chain (lowest first), @room free places before them (counted in
+ * n). -ENOMEM, or -EINVAL for a bad chain ID. */
+int storage_lowers(const struct store *s, const char *const *chain, size_t n_chain, size_t room, struct arena *a,
+		   struct storage_lowers *ret);
+/** storage_changes_done - close it and drop what was made for it. */
+void storage_changes_done(const struct store *s, struct storage_changes *c);
+/** storage_rw_path - "containers/ID/rw" and @what ("" or "/name"); E_INVALID for a bad ID. */
+int storage_rw_path(const char *id, const char *what, char out[STORAGE_PATH_MAX], struct err *e);
+/** storage_tree_bytes - bytes of the files in directory @name below @xdir, 0 when there is none. */
+uint64_t storage_tree_bytes(int xdir, const char *name);
+
+extern const struct storage_ops storage_overlay, storage_vfs, storage_btrfs;
+/** storage_table_each - the drivers in order of preference; NULL after the last. */
+const struct storage_ops *storage_table_each(size_t i);
 /** storage_by_name - driver from the table; E_UNSUPPORTED lists the known ones. */
 int storage_by_name(const char *name, const struct storage_ops **ret, struct err *e);
 /** storage_in_userns - whether this process cannot use trusted.* attributes, so that whiteouts and

@@ -130,6 +130,7 @@ static const struct opt global_rows[] = {
 	{ "log-level", 'l', OPT_CUSTOM, 0, "@log-level", "string", "What to tell: debug, info, warn, error or fatal", put_log_level, NULL },
 	{ "root", 0, OPT_STRING, 0, "@root", NULL, "Durable state", NULL, NULL },
 	{ "run-dir", 0, OPT_STRING, 0, "@run-dir", NULL, "Run-time state", NULL, NULL },
+	{ "storage-driver", 's', OPT_STRING, 0, "@storage-driver", NULL, "Storage driver of new containers", NULL, NULL },
 	{ "trace", 0, OPT_BOOL, 0, "@trace", NULL, "Show timings of steps", NULL, NULL },
 	{ "version", 'v', OPT_BOOL, 0, "@version", NULL, "Print the version", NULL, NULL },
 };
@@ -169,7 +170,8 @@ static const struct way_observer tracer = { trace_step, NULL };
 static int run_command(struct cli *c, const struct opt_result *global, struct err *e)
 {
 	c->trace = opt_bool(global->request, "@trace");
-	struct engine_options o = { .root = c->root, .run = c->run, .warn = warn_user, .warn_data = c,
+	struct engine_options o = { .root = c->root, .run = c->run,
+				    .storage_driver = js_str(global->request, "@storage-driver", NULL), .warn = warn_user, .warn_data = c,
 				    .observer = c->trace ? &tracer : NULL };
 	bool open = !(c->cmd->flags & CMD_NO_ENGINE);
 

@@ -123,6 +123,8 @@ void help_all(void)
 	       "      --json-errors      Print errors as JSON\n"
 	       "      --root DIR         Where images, containers and volumes are kept (ONGGI_ROOT)\n"
 	       "      --run-dir DIR      Where run-time state is kept (ONGGI_RUN)\n"
+	       "  -s, --storage-driver DRIVER\n"
+	       "                         Driver of new containers: overlay, btrfs or vfs (ONGGI_STORAGE_DRIVER)\n"
 	       "      --trace            Show how long each step took\n"
 	       "  -v, --version          Print the version\n"
 	       "\nRun 'onggi COMMAND --help' for more on a command.\n");

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Layers, the same for all drivers: a layer is a directory in overlay's own form (whiteouts are
+ * character devices 0:0, opaque directories bear overlay's attribute). See docs/adr/0012.
+ *
+ *   tmp/layer-KEY/{diff,meta.json}   being unpacked; diff is locked (flock) by its maker
+ *   snapshots/HEX/diff               committed
+ *
+ * The folders around diff are 0700: set-user-ID programs of images are out of reach of the host's
+ * users (CVE-2021-41091).
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/own.h"
+#include "driver/storage/storage.h"
+#include "format/js.h"
+#include "store/snapshot.h"
+
+enum { PATH_BUF = 160, DEPTH_MAX = 400 };
+
+static int make_dir(int xdir, const char *name, mode_t mode, struct err *e)
+{
+	if (mkdirat(xdir, name, mode) < 0)
+		return err_sys(e, errno, "mkdir %s", name);
+	/* exact whatever umask and set-group-ID parents say */
+	if (fchmodat(xdir, name, mode, 0) < 0)
+		return err_sys(e, errno, "chmod %s", name);
+	return 0;
+}
+
+void storage_layer_abort(const struct store *s, const char *key)
+{
+	char path[PATH_BUF];
+	struct err ignored = { 0 }; /* a left-over is swept by the next image command */
+
+	(void)snprintf(path, sizeof path, "tmp/layer-%.32s", key);
+	(void)io_remove_tree(s->root_fd, path, &ignored);
+}
+
+/* tmp/layer-KEY/diff, locked. 0: *ret_fd is it. 1: a sweeper took the folder for one left over, before it was locked */
+static int make_locked(const struct store *s, const char *key, int *ret_fd, struct err *e)
+{
+	char path[PATH_BUF];
+	struct stat st;
+
+	(void)snprintf(path, sizeof path, "tmp/layer-%.32s", key);
+	if (make_dir(s->root_fd, path, 0700, e) < 0)
+		return e->eno == ENOENT ? 1 : -e->eno;
+	(void)snprintf(path, sizeof path, "tmp/layer-%.32s/diff", key);
+	if (make_dir(s->root_fd, path, 0755, e) < 0)
+		return e->eno == ENOENT ? 1 : -e->eno;
+	OWN_FD fd = openat(s->root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? 1 : err_sys(e, errno, "open %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return 1;
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, errno, "stat %s", path);
+	if (!st.st_nlink)
+		return 1;
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+int storage_temp_begin(const struct store *s, char key[64], int *ret_dirfd, struct err *e)
+{
+	uint64_t tag;
+
+	if (io_mkdir_p(s->root_fd, "tmp", 0700, e) < 0)
+		return -e->eno;
+	for (int tries = 0; tries < 100; tries++) {
+		struct err why = { 0 };
+
+		if (getrandom(&tag, sizeof tag, 0) != sizeof tag)
+			return err_sys(e, errno, "random name");
+		(void)snprintf(key, 64, "%016llx", (unsigned long long)tag);
+		int r = make_locked(s, key, ret_dirfd, &why);
+		if (!r)
+			return 0;
+		storage_layer_abort(s, key);
+		if (r < 0) {
+			*e = why;
+			return -e->eno;
+		}
+	}
+	return err_new(e, E_BUSY, EBUSY, "cannot get a temporary folder");
+}
+
+int storage_layer_begin(const struct store *s, const char *chain_id, char key[64], int *ret_dirfd, struct err *e)
+{
+	char path[SNAPSHOT_PATH_MAX];
+
+	if (snapshot_path(chain_id, path, e) < 0)
+		return -e->eno;
+	return storage_temp_begin(s, key, ret_dirfd, e) < 0 ? err_ctx(e, "layer %s", chain_id) : 0;
+}
+
+static int write_meta(const struct store *s, const char *dir, const struct storage_layer *info,
+		      struct err *e)
+{
+	char boot[SNAPSHOT_BOOT_MAX], path[PATH_BUF + 16];
+
+	if (snapshot_boot_id(boot, e) < 0)
+		return -e->eno;
+	OWN_JSON meta = json_pack("{s:s, s:I, s:s}", "driver", "overlay", "size",
+				  (json_int_t)info->size_bytes, "boot", boot);
+	if (!meta || (info->root_opaque && json_object_set_new(meta, "root_opaque", json_true()) < 0))
+		return err_new(e, E_NOMEM, ENOMEM, "meta.json");
+	(void)snprintf(path, sizeof path, "%s/meta.json", dir);
+	if (js_save(s->root_fd, path, meta, 0600, 0, e) < 0)
+		return -e->eno;
+	if (info->root_opaque) {
+		(void)snprintf(path, sizeof path, "%s/opaque", dir);
+		if (io_replace_file(s->root_fd, path, "", 0, 0600, 0, e) < 0)
+			return -e->eno;
+	}
+	if (!info->loose_bytes)
+		return 0;
+	(void)snprintf(path, sizeof path, "%s/loose", dir);
+	return io_replace_file(s->root_fd, path, info->loose, info->loose_bytes, 0600, 0, e);
+}
+
+int storage_layer_commit(const struct store *s, const char *chain_id, const char *key,
+			 const struct storage_layer *info, struct err *e)
+{
+	char tmp[PATH_BUF], path[SNAPSHOT_PATH_MAX];
+
+	if (snapshot_path(chain_id, path, e) < 0)
+		return -e->eno;
+	(void)snprintf(tmp, sizeof tmp, "tmp/layer-%.32s", key);
+	if (write_meta(s, tmp, info, e) < 0 || io_mkdir_p(s->root_fd, "snapshots", 0700, e) < 0)
+		goto fail;
+	for (int tries = 0; tries < 10; tries++) {
+		if (!renameat(s->root_fd, tmp, s->root_fd, path))
+			return 0;
+		if (errno != EEXIST && errno != ENOTEMPTY) {
+			err_sys(e, errno, "rename");
+			goto fail;
+		}
+		if (snapshot_exists(s, chain_id)) {
+			storage_layer_abort(s, key);
+			return 0;
+		}
+		/* left over from before a power loss: not to be trusted */
+		if (snapshot_hide(s, chain_id, e) < 0)
+			goto fail;
+	}
+	err_new(e, E_BUSY, EBUSY, "others keep taking its place");
+fail:
+	storage_layer_abort(s, key);
+	return err_ctx(e, "commit layer %s", chain_id);
+}
+
+int storage_layer_remove(const struct store *s, const char *chain_id, struct err *e)
+{
+	if (snapshot_hide(s, chain_id, e) < 0)
+		return -e->eno;
+	return snapshot_bury(s, e);
+}
+
+int storage_lowers(const struct store *s, const char *const *chain, size_t n_chain, size_t room, struct arena *a,
+		   struct storage_lowers *ret)
+{
+	const char **dirs = arena_get(a, (n_chain + room + 1) * sizeof *dirs);
+	size_t n = room;
+
+	if (!dirs)
+		return -ENOMEM;
+	for (size_t i = n_chain; i--;) {
+		const char *hex = strchr(chain[i], ':');
+		char opaque[PATH_BUF];
+		if (!hex)
+			return -EINVAL;
+		dirs[n] = arena_printf(a, "%s/snapshots/%s/diff", s->root, hex + 1);
+		if (!dirs[n++])
+			return -ENOMEM;
+		/* overlay itself does not look at the attribute on the root of a layer */
+		(void)snprintf(opaque, sizeof opaque, "snapshots/%.64s/opaque", hex + 1);
+		if (!faccessat(s->root_fd, opaque, F_OK, 0))
+			break;
+	}
+	*ret = (struct storage_lowers){ .dirs = dirs, .n = n };
+	return 0;
+}
+
+static uint64_t dir_bytes(int fd, int depth)
+{
+	OWN_DIR d = fdopendir(fd);
+	uint64_t sum = 0;
+	struct stat st;
+
+	if (!d) {
+		close(fd);
+		return 0;
+	}
+	for (struct dirent *en; (en = readdir(d));) {
+		if (!strcmp(en->d_name, ".") || !strcmp(en->d_name, "..") ||
+		    fstatat(fd, en->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode))
+			sum += (uint64_t)st.st_size;
+		if (!S_ISDIR(st.st_mode) || depth >= DEPTH_MAX)
+			continue;
+		int sub = openat(fd, en->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (sub >= 0)
+			sum += dir_bytes(sub, depth + 1);
+	}
+	return sum;
+}
+
+uint64_t storage_tree_bytes(int xdir, const char *name)
+{
+	int fd = openat(xdir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? 0 : dir_bytes(fd, 0);
+}

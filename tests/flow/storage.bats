@@ -1,0 +1,258 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# The suite of storage drivers: the same containers, changes and images whatever driver made them, each
+# on the file system that it wants (a loop device where the host's is another). ONGGI_STORAGE_TABLE
+# names a file that gets a line per case and driver: `driver case ok SECONDS`.
+
+load lib
+
+DRIVERS="overlay vfs vfs@btrfs vfs@xfs btrfs"
+
+setup() {
+	engine_setup
+	MNT=
+}
+
+teardown() {
+	engine_teardown || local failed=1
+	if [ -n "${MNT:-}" ]; then
+		umount "$MNT" || umount -l "$MNT"
+		rmdir "$MNT"
+	fi
+	[ -z "${failed:-}" ]
+}
+
+# store_on DRIVER[@FILESYSTEM]: the engine's store where that driver works
+store_on() {
+	local driver=${1%@*} fs=
+	[[ $1 != *@* ]] || fs=${1#*@}
+	[ "$driver" != btrfs ] || fs=btrfs
+	export ONGGI_STORAGE_DRIVER=$driver
+	[ -n "$fs" ] || return 0
+	truncate -s 700M "$T/disk-$1"
+	case $fs in
+	btrfs) mkfs.btrfs -q "$T/disk-$1" >/dev/null 2>&1 ;;
+	xfs) mkfs.xfs -q "$T/disk-$1" ;;
+	esac
+	MNT=$(mktemp -d "${TMPDIR:-/tmp}/onggi-store.XXXXXX")
+	mount -o loop "$T/disk-$1" "$MNT"
+	export ONGGI_ROOT=$MNT/store
+}
+
+forget_all() {
+	local ids
+	ids=$(onggi ps -aq)
+	# shellcheck disable=SC2086
+	[ -z "$ids" ] || onggi rm -f -v $ids >/dev/null
+	ids=$(onggi images -q)
+	# shellcheck disable=SC2086
+	[ -z "$ids" ] || onggi rmi -f $ids >/dev/null
+}
+
+# each CASE: on every driver; a driver's failure names it
+each() {
+	local d
+	for d in $DRIVERS; do
+		store_on "$d"
+		SECONDS=0
+		"$@" || { echo "driver $d failed: $*"; return 1; }
+		[ -z "${ONGGI_STORAGE_TABLE:-}" ] || echo "$d $1 ok $SECONDS" >>"$ONGGI_STORAGE_TABLE"
+		forget_all
+		if [ -n "$MNT" ]; then
+			umount "$MNT"
+			rmdir "$MNT"
+			rm "$T/disk-$d"
+			MNT=
+			export ONGGI_ROOT=$T/root
+		fi
+	done
+}
+
+# image NAME LAYER...: busybox and one layer per text (tests/lib/archive.py)
+image() {
+	local name=$1 i=0 files=()
+	shift
+	for text; do
+		printf '%s\n' "$text" >"$T/layer$i.txt"
+		files+=("$T/layer$i.txt")
+		i=$((i + 1))
+	done
+	python3 "$BATS_TEST_DIRNAME/../lib/archive.py" "$T/a.tar" "$name" "${files[@]}" && onggi load -q -i "$T/a.tar" >/dev/null
+}
+
+equal() {
+	[ "$1" = "$2" ] || { diff <(echo "$1") <(echo "$2"); return 1; }
+}
+
+layers_seen() {
+	image w:1 $'d 2750 d 7 8\nf 644 d/a a\nf 644 d/b b\nd 755 e\nf 644 e/x x\nf 644 f f\nd 755 o\nf 644 o/old 1' \
+		$'d 755 o\nf 644 o/new 2\nf 644 o/.wh..wh..opq \nf 644 d/.wh.a \nf 644 .wh.e \nf 644 .wh.f ' \
+		$'d 755 e\nf 644 e/y y\nf 4711 orig text\nh d/link orig\nl soft orig' $'f 644 d/late z\nh copy orig'
+	equal "$(onggi run --rm --network none w:1 sh -c 'ls d e o; cat orig; echo; stat -c "%n %h %a" orig copy; stat -c %a d/link; stat -c "%a %u %g" d; readlink soft; [ -e f ] || echo gone')" \
+		$'d:\nb\nlate\nlink\n\ne:\ny\n\no:\nnew\ntext\norig 2 4711\ncopy 2 4711\n4711\n2750 7 8\norig\ngone'
+}
+
+@test "layers: whiteouts, opaque directories, links, attributes" {
+	each layers_seen
+}
+
+whole_tree() { # what a container sees: everything but times of access, and what a start makes
+	onggi run --rm --network none "$1" sh -c '
+		own="( -path /dev -o -path /proc -o -path /sys -o -path /etc/hosts -o -path /etc/hostname -o -path /etc/resolv.conf -o -path /.dockerenv )"
+		find / -xdev $own -prune -o ! -type d -printf "%p %y %s %m %U %G %T@ %n %l\n" | sort
+		find / -xdev $own -prune -o -type d ! -path / ! -path /etc -printf "%p %m %U %G %T@\n" | sort
+		find / -xdev $own -prune -o -type f -print0 | sort -z | xargs -0 md5sum'
+}
+
+same_tree() {
+	image_load debian >/dev/null
+	whole_tree debian:latest >"$T/tree-$ONGGI_STORAGE_DRIVER"
+	[ "$(wc -l <"$T/tree-$ONGGI_STORAGE_DRIVER")" -gt 1000 ] || return 1
+	[ -e "$T/tree" ] || cp "$T/tree-$ONGGI_STORAGE_DRIVER" "$T/tree"
+	cmp "$T/tree" "$T/tree-$ONGGI_STORAGE_DRIVER"
+}
+
+@test "a whole Debian is the same tree with all drivers" {
+	each same_tree
+}
+
+CHANGE='echo new >/new; mkdir -p /deep/er; echo x >/deep/er/f; ln /deep/er/f /hard; ln -s new /soft
+	chmod 4711 /new; chown 12:34 /deep; mkfifo /fifo; touch -d "2001-02-03 04:05:06" /deep/er/f /deep /deep/er
+	rm /etc/group; rm -r /var; mkdir /var; echo y >/var/only; chmod 700 /srv; mv /home /moved
+	cp -p /etc/passwd /tmp/p; echo changed | dd of=/etc/passwd conv=notrunc 2>/dev/null; touch -r /tmp/p /etc/passwd; rm /tmp/p
+	touch -h -d "2002-02-02 02:02:02" /soft /new /var/only /var /fifo /moved /etc /tmp /'
+
+changes_kept() {
+	onggi run --network none --name c1 base sh -c "$CHANGE"
+	# overlay notes that /var is another directory now, others what is gone from it
+	onggi diff c1 | sort | grep -v '^D /var/' >"$T/diff"
+	[ -e "$T/diff-first" ] || cp "$T/diff" "$T/diff-first"
+	diff "$T/diff-first" "$T/diff" || return 1
+	grep -qx 'C /etc/passwd' "$T/diff" && grep -qx 'D /etc/group' "$T/diff" && grep -qx 'A /var/only' "$T/diff" || return 1
+	onggi commit -a me c1 image:1 >/dev/null
+	equal "$(onggi run --rm --network none image:1 sh -c '
+		cat /new; stat -c "%a" /new; stat -c "%u:%g" /deep; stat -c "%h" /hard; readlink /soft; head -c 7 /etc/passwd; echo
+		[ -p /fifo ] && echo pipe; stat -c %Y /deep/er/f; [ -e /etc/group ] || echo gone; ls -A /var; stat -c %a /srv; [ -d /moved ] && [ ! -e /home ] && echo moved')" \
+		$'new\n4711\n12:34\n2\nnew\nchanged\npipe\n981173106\ngone\nonly\n700\nmoved'
+}
+
+@test "what a container changes: diff and commit" {
+	each changes_kept
+}
+
+nothing_changed() {
+	onggi run --network none --name c1 base true
+	equal "$(onggi diff c1)" ""
+	onggi commit c1 empty:1 >/dev/null
+	onggi save -o "$T/e.tar" empty:1
+	rm -rf "$T/e"
+	mkdir "$T/e"
+	tar -C "$T/e" -xf "$T/e.tar"
+	equal "$(tar tf "$T/e/$(jq -r '.[0].Layers[-1]' "$T/e/manifest.json")")" ""
+}
+
+@test "a container that changes nothing has no difference" {
+	each nothing_changed
+}
+
+lives() {
+	onggi run -d --network none --name c1 base sh -c 'while [ ! -e /end ]; do sleep 0.1; done'
+	onggi exec c1 sh -c 'echo inside >/file'
+	onggi cp c1:/file "$T/out"
+	equal "$(cat "$T/out")" inside
+	onggi cp "$T/out" c1:/file2
+	onggi exec c1 touch /end
+	equal "$(onggi wait c1)" 0
+	onggi cp c1:/file2 "$T/out2" # stopped
+	equal "$(cat "$T/out2")" inside
+	onggi export c1 | tar t | grep -qx file2
+	onggi exec c1 true 2>/dev/null && return 1
+	equal "$(onggi start -a c1)" "" # what was written is there: /end
+	equal "$(onggi ps -a --format '{{.Names}}')" c1
+	equal "$(onggi inspect -f '{{.Driver}} {{.GraphDriver.Name}}' c1)" "$ONGGI_STORAGE_DRIVER $ONGGI_STORAGE_DRIVER"
+	onggi inspect -s -f '{{.SizeRw}}' c1 | grep -qx 14
+}
+
+@test "life: exec, cp both ways, export, stop and start again, size" {
+	each lives
+}
+
+read_only() {
+	local out
+	out=$(onggi run --rm --network none --read-only base touch /x 2>&1) && return 1
+	[[ $out == *"Read-only file system"* ]] || { echo "$out"; return 1; }
+	equal "$(onggi run --rm --network none --read-only --tmpfs /t base sh -c 'touch /t/x && echo ok')" ok
+	equal "$(onggi run --rm --network none -v vol:/etc base sh -c 'head -c 4 /etc/passwd; touch /etc/x')" root
+}
+
+@test "read-only roots; a new volume gets what the image has there" {
+	each read_only
+}
+
+apart() {
+	onggi create --name c1 base sh -c 'echo 1 >/f; cat /f' >/dev/null
+	onggi create --name c2 base sh -c 'cat /f' >/dev/null
+	equal "$(onggi start -a c1)" 1
+	onggi start -a c2 2>/dev/null && return 1
+	onggi rm c1 >/dev/null
+	equal "$(ls "$ONGGI_ROOT/containers" | wc -l)" 1
+}
+
+@test "containers do not see each other's changes; removal takes all" {
+	each apart
+}
+
+at_once() {
+	local pids=() i s
+	onggi load -q -i "$T/many.tar" >/dev/null
+	for i in 1 2 3 4 5 6 7 8; do
+		"$ONGGI_BIN/onggi" run --rm --network none w:1 sh -c "cat n1 n30; echo $i >/mine; cat /mine" >"$T/out$i" 2>&1 &
+		pids+=($!)
+	done
+	for i in 1 2 3 4 5 6 7 8; do
+		s=0
+		wait "${pids[i - 1]}" || s=$?
+		[ "$s" = 0 ] && [ "$(cat "$T/out$i")" = "130$i" ] || { cat "$T/out$i"; return 1; }
+	done
+	equal "$(ls "$ONGGI_ROOT/containers" | wc -l)" 0
+	equal "$(ls "$ONGGI_ROOT/tmp" | grep -c '^layer-')" 0
+}
+
+@test "30 layers, 8 first containers at once" {
+	local texts=() i files=()
+	for i in $(seq 30); do
+		printf 'f 644 n%s %s\n' "$i" "$i" >"$T/l$i.txt"
+		files+=("$T/l$i.txt")
+	done
+	python3 "$BATS_TEST_DIRNAME/../lib/archive.py" "$T/many.tar" w:1 "${files[@]}"
+	each at_once
+}
+
+@test "containers of several drivers over the same layers" {
+	store_on btrfs
+	local d
+	for d in overlay vfs btrfs; do
+		onggi -s "$d" run --network none --name "c-$d" base sh -c "echo $d >/f"
+	done
+	for d in overlay vfs btrfs; do
+		[ "$(onggi cp "c-$d:/f" - | tar xO)" = "$d" ]
+		[ "$(onggi inspect -f '{{.Driver}}' "c-$d")" = "$d" ]
+	done
+	[ "$(ls "$ONGGI_ROOT/snapshots" | wc -l)" = 1 ]
+	onggi rm c-overlay c-vfs c-btrfs
+	onggi rmi base
+	[ -z "$(ls "$ONGGI_ROOT/snapshots")" ]
+	[ -z "$(btrfs subvolume list "$MNT")" ]
+}
+
+@test "a driver that cannot work says what it needs; an unknown one lists the known" {
+	run -125 --separate-stderr onggi -s btrfs run --rm --network none base true
+	[[ $stderr == *"btrfs: $ONGGI_ROOT is on another file system"* ]]
+	[[ $stderr == *"hint:"* ]]
+	[ -z "$(onggi ps -aq)" ]
+	[ -z "$(ls "$ONGGI_ROOT/containers")" ]
+	run ! --separate-stderr onggi -s nosuch ps
+	[[ $stderr == *"unknown storage driver nosuch"*"known drivers: overlay, btrfs, vfs"* ]]
+	onggi -s overlay2 run --rm --network none base true # docker's name
+}
