@@ -20,9 +20,9 @@
 #include "engine/create.h"
 #include "engine/rootfs.h"
 #include "engine/tree_copy.h"
+#include "engine/volume.h"
 #include "format/js.h"
 #include "spec/mount_spec.h"
-#include "store/volume.h"
 
 static int no_memory(struct err *e)
 {
@@ -115,8 +115,10 @@ static json_t *volume_oci(const struct mount_spec *m, const json_t *volume, cons
 	if (oci && m->subpath)
 		json_object_set_new(oci, "onggi.subpath", json_string(m->subpath));
 	/* with a file system of its own: mounted before the start, see volumes.h */
-	if (oci && json_object_size(json_object_get(volume, "Options")))
+	if (oci && (json_object_size(json_object_get(volume, "Options")) || !volume_is_local(volume)))
 		json_object_set(oci, "onggi.volume", json_object_get(volume, "Name"));
+	if (oci && !volume_is_local(volume))
+		json_object_set(oci, "onggi.driver", json_object_get(volume, "Driver"));
 	return oci;
 }
 
@@ -140,14 +142,14 @@ static int volume(struct create *c, const struct mount_spec *m, struct err *e)
 		if (container_volumes_note(&c->c, c->new_volumes, e) < 0)
 			return -e->eno;
 	}
-	if (volume_create(&c->eng->store, &spec, &v, &fresh, e) < 0)
+	if (engine_volume_create(c->eng, &spec, &v, &fresh, e) < 0)
 		return -e->eno;
 	const char *source = js_str(v, "Mountpoint", "");
-	if (!m->no_copy && !m->subpath && !json_object_size(json_object_get(v, "Options")))
+	if (volume_is_local(v) && !m->no_copy && !m->subpath && !json_object_size(json_object_get(v, "Options")))
 		json_array_append_new(c->copy_up,
 				      json_pack("{ss ss}", "Source", source, "Destination", m->target));
 	return add(c, json_pack("{ss ss ss ss ss ss sb ss}", "Type", "volume", "Name", js_str(v, "Name", ""),
-				"Source", source, "Destination", m->target, "Driver", "local", "Mode",
+				"Source", source, "Destination", m->target, "Driver", volume_driver(v), "Mode",
 				*m->mode ? m->mode : "z", "RW", !m->read_only, "Propagation", ""),
 		   volume_oci(m, v, source), e);
 }
@@ -279,7 +281,7 @@ void create_mounts_undo(struct create *c)
 	json_t *v;
 
 	json_array_foreach(c->new_volumes, i, v)
-		(void)volume_remove(&c->eng->store, json_string_value(v), VOLUME_REMOVE_FORCE,
+		(void)engine_volume_remove(c->eng, json_string_value(v), VOLUME_REMOVE_FORCE,
 				    &(struct err){ 0 }); /* the first error counts */
 	json_array_clear(c->new_volumes);
 }

@@ -16,9 +16,9 @@
 #include "engine/image.h"
 #include "engine/look.h"
 #include "engine/start_int.h"
+#include "engine/volume.h"
 #include "format/js.h"
 #include "store/image.h"
-#include "store/volume.h"
 
 static bool part_of(const json_t *values, const char *s)
 {
@@ -59,7 +59,7 @@ int engine_volume_list(struct engine *eng, const json_t *filters, json_t **ret, 
 	json_t *list = json_array(), *v;
 	size_t i;
 
-	if (filter_check(filters, names, e) < 0 || volume_list(&eng->store, &all, e) < 0) {
+	if (filter_check(filters, names, e) < 0 || engine_volume_all(eng, &all, e) < 0) {
 		json_decref(list);
 		return -e->eno;
 	}
@@ -146,8 +146,8 @@ int engine_volume_prune(struct engine *eng, const json_t *filters, json_t **ret,
 		const char *name = js_str(v, "Name", "");
 		const json_t *labels = json_object_get(v, "Labels");
 		char path[320];
-		/* named ones only when asked for: they may hold what somebody wants back */
-		if ((!is_true(all) && !json_object_get(labels, "com.docker.volume.anonymous")) ||
+		/* named ones only when asked for: they may hold what somebody wants back. A plugin's never, as in docker */
+		if (!volume_is_local(v) || (!is_true(all) && !json_object_get(labels, "com.docker.volume.anonymous")) ||
 		    !labels_ok(filters, labels))
 			continue;
 		(void)snprintf(path, sizeof path, "volumes/%s/_data", name);

@@ -10,9 +10,9 @@
 
 #include "base/own.h"
 #include "engine/start_int.h"
+#include "engine/volume.h"
 #include "format/js.h"
 #include "spec/container_mode.h"
-#include "store/volume.h"
 
 /* what a start left that was killed half-way; nothing in the usual case */
 static void leftovers(struct engine *eng, const struct handle *h)
@@ -101,7 +101,7 @@ static int step_volumes(void *ctx, struct err *e)
 		return 0;
 	json_array_foreach(r->anonymous, i, v) {
 		struct err why;
-		if (volume_remove(&r->eng->store, json_string_value(v), VOLUME_REMOVE_FORCE, &why) < 0 &&
+		if (engine_volume_remove(r->eng, json_string_value(v), VOLUME_REMOVE_FORCE, &why) < 0 &&
 		    why.kind != E_CONFLICT)
 			engine_warn(r->eng, "%s", why.chain);
 	}

@@ -31,7 +31,8 @@ static int volumes_mount(const struct container *c, int root, struct err *e)
 	json_array_foreach(own_get(c, "Mounts"), i, m) {
 		const char *to = js_str(m, "destination", ""), *from = js_str(m, "source", "");
 		OWN_FD mnt = -1, target = -1;
-		if (strcmp(js_str(m, "type", ""), "bind"))
+		/* a plugin's volume is there only while a container runs */
+		if (strcmp(js_str(m, "type", ""), "bind") || json_object_get(m, "onggi.driver"))
 			continue;
 		/* what cannot be there now is not there, as docker's stopped containers show it */
 		if (mountfd_clone(AT_FDCWD, from, MOUNTFD_REC, &mnt, e) < 0 ||

@@ -20,10 +20,11 @@
 #include "base/lock.h"
 #include "base/own.h"
 #include "base/text.h"
+#include "driver/volume/plugin.h"
+#include "engine/volume.h"
 #include "format/js.h"
 #include "spec/mount_option.h"
 #include "store/container.h"
-#include "store/volume.h"
 #include "sys/mountfd.h"
 
 enum { USES_MAX = 64 << 10, PATH_SPACE = 320 };
@@ -187,11 +188,68 @@ static bool is_used(const struct store *s, const char *name, const char *but)
 	return false;
 }
 
-int volume_attach(const struct store *s, const char *id, int run_fd, const char *name, struct err *e)
+/* by the volume's plugin: @ret_place. The plugin's word is not taken for granted. */
+static int plugin_mount(const json_t *v, const char *id, char **ret_place, struct err *e)
 {
+	const char *name = js_str(v, "Name", ""), *driver = volume_driver(v);
+	OWN_JSON req = json_pack("{ss ss}", "Name", name, "ID", id);
+	OWN_JSON reply = NULL;
+	OWN_JSON ignored = NULL;
+	struct err undo = { 0 };
+	struct stat st;
+
+	if (!req)
+		return err_new(e, E_NOMEM, ENOMEM, "volume %s", name);
+	if (plugin_volume_call(driver, "Mount", req, 0, &reply, e) < 0)
+		return err_ctx(e, "error while mounting volume '%s'", name);
+	const char *place = js_str(reply, "Mountpoint", "");
+	if (*place != '/')
+		err_new(e, E_CORRUPT, EPROTO, "VolumeDriver.Mount: plugin %s gives no absolute path: \"%.200s\"", driver, place);
+	else if (stat(place, &st) < 0)
+		err_new(e, E_CORRUPT, errno, "VolumeDriver.Mount: plugin %s: %.200s: %s", driver, place, strerror(errno));
+	else if (!(*ret_place = strdup(place)))
+		err_new(e, E_NOMEM, ENOMEM, "volume %s", name);
+	else
+		return 0;
+	(void)plugin_volume_call(driver, "Unmount", req, PLUGIN_NO_RETRY, &ignored, &undo); /* the first error counts */
+	return err_ctx(e, "error while mounting volume '%s'", name);
+}
+
+static int plugin_attach(const json_t *v, const char *id, int run_fd, char **ret_place, struct err *e)
+{
+	const char *name = js_str(v, "Name", "");
+	struct stat st = { 0 };
+
+	if (fstatat(run_fd, "volumes", &st, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+		return err_sys(e, errno, "volume %s", name);
+	if (use_note(run_fd, name, e) < 0)
+		return -e->eno;
+	if (plugin_mount(v, id, ret_place, e) == 0)
+		return 0;
+	/* not mounted: nothing to take back */
+	OWN_FD fd = openat(run_fd, "volumes", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 && ftruncate(fd, st.st_size) < 0)
+		err_hint(e, "the plugin may be asked to unmount %s once too often", name);
+	return -e->eno;
+}
+
+static void plugin_detach(const json_t *v, const char *id)
+{
+	OWN_JSON req = json_pack("{ss ss}", "Name", js_str(v, "Name", ""), "ID", id);
+	struct err ignored = { 0 }; /* one that does not answer has lost its mounts, or is asked in vain by docker, too */
+
+	(void)plugin_volume_call(volume_driver(v), "Unmount", req, PLUGIN_NO_RETRY, NULL, &ignored);
+}
+
+int volume_attach(const struct store *s, const char *id, int run_fd, const char *name, char **ret_place, struct err *e)
+{
+	OWN_JSON v = NULL;
 	OWN_FD lock = -1;
 
-	(void)id;
+	if (volume_inspect(s, name, &v, e) < 0)
+		return -e->eno;
+	if (!volume_is_local(v))
+		return plugin_attach(v, id, run_fd, ret_place, e);
 	if (lock_volume(s, name, &lock, e) < 0)
 		return e->eno == ENOENT ? err_new(e, E_NOT_FOUND, ENOENT, "get %s: no such volume", name) : -e->eno;
 	return use_note(run_fd, name, e) < 0 || mount_volume(s, name, e) < 0 ? -e->eno : 0;
@@ -201,8 +259,13 @@ static void detach(const struct store *s, const char *id, const char *name)
 {
 	char path[PATH_MAX];
 	struct err ignored = { 0 };
+	OWN_JSON v = NULL;
 	OWN_FD lock = -1;
 
+	if (volume_inspect(s, name, &v, &ignored) == 0 && !volume_is_local(v)) {
+		plugin_detach(v, id);
+		return;
+	}
 	if (!volume_name_is_valid(name) || lock_volume(s, name, &lock, &ignored) < 0 || is_used(s, name, id))
 		return;
 	(void)snprintf(path, sizeof path, "%s/volumes/%s/_data", s->root, name);

@@ -13,9 +13,14 @@
 #include "base/err.h"
 #include "store/store.h"
 
+/* A plugin's volume is mounted by the plugin, once for each use, with the container's ID: VolumeDriver.Mount after it
+ * was noted, VolumeDriver.Unmount for each note. After a kill in between the plugin gets an Unmount of an ID that it
+ * may not know, never a Mount that nobody takes back. */
+
 /** volume_attach - container @id, whose folder RUN/containers/ID is @run_fd, uses volume @name from now on: mounted
- * when it is not yet. "error while mounting volume ...: failed to mount local volume: ...". */
-int volume_attach(const struct store *s, const char *id, int run_fd, const char *name, struct err *e);
+ * when it is not yet. @ret_place: where a plugin has put it, owned by the caller; else NULL. "error while mounting volume ...: failed to mount local volume: ...". */
+int volume_attach(const struct store *s, const char *id, int run_fd, const char *name, char **ret_place,
+		  struct err *e);
 /** volumes_detach - @id uses no volume any more; those that nobody else uses are unmounted. Nothing when it used
  * none. */
 void volumes_detach(const struct store *s, const char *id);

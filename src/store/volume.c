@@ -77,7 +77,8 @@ int volume_inspect(const struct store *s, const char *name, json_t **ret, struct
 			return err_new(e, E_NOT_FOUND, ENOENT, "get %s: no such volume", name);
 		return err_ctx(e, "volume %s", name);
 	}
-	OWN_JSON where = json_sprintf("%s/volumes/%s/_data", s->root, name);
+	/* a plugin's lies where the plugin says */
+	OWN_JSON where = strcmp(js_str(doc, "Driver", "local"), "local") ? json_string("") : json_sprintf("%s/volumes/%s/_data", s->root, name);
 	if (!where || json_object_set(doc, "Mountpoint", where) < 0)
 		return err_new(e, E_NOMEM, ENOMEM, "volume %s", name);
 	*ret = ptr_take(&doc);
@@ -108,9 +109,10 @@ static json_t *document(const struct volume_spec *spec, const char *name)
 	clock_format(clock_now_ns(), now);
 	if (!spec->name)
 		json_object_set_new(labels, "com.docker.volume.anonymous", json_string(""));
-	return json_pack("{ss ss so ss so ss}", "CreatedAt", now, "Driver", "local", "Labels",
+	return json_pack("{ss ss so ss so ss}", "CreatedAt", now, "Driver",
+			 spec->driver && *spec->driver ? spec->driver : "local", "Labels",
 			 json_object_size(labels) ? labels : (json_decref(labels), json_null()),
-			 "Name", name, "Options", options, "Scope", "local");
+			 "Name", name, "Options", options, "Scope", spec->scope ? spec->scope : "local");
 }
 
 static int make(const struct store *s, const char *name, const json_t *doc, struct err *e)
@@ -174,16 +176,15 @@ int volume_create(const struct store *s, const struct volume_spec *spec, json_t 
 	const char *name = spec->name ? spec->name : spec->made_name;
 	OWN_JSON have = NULL;
 
-	if (spec->driver && *spec->driver && strcmp(spec->driver, "local"))
-		return err_new(e, E_NOT_FOUND, ENOENT, "error looking up volume plugin %s: plugin \"%s\" not found",
-			       spec->driver, spec->driver);
+	bool local = !spec->driver || !*spec->driver || !strcmp(spec->driver, "local");
+
 	if (!name) {
 		int r = text_random_id(id);
 		if (r < 0)
 			return err_sys(e, -r, "random name");
 		name = id;
 	}
-	if (name_check(name, e) < 0 || options_check(name, spec->options, e) < 0)
+	if (name_check(name, e) < 0 || (local && options_check(name, spec->options, e) < 0))
 		return -e->eno;
 	for (int tries = 0; tries < 3; tries++) {
 		if (volume_inspect(s, name, &have, e) >= 0) {

@@ -16,7 +16,8 @@
 struct volume_spec {
 	const char *name;      /* NULL: anonymous */
 	const char *made_name; /* of an anonymous one; NULL: made here */
-	const char *driver;    /* NULL: "local" */
+	const char *driver;    /* NULL: "local"; another: a plugin has made it, this is its record */
+	const char *scope;     /* of a plugin's volume; NULL: "local" */
 	const json_t *options; /* driver options (type, device, o); NULL: none; borrowed */
 	const json_t *labels;  /* NULL: none; borrowed */
 };

@@ -8,10 +8,10 @@
 
 #include "driver/network/definition.h"
 #include "engine/image.h"
+#include "engine/volume.h"
 #include "format/js.h"
 #include "front/cli/commands.h"
 #include "front/cli/list.h"
-#include "store/volume.h"
 
 typedef int find_fn(struct cli *c, const char *ref, json_t **ret, struct err *e);
 
@@ -27,7 +27,7 @@ static int find_image(struct cli *c, const char *ref, json_t **ret, struct err *
 
 static int find_volume(struct cli *c, const char *ref, json_t **ret, struct err *e)
 {
-	return volume_inspect(&c->eng.store, ref, ret, e);
+	return engine_volume_inspect(&c->eng, ref, ret, e);
 }
 
 static int find_network(struct cli *c, const char *ref, json_t **ret, struct err *e)

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/volume.h"
 #include "format/js.h"
 #include "front/cli/commands.h"
 #include "front/cli/list.h"
-#include "store/volume.h"
 
 int cmd_volume_create(struct cli *c, struct err *e)
 {
@@ -19,7 +19,7 @@ int cmd_volume_create(struct cli *c, struct err *e)
 		.options = json_object_get(c->req, "@opt"),
 		.labels = json_object_get(c->req, "Labels"),
 	};
-	if (volume_create(&c->eng.store, &spec, &v, NULL, e) < 0)
+	if (engine_volume_create(&c->eng, &spec, &v, NULL, e) < 0)
 		return -e->eno;
 	puts(js_str(v, "Name", ""));
 	return 0;
@@ -59,7 +59,7 @@ int cmd_volume_ls(struct cli *c, struct err *e)
 
 static int rm_one(struct cli *c, const char *name, struct err *e)
 {
-	return volume_remove(&c->eng.store, name, opt_bool(c->req, "@force") ? VOLUME_REMOVE_FORCE : 0, e);
+	return engine_volume_remove(&c->eng, name, opt_bool(c->req, "@force") ? VOLUME_REMOVE_FORCE : 0, e);
 }
 
 int cmd_volume_rm(struct cli *c, struct err *e)
