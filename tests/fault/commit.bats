@@ -37,7 +37,7 @@ works() {
 		ONGGI_FAULT=commit:$s:kill run onggi commit kk made:1
 		[ "$status" = 137 ]
 		# whoever watched over it lets it go on
-		eventually 10 running
+		eventually 60 running
 		onggi rmi made:1 >/dev/null 2>&1 || true
 		onggi system sweep
 		works || { echo "$s: the next commit"; return 1; }

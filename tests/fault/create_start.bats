@@ -61,7 +61,7 @@ nothing_left() { # context
 	for s in $(printf 'create:%s ' $create_steps) $(printf 'start:%s ' $start_steps); do
 		run -137 env ONGGI_FAULT="$s:kill" "$ONGGI_BIN/onggi" run --rm --name c1 base true
 		# its process ran already: the monitor removes it in a moment
-		[ "$s" != start:process ] || eventually 10 sh -c "[ -z \"\$(ls '$ONGGI_ROOT/names')\" ]"
+		[ "$s" != start:process ] || eventually 60 sh -c "[ -z \"\$(ls '$ONGGI_ROOT/names')\" ]"
 		run onggi run --rm --name c1 base echo again
 		[ "$output" = again ] || { echo "$s: $output"; return 1; }
 	done

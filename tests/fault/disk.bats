@@ -103,7 +103,7 @@ end_disk() {
 	onggi run -d --name kk --cgroup-parent "$GROUP" -p "$PORT:80" base sh -c '
 		trap "echo alive" USR1; trap "exit 7" TERM
 		echo ready; while :; do sleep 0.1; done' >/dev/null
-	eventually 10 sh -c "'$ONGGI_BIN/onggi' logs kk | grep -q ready"
+	eventually 60 sh -c "'$ONGGI_BIN/onggi' logs kk | grep -q ready"
 	fill
 	run -1 onggi exec kk dd if=/dev/zero of=/big bs=1k count=1000
 	[[ $output == *"o space left"* ]] || { echo "exec: $output"; return 1; }
@@ -118,7 +118,7 @@ end_disk() {
 	[ "$(onggi inspect -f '{{.State.Status}} {{.State.ExitCode}}' kk)" = "exited 7" ]
 	onggi start kk
 	onggi kill -s USR1 kk
-	eventually 10 sh -c "'$ONGGI_BIN/onggi' logs kk | grep -q alive"
+	eventually 60 sh -c "'$ONGGI_BIN/onggi' logs kk | grep -q alive"
 	fill
 	# what is in the way can be removed although there is no room
 	run onggi rm -f kk; [ "$status" = 0 ] || { echo "rm: $output"; return 1; }
@@ -154,9 +154,9 @@ end_disk() {
 	onggi run -d --rm --name gone --cgroup-parent "$GROUP" base sleep "$NAP" >/dev/null
 	onggi create --name never --network none base true >/dev/null
 	kill -9 $(pids_of_engine)
-	eventually 10 no_process
+	eventually 60 no_process
 	for g in $(find /sys/fs/cgroup/*"$GROUP" "/sys/fs/cgroup$GROUP" -mindepth 1 -type d 2>/dev/null); do
-		eventually 10 rmdir "$g"
+		eventually 60 rmdir "$g"
 	done
 	# a boot: RUN is a tmpfs, links and rules are gone
 	rm -rf "$ONGGI_RUN"

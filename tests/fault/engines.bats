@@ -30,16 +30,16 @@ in_engine() { # a|b COMMAND...
 	done
 	for e in a b; do
 		[ "$(in_engine $e onggi ps -q | wc -l)" = 1 ]
-		eventually 10 in_engine $e onggi exec kk test -s /data/x
+		eventually 60 in_engine $e onggi exec kk test -s /data/x
 		[ "$(in_engine $e onggi exec kk cat /data/x)" = $e ]
 	done
-	eventually 10 serves "$PORT" a
-	eventually 10 serves "$other" b
+	eventually 60 serves "$PORT" a
+	eventually 60 serves "$other" b
 	# what one removes and sweeps is its own
 	in_engine a onggi rm -f kk
 	in_engine a onggi system sweep
 	in_engine a onggi system prune -f >/dev/null
-	eventually 10 serves "$other" b
+	eventually 60 serves "$other" b
 	[ "$(in_engine b onggi exec kk cat /data/x)" = b ]
 	in_engine b onggi rm -f kk
 	onggi volume rm data

@@ -21,7 +21,7 @@ bad() {
 	[[ $stderr == *"$text"* ]] || { echo "$*: no '$text' in: $stderr"; return 1; }
 	[ "$(grep -c "$text" <<<"$stderr")" = 1 ] || { echo "$*: said twice: $stderr"; return 1; }
 	[[ $stderr != *Sanitizer* ]] || { echo "$*: $stderr"; return 1; }
-	eventually 5 swept_clean 2>/dev/null || { echo "$*:"; left_over; return 1; }
+	eventually 60 swept_clean 2>/dev/null || { echo "$*:"; left_over; return 1; }
 }
 
 hinted() {
@@ -122,7 +122,7 @@ hinted() {
 	# a port of a program on this host
 	python3 -c 'import signal, socket, sys; s = socket.socket(); s.bind(("0.0.0.0", int(sys.argv[1]))); s.listen(); print("on", flush=True); signal.pause()' "$PORT" \
 		>"$T/listen" 3>&- &
-	eventually 10 test -s "$T/listen"
+	eventually 60 test -s "$T/listen"
 	run --separate-stderr -125 onggi run --rm --name k2 -p "$PORT:80" base true
 	kill %1
 	[[ $stderr == *"address already in use"* ]]

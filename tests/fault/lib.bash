@@ -98,7 +98,7 @@ nothing_left() {
 heal() {
 	onggi ps -a >"$T/heal" 2>&1 || { echo "$1: ps failed: $(cat "$T/heal")"; return 1; }
 	onggi system sweep >"$T/heal" 2>&1 || { echo "$1: sweep failed: $(cat "$T/heal")"; return 1; }
-	eventually 10 swept_clean 2>/dev/null || { echo "$1: left over:"; left_over; return 1; }
+	eventually 60 swept_clean 2>/dev/null || { echo "$1: left over:"; left_over; return 1; }
 }
 
 swept_clean() {

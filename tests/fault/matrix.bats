@@ -20,7 +20,7 @@ fails() {
 	ONGGI_FAULT=$1:$2 run sleeper --rm -v /anonymous
 	failed_well "$1:$2"
 	# all by itself: a failed command needs no sweep after it
-	eventually 10 undone 2>/dev/null || { echo "$1:$2 fails: not undone:"; left_over; return 1; }
+	eventually 60 undone 2>/dev/null || { echo "$1:$2 fails: not undone:"; left_over; return 1; }
 	heal "$1:$2 fails" && again "$1:$2 fails"
 }
 
@@ -84,7 +84,7 @@ each() { # function, ways...
 			# the monitor hands it on to the helper that it starts
 			ONGGI_FAULT=$w:$s:kill onggi run -d --rm --name kk -v /anonymous -p "$PORT:80" \
 				--cgroup-parent "$GROUP" base true >/dev/null
-			eventually 10 no_process
+			eventually 60 no_process
 			heal "$w:$s of the helper killed" && again "$w:$s of the helper killed"
 		done
 	done

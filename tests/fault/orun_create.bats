@@ -41,7 +41,7 @@ nothing_left() {
 			# shellcheck disable=SC2086
 			ONGGI_FAULT=runtime:$s run -1 o $how -b "$T/b" c </dev/null
 			[[ $output == *"injected fault"* ]] || { echo "$how $s: $output"; false; }
-			eventually 10 nothing_left || { echo "$how $s: $(ls -A "$T/root") $(groups_left) $(processes_left)"; false; }
+			eventually 60 nothing_left || { echo "$how $s: $(ls -A "$T/root") $(groups_left) $(processes_left)"; false; }
 		done
 	done
 }
@@ -54,7 +54,7 @@ nothing_left() {
 			ONGGI_FAULT=runtime:$s:kill o $how -b "$T/b" c </dev/null >/dev/null 2>&1 || rc=$?
 			[ $rc = 137 ]
 			run -0 o delete --force c
-			eventually 10 nothing_left || { echo "$how $s: $(ls -A "$T/root") $(groups_left) $(processes_left)"; false; }
+			eventually 60 nothing_left || { echo "$how $s: $(ls -A "$T/root") $(groups_left) $(processes_left)"; false; }
 			o create -b "$T/b" c </dev/null >/dev/null 2>&1
 			o delete -f c
 		done
@@ -69,6 +69,6 @@ nothing_left() {
 		o create -b "$T/b" c </dev/null >/dev/null 2>&1
 		status_is c created
 		run -0 o delete c
-		eventually 10 nothing_left
+		eventually 60 nothing_left
 	done
 }

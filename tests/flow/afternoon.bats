@@ -32,7 +32,7 @@ teardown() { engine_teardown; }
 	id=$output
 
 	# copy-up filled the volume; the page is served through the published port
-	eventually 20 curl -fs "http://127.0.0.1:$port/"
+	eventually 60 curl -fs "http://127.0.0.1:$port/"
 	[ "$(curl -fs "http://127.0.0.1:$port/")" = "hello from nginx" ]
 	echo changed >"$ONGGI_ROOT/volumes/site/_data/index.html"
 	[ "$(curl -fs "http://127.0.0.1:$port/")" = changed ]
@@ -65,7 +65,7 @@ teardown() { engine_teardown; }
 	run curl -fs --max-time 2 "http://127.0.0.1:$port/"
 	[ "$status" -ne 0 ]
 	run -0 onggi start web
-	eventually 20 curl -fs "http://127.0.0.1:$port/"
+	eventually 60 curl -fs "http://127.0.0.1:$port/"
 	run -1 onggi rm web
 	[[ $output == *"container is running"* ]]
 	run -0 onggi rm -f web
@@ -99,7 +99,7 @@ teardown() { engine_teardown; }
 	image_load busybox
 	"$ONGGI_BIN/onggi" run --name c1 busybox sh -c 'echo up; sleep 1000' >"$T/out" &
 	cli=$!
-	eventually 20 grep -q up "$T/out"
+	eventually 60 grep -q up "$T/out"
 	kill -9 $cli
 	wait $cli || true
 	[ "$(onggi inspect -f '{{.State.Running}}' c1)" = true ]
@@ -114,12 +114,12 @@ teardown() { engine_teardown; }
 @test "kill -9 of the monitor: the container lives on, output and exit status are kept" {
 	image_load busybox
 	id=$(onggi run -d --name c1 busybox sh -c 'i=0; while [ ! -e /stop ]; do i=$((i+1)); echo $i; sleep 0.1; done; exit 9')
-	eventually 20 sh -c "'$ONGGI_BIN/onggi' logs c1 | grep -q 3"
+	eventually 60 sh -c "'$ONGGI_BIN/onggi' logs c1 | grep -q 3"
 	monitor=$(jq .monitor_pid "$ONGGI_RUN/containers/$id/run.json")
 	kill -9 "$monitor"
 	[ "$(onggi inspect -f '{{.State.Running}}' c1)" = true ]
 	now=$(onggi logs c1 | tail -1)
-	eventually 20 sh -c "[ \$('$ONGGI_BIN/onggi' logs c1 | tail -1) -gt $((now + 3)) ]"
+	eventually 60 sh -c "[ \$('$ONGGI_BIN/onggi' logs c1 | tail -1) -gt $((now + 3)) ]"
 	onggi exec c1 touch /stop
 	[ "$(onggi wait c1)" = 9 ]
 	[ "$(onggi inspect -f '{{.State.ExitCode}}' c1)" = 9 ]
@@ -132,7 +132,7 @@ teardown() { engine_teardown; }
 	pid=$(jq .pid "$ONGGI_RUN/containers/$id/run.json")
 	kill -9 "$monitor"
 	kill -9 "$pid"
-	eventually 20 sh -c "[ ! -d /proc/$pid ]"
+	eventually 60 sh -c "[ ! -d /proc/$pid ]"
 	run -0 onggi ps -a -q # which takes care of it
-	eventually 20 sh -c "[ -z \"\$('$ONGGI_BIN/onggi' ps -aq)\" ]"
+	eventually 60 sh -c "[ -z \"\$('$ONGGI_BIN/onggi' ps -aq)\" ]"
 }

@@ -182,7 +182,7 @@ nothing_stays() {
 		while :; do
 			mv d away; mv link d; mv d link; mv away d
 		done" >/dev/null
-	eventually 10 sh -c "'$ONGGI_BIN/onggi' logs swap | grep -q ready"
+	eventually 60 sh -c "'$ONGGI_BIN/onggi' logs swap | grep -q ready"
 	echo evil >evil
 	for i in $(seq 40); do
 		timeout 20 "$ONGGI_BIN/onggi" cp evil swap:/d/file >/dev/null 2>&1 || true

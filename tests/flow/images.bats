@@ -138,6 +138,14 @@ store_is_empty() {
 	cmp "$blob" x/1/layer.tar
 }
 
+in_the_making() { # files of a load, and its lease
+	[ -n "$(ls "$ONGGI_ROOT/tmp")" ] && [ -n "$(ls "$ONGGI_ROOT/leases")" ]
+}
+
+drained() { # DESCRIPTOR: all that was written to this pipe has been read
+	python3 -c 'import fcntl, sys, termios; sys.exit(any(fcntl.ioctl(int(sys.argv[1]), termios.FIONREAD, bytes(4))))' "$1"
+}
+
 @test "load: killed half-way, the next command clears up and succeeds" {
 	archive a.tar one:1 'f 644 one 1'
 	mkfifo pipe
@@ -145,11 +153,11 @@ store_is_empty() {
 	pid=$!
 	exec 7>pipe
 	head -c 1500000 a.tar >&7
-	sleep 0.3
+	eventually 60 in_the_making
 	kill -9 $pid
 	wait $pid || true
 	exec 7>&-
-	[ -n "$(ls "$ONGGI_ROOT/tmp" "$ONGGI_ROOT/leases")" ]
+	in_the_making
 	run -0 onggi load -q -i a.tar
 	run -0 onggi image prune -f
 	[ -z "$(ls "$ONGGI_ROOT/tmp" "$ONGGI_ROOT/leases" | grep -v :)" ]
@@ -184,7 +192,7 @@ store_is_empty() {
 	exec 7>pipe
 	size=$(stat -c %s a.tar)
 	head -c $((size - 5120)) a.tar >&7 # all layers, not yet manifest.json
-	sleep 0.3
+	eventually 60 drained 7
 	run -0 onggi rmi one:1
 	run -0 onggi image prune -a -f
 	tail -c 5120 a.tar >&7

@@ -50,18 +50,18 @@ runs() {
 
 @test "kill, restart, start again; what was written stays" {
 	d c1 -- sh -c 'trap "exit 9" USR1; echo run >>/log; while :; do sleep 0.1; done'
-	eventually 5 runs c1 1
+	eventually 60 runs c1 1
 	run -0 onggi restart -t 0 c1
-	eventually 5 runs c1 2
+	eventually 60 runs c1 2
 	run -0 onggi kill c1
 	[ "$(state c1)" = "exited 137" ]
 	run -1 onggi kill c1
 	[[ $output == *"is not running"* ]]
 	run -0 onggi start c1
 	run -0 onggi start c1
-	eventually 5 runs c1 3
+	eventually 60 runs c1 3
 	run -0 onggi kill -s USR1 c1
-	eventually 5 status_is c1 exited
+	eventually 60 status_is c1 exited
 	[ "$(state c1)" = "exited 9" ]
 }
 
@@ -75,13 +75,13 @@ runs() {
 
 @test "restart policies: on-failure counts, always goes on, a stop ends it" {
 	d c1 --restart on-failure:2 -- sh -c 'echo run; exit 1'
-	eventually 10 sh -c "[ \"\$('$ONGGI_BIN/onggi' inspect -f '{{.RestartCount}} {{.State.Status}}' c1)\" = '2 exited' ]"
+	eventually 60 sh -c "[ \"\$('$ONGGI_BIN/onggi' inspect -f '{{.RestartCount}} {{.State.Status}}' c1)\" = '2 exited' ]"
 	[ "$(onggi logs c1 | wc -l)" = 3 ]
 	d c2 --restart on-failure -- true
-	eventually 5 status_is c2 exited
+	eventually 60 status_is c2 exited
 	[ "$(onggi inspect -f '{{.RestartCount}}' c2)" = 0 ]
 	d c3 --restart always -- sh -c 'echo run; exit 0'
-	eventually 10 sh -c "[ \$('$ONGGI_BIN/onggi' logs c3 | wc -l) -ge 3 ]"
+	eventually 60 sh -c "[ \$('$ONGGI_BIN/onggi' logs c3 | wc -l) -ge 3 ]"
 	run -0 onggi stop c3
 	status_is c3 exited
 	n=$(onggi logs c3 | wc -l)
@@ -89,33 +89,33 @@ runs() {
 	[ "$(onggi logs c3 | wc -l)" = "$n" ]
 	run -0 onggi start c3
 	[ "$(onggi inspect -f '{{.HostConfig.RestartPolicy.Name}}' c3)" = always ]
-	eventually 5 sh -c "[ \$('$ONGGI_BIN/onggi' logs c3 | wc -l) -gt $n ]"
+	eventually 60 sh -c "[ \$('$ONGGI_BIN/onggi' logs c3 | wc -l) -gt $n ]"
 	# removal ends the wait at once
-	eventually 10 status_is c3 restarting
+	eventually 60 status_is c3 restarting
 	run -0 onggi rm -f c3
 	run -125 onggi run --rm --restart always --network none base true
 }
 
 @test "a restart that waits survives the death of who waits" {
 	d c1 --restart always -- sh -c 'echo run; sleep 0.2; exit 1'
-	eventually 10 status_is c1 restarting
+	eventually 60 status_is c1 restarting
 	id=$(onggi inspect -f '{{.Id}}' c1)
 	waiter=$(jq .pid "$ONGGI_RUN/containers/$id/restart.json" 2>/dev/null) || skip "it was quicker"
 	kill -9 "$waiter"
 	n=$(onggi logs c1 | wc -l)
 	onggi ps -a >/dev/null
-	eventually 20 sh -c "'$ONGGI_BIN/onggi' ps -a >/dev/null; [ \$('$ONGGI_BIN/onggi' logs c1 | wc -l) -gt $n ]"
+	eventually 60 sh -c "'$ONGGI_BIN/onggi' ps -a >/dev/null; [ \$('$ONGGI_BIN/onggi' logs c1 | wc -l) -gt $n ]"
 	onggi rm -f c1
 }
 
 @test "--rm: gone after the end, detached too, with its anonymous volumes" {
 	d c1 --rm -v /anon -- sleep 0.2
 	[ "$(onggi volume ls -q | wc -l)" = 1 ]
-	eventually 10 sh -c "[ -z \"\$('$ONGGI_BIN/onggi' ps -aq)\" ]"
-	eventually 5 sh -c "[ -z \"\$('$ONGGI_BIN/onggi' volume ls -q)\" ]"
+	eventually 60 sh -c "[ -z \"\$('$ONGGI_BIN/onggi' ps -aq)\" ]"
+	eventually 60 sh -c "[ -z \"\$('$ONGGI_BIN/onggi' volume ls -q)\" ]"
 	d c2 --rm -v keep:/x -- sleep 1000
 	run -0 onggi stop -t 0 c2
-	eventually 10 sh -c "[ -z \"\$('$ONGGI_BIN/onggi' ps -aq)\" ]"
+	eventually 60 sh -c "[ -z \"\$('$ONGGI_BIN/onggi' ps -aq)\" ]"
 	[ "$(onggi volume ls -q)" = keep ]
 	# a restart by hand is no end
 	d c3 --rm -- sleep 1000
@@ -173,7 +173,7 @@ runs() {
 	run -0 script -qec "'$ONGGI_BIN/onggi' exec -it c1 tty" /dev/null
 	[[ $output == *"/dev/pts/"* ]]
 	run -0 onggi exec -d c1 touch /detached
-	eventually 5 onggi exec c1 test -e /detached
+	eventually 60 onggi exec c1 test -e /detached
 	# the same limits as the container
 	run -0 onggi exec c1 grep -E 'CapEff|Seccomp:' /proc/self/status
 	[[ $output == *a80425fb* ]]
@@ -203,7 +203,7 @@ runs() {
 	"$ONGGI_BIN/onggi" run --name c1 --network none base \
 		sh -c 'i=0; while [ $i -lt 25 ]; do i=$((i+1)); echo $i; sleep 0.1; done; exit 5' >"$T/out" &
 	cli=$!
-	eventually 10 grep -q 3 "$T/out"
+	eventually 60 grep -q 3 "$T/out"
 	id=$(onggi inspect -f '{{.Id}}' c1)
 	kill -9 "$(jq .monitor_pid "$ONGGI_RUN/containers/$id/run.json")"
 	rc=0
@@ -223,11 +223,11 @@ runs() {
 	[ -z "$(onggi volume ls -q)" ]
 	run -1 onggi rm nosuch
 	d c2 -v /anon -- true
-	eventually 5 status_is c2 exited
+	eventually 60 status_is c2 exited
 	run -0 onggi rm -v c2
 	[ -z "$(onggi volume ls -q)" ]
 	d c3 -- true
-	eventually 5 status_is c3 exited
+	eventually 60 status_is c3 exited
 	run -0 onggi container prune -f
 	[ -z "$(onggi ps -aq)" ]
 }
@@ -237,7 +237,7 @@ runs() {
 	pid=$(jq .pid "$ONGGI_RUN/containers/$id/run.json")
 	monitor=$(jq .monitor_pid "$ONGGI_RUN/containers/$id/run.json")
 	kill -9 "$monitor" "$pid"
-	eventually 5 sh -c "[ ! -d /proc/$pid ]"
+	eventually 60 sh -c "[ ! -d /proc/$pid ]"
 	for g in /sys/fs/cgroup/*/onggi/"$id" /sys/fs/cgroup/onggi/"$id"; do [ ! -d "$g" ] || rmdir "$g"; done
 	rm -rf "$ONGGI_RUN"
 	run -0 onggi ps -a --format '{{.State}}'
@@ -248,7 +248,7 @@ runs() {
 
 @test "stats, top and diff of a running container" {
 	d c1 -- sh -c 'echo x >/new; rm /etc/shells; sleep 1000'
-	eventually 5 onggi exec c1 test -e /new
+	eventually 60 onggi exec c1 test -e /new
 	run -0 onggi stats --no-stream --format '{{.Name}} {{.PIDs}}' c1
 	[ "$output" = "c1 1" ]
 	run -0 onggi top c1
@@ -262,8 +262,8 @@ runs() {
 
 @test "restart of a container of --rm: what it wrote is still there" {
 	onggi run -d --rm --name vol base sh -c 'echo x >>/kept; exec sleep 1000'
-	eventually 20 onggi exec vol test -s /kept
+	eventually 60 onggi exec vol test -s /kept
 	run -0 onggi restart -t 0 vol
-	eventually 20 sh -c "[ \$('$ONGGI_BIN/onggi' exec vol cat /kept | wc -l) = 2 ]"
+	eventually 60 sh -c "[ \$('$ONGGI_BIN/onggi' exec vol cat /kept | wc -l) = 2 ]"
 	run -0 onggi rm -f vol
 }

@@ -20,7 +20,7 @@ teardown() {
 serve() { # MODE: sets SERVER
 	python3 "$LIB/login_registry.py" "$1" "$T/port.$1" "$T/log.$1" 3>&- &
 	PIDS="${PIDS:-} $!"
-	eventually 20 test -s "$T/port.$1"
+	eventually 60 test -s "$T/port.$1"
 	SERVER=127.0.0.1:$(cat "$T/port.$1")
 }
 

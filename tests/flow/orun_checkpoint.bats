@@ -42,7 +42,7 @@ count() { cat "$B/rootfs/tmp/n" 2>/dev/null || echo 0; }
 counts() {
 	local from
 	from=$(count)
-	eventually 10 count_beyond "${from:-0}"
+	eventually 60 count_beyond "${from:-0}"
 }
 count_beyond() { [ "$(count)" -gt "$1" ]; }
 
@@ -100,7 +100,7 @@ restore() { # options...
 told() {
 	rm -f "$B/rootfs/tmp/told"
 	orun kill "$1" USR1
-	eventually 20 test -s "$B/rootfs/tmp/told"
+	eventually 60 test -s "$B/rootfs/tmp/told"
 	cat "$B/rootfs/tmp/told"
 }
 
@@ -108,7 +108,7 @@ told() {
 @test "under another name, while the first one goes on: --leave-running" {
 	cfg '.process.args = ["sh", "-c", "trap \"echo \\$i >/tmp/new; mv /tmp/new /tmp/told\" USR1; i=0; >/tmp/ready; while :; do i=$((i+1)); sleep 0.05; done"]'
 	orun run -d -b "$B" "$ID" </dev/null >/dev/null 2>&1
-	eventually 10 test -e "$B/rootfs/tmp/ready"
+	eventually 60 test -e "$B/rootfs/tmp/ready"
 	before=$(told "$ID")
 	checkpoint --leave-running
 	ok
@@ -161,7 +161,7 @@ told() {
 	fails "Container cannot be checkpointed in created state"
 	[ ! -e "$I/inventory.img" ]
 	orun start "$ID"
-	eventually 10 state_is stopped
+	eventually 60 state_is stopped
 	checkpoint
 	fails "Container cannot be checkpointed in stopped state"
 }
@@ -247,9 +247,9 @@ told() {
 	exec 7<>"$T/hold"
 	python3 "$T/console.py" "$T/s1" first <"$T/hold" >"$T/o1" 7>&- &
 	JOBS+=($!)
-	eventually 20 test -S "$T/s1"
+	eventually 60 test -S "$T/s1"
 	orun run -d --console-socket "$T/s1" -b "$B" "$ID"
-	eventually 30 grep -q "33 99" "$T/o1"
+	eventually 60 grep -q "33 99" "$T/o1"
 	grep -q "<first>" "$T/o1"
 	grep -q /dev/pts/0 "$T/o1"
 	checkpoint
@@ -258,16 +258,16 @@ told() {
 	fails "console socket"
 	python3 "$T/console.py" "$T/s2" second <"$T/hold" >"$T/o2" 7>&- &
 	JOBS+=($!)
-	eventually 20 test -S "$T/s2"
+	eventually 60 test -S "$T/s2"
 	restore --console-socket "$T/s2"
-	eventually 30 grep -q "33 99" "$T/o2"
+	eventually 60 grep -q "33 99" "$T/o2"
 	grep -q "<second>" "$T/o2" && grep -q /dev/pts/0 "$T/o2"
 }
 
 @test "a TCP connection outlives the checkpoint" {
 	cfg '.linux.namespaces |= map(select(.type != "network")) | .process.args = ["nc", "-l", "-p", "7931", "-e", "cat"]'
 	orun run -d -b "$B" "$ID" </dev/null >/dev/null 2>&1
-	eventually 10 grep -q ':1EFB 0*:0000 0A' /proc/net/tcp /proc/net/tcp6
+	eventually 60 grep -q ':1EFB 0*:0000 0A' /proc/net/tcp /proc/net/tcp6
 	exec 9<>/dev/tcp/127.0.0.1/7931
 	echo one >&9
 	read -r -t 20 line <&9
@@ -294,14 +294,14 @@ told() {
 	cfg '.linux.namespaces |= map(select(.type != "network")) |
 		.process.args = ["sh", "-c", "nc -l -p 7932 -e cat; touch /tmp/closed; sleep 1000"]'
 	orun run -d -b "$B" "$ID" </dev/null >/dev/null 2>&1
-	eventually 10 grep -q ':1EFC 0*:0000 0A' /proc/net/tcp /proc/net/tcp6
+	eventually 60 grep -q ':1EFC 0*:0000 0A' /proc/net/tcp /proc/net/tcp6
 	exec 9<>/dev/tcp/127.0.0.1/7932
 	echo one >&9
 	read -r -t 20 line <&9
 	checkpoint --tcp-established
 	ok
 	restore --tcp-close
-	eventually 20 test -e "$B/rootfs/tmp/closed"
+	eventually 60 test -e "$B/rootfs/tmp/closed"
 	state_is running
 }
 
@@ -312,7 +312,7 @@ told() {
 	cp "$(command -v flock)" "$B/rootfs/bin/"
 	ldd "$(command -v flock)" | grep -o '/[^ ]*' | xargs -I {} cp -L --parents {} "$B/rootfs"
 	orun run -d -b "$B" "$ID" </dev/null >/dev/null 2>&1
-	eventually 10 test -e "$B/rootfs/tmp/ready"
+	eventually 60 test -e "$B/rootfs/tmp/ready"
 	run flock -n "$B/rootfs/tmp/lock" true
 	[ "$status" -ne 0 ]
 	checkpoint
@@ -371,7 +371,7 @@ told() {
 	JOBS+=($!)
 	other=$!
 	own_uts() { [ "$(readlink "/proc/$other/ns/uts")" != "$(readlink /proc/self/ns/uts)" ]; }
-	eventually 10 own_uts
+	eventually 60 own_uts
 	cfg '(.linux.namespaces[] | select(.type == "network")).path = "/run/netns/" + $n |
 		(.linux.namespaces[] | select(.type == "ipc")).path = "/proc/" + $p + "/ns/ipc" |
 		(.linux.namespaces[] | select(.type == "uts")).path = "/proc/" + $p + "/ns/uts" |
@@ -404,7 +404,7 @@ told() {
 		.process.args = ["nc", "-l", "-p", "7000", "-e", "cat"]' --arg t "$T"
 	orun run -d -b "$B" "$ID" </dev/null >/dev/null 2>&1
 	pid=$(orun state "$ID" | jq .pid)
-	eventually 10 grep -q ':1B58 0*:0000 0A' "/proc/$pid/net/tcp" "/proc/$pid/net/tcp6"
+	eventually 60 grep -q ':1B58 0*:0000 0A' "/proc/$pid/net/tcp" "/proc/$pid/net/tcp6"
 	exec 9<>/dev/tcp/10.213.0.2/7000
 	echo one >&9
 	read -r -t 20 line <&9
@@ -447,7 +447,7 @@ told() {
 	read -r -t 100 -n 1 -d '' <&8 || { cat "$T/dump.out"; false; }
 	timeout 120 criu lazy-pages --page-server --address 127.0.0.1 --port 27277 -D "$I" -W "$T/work" -o lazy.log >"$T/lazy.out" 2>&1 &
 	JOBS+=($!)
-	eventually 30 test -S "$T/work/lazy-pages.socket"
+	eventually 60 test -S "$T/work/lazy-pages.socket"
 	n=$(count)
 	other=$ID.lazy
 	timeout 120 "$ONGGI_BIN/orun" --root "$T/state" restore -d -b "$B" --lazy-pages --image-path "$I" \

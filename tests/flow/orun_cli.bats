@@ -122,7 +122,7 @@ teardown() { orun_teardown; }
 	run -1 o delete c1
 	[[ $output == *"cannot delete container c1 that is not stopped: running"* ]]
 	run -0 o kill c1 KILL
-	eventually 10 status_is c1 stopped
+	eventually 60 status_is c1 stopped
 	o state c1 | jq -e '.pid == 0'
 	run -1 o kill c1
 	[[ $output == *"container not running"* ]]
@@ -161,7 +161,7 @@ teardown() { orun_teardown; }
 	bundle_make b '.process.args = ["sh", "-c", "trap \"echo got; exit 7\" TERM; echo ready; while :; do sleep 0.1; done"]'
 	"$ONGGI_BIN/orun" --root "$T/root" run -b "$T/b" c >"$T/out" 3>&- &
 	pid=$!
-	eventually 20 grep -q ready "$T/out"
+	eventually 60 grep -q ready "$T/out"
 	kill -TERM $pid
 	rc=0
 	wait $pid || rc=$?
@@ -212,7 +212,7 @@ teardown() { orun_teardown; }
 @test "kill by every form of a signal" {
 	bundle_make b '.process.args = ["sh", "-c", "for s in TERM USR1 HUP; do trap \"echo $s\" $s; done; echo ready; while :; do sleep 0.1; done"]'
 	o run -d -b "$T/b" c >"$T/out" 2>&1 </dev/null
-	eventually 20 grep -q ready "$T/out"
+	eventually 60 grep -q ready "$T/out"
 	run -1 o kill c FOO
 	[[ $output == *'unknown signal "FOO"'* ]]
 	run -1 o kill c 0
@@ -220,19 +220,19 @@ teardown() { orun_teardown; }
 		: >"$T/out"
 		# shellcheck disable=SC2086
 		run -0 o kill c $s
-		eventually 10 test -s "$T/out"
+		eventually 60 test -s "$T/out"
 	done
 	run -0 o kill -a c KILL
-	eventually 10 status_is c stopped
+	eventually 60 status_is c stopped
 }
 
 @test "without a pid namespace kill -9 and delete end every process" {
 	bundle_make b '.process.args = ["sh", "-c", "sleep 1000 & sleep 1000 & wait"] | del(.linux.namespaces[] | select(.type == "pid"))'
 	o run -d -b "$T/b" c >/dev/null 2>&1 </dev/null
 	three() { [ "$(o ps -f json c | jq length)" = 3 ]; }
-	eventually 10 three
+	eventually 60 three
 	o kill c TERM
-	eventually 10 status_is c stopped
+	eventually 60 status_is c stopped
 	pids=$(o ps -f json c | jq '.[]')
 	[ -n "$pids" ]
 	run -0 o delete c
@@ -296,7 +296,7 @@ teardown() { orun_teardown; }
 	run -255 o exec -p "$T/p.json" c
 	[[ $output == *"cwd"* ]]
 	o kill c KILL
-	eventually 10 status_is c stopped
+	eventually 60 status_is c stopped
 	run -255 o exec c true
 	[[ $output == *"cannot exec in a stopped container"* ]]
 }
@@ -318,7 +318,7 @@ teardown() { orun_teardown; }
 	run -0 o exec c true
 	run -0 o pause c
 	run -0 o kill c KILL
-	eventually 10 status_is c stopped
+	eventually 60 status_is c stopped
 	run -0 o delete c
 	o run -d -b "$T/b" c >/dev/null 2>&1 </dev/null
 	o pause c
@@ -361,11 +361,11 @@ limit_of() { # container, legacy file, unified file
 	o events --interval 50ms c >"$T/ev" 3>&- &
 	pid=$!
 	lines() { [ "$(wc -l <"$T/ev")" -ge 3 ]; }
-	eventually 10 lines
+	eventually 60 lines
 	o kill c KILL
 	wait $pid
 	run -1 o events --interval 0s c
-	eventually 10 status_is c stopped
+	eventually 60 status_is c stopped
 	run -1 o events --stats c
 }
 
@@ -426,7 +426,7 @@ limit_of() { # container, legacy file, unified file
 
 console_receive() { # socket output
 	timeout 60 python3 "$BATS_TEST_DIRNAME/../conform/console.py" "$1" "$2" 3>&- &
-	eventually 20 test -e "$2.ready"
+	eventually 60 test -e "$2.ready"
 }
 
 @test "console socket" {
@@ -434,7 +434,7 @@ console_receive() { # socket output
 	console_receive "$T/sock" "$T/out"
 	o create -b "$T/b" --console-socket "$T/sock" c </dev/null >/dev/null 2>&1
 	run -0 o start c
-	eventually 10 test -e "$T/out.closed"
+	eventually 60 test -e "$T/out.closed"
 	grep -q done "$T/out"
 	run -0 o delete -f c
 	deep=$T/$(printf 'd%.0s' {1..100})
@@ -443,7 +443,7 @@ console_receive() { # socket output
 	o run -d -b "$T/b2" c </dev/null >/dev/null 2>&1
 	(cd "$deep" && console_receive s "$T/out2")
 	run -0 o exec -t -d --console-socket "$deep/s" c sh -c 'tty && echo done'
-	eventually 10 test -e "$T/out2.closed"
+	eventually 60 test -e "$T/out2.closed"
 	grep -q done "$T/out2"
 	run -255 o exec --console-socket "$T/none" -t -d c true
 	run -255 o exec --console-socket "$T/none" c true
@@ -455,9 +455,9 @@ console_receive() { # socket output
 @test "pidfd socket" {
 	bundle_make b '.process.args = ["sleep", "1000"]'
 	timeout 60 python3 "$BATS_TEST_DIRNAME/../conform/pidfd.py" "$T/sock" "$T/out" 3>&- &
-	eventually 20 test -S "$T/sock"
+	eventually 60 test -S "$T/sock"
 	o create -b "$T/b" --pidfd-socket "$T/sock" --pid-file "$T/pid" c </dev/null >/dev/null 2>&1
-	eventually 10 test -s "$T/out"
+	eventually 60 test -s "$T/out"
 	[ "$(cat "$T/out")" = "$(cat "$T/pid")" ]
 }
 
@@ -534,7 +534,7 @@ as_user() {
 	[[ $output == *cgroup* ]]
 	run -0 as_user kill c KILL
 	stopped() { as_user state c | jq -e '.status == "stopped"'; }
-	eventually 10 stopped
+	eventually 60 stopped
 	run -0 --separate-stderr as_user delete c
 	[ -z "$stderr" ]
 }

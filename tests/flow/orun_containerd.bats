@@ -141,7 +141,7 @@ cri() {
 
 @test "containerd: life of a task" {
 	both 0 c_life l
-	eventually 20 task_is l-orun RUNNING
+	eventually 60 task_is l-orun RUNNING
 	both 4 c_on l task exec --exec-id e --user 1000 --cwd /tmp @ sh -c 'id; pwd; exit 4'
 	has "uid=1000" /tmp
 	both 1 c_on l task exec --exec-id e @ nothere
@@ -158,11 +158,11 @@ cri() {
 	both 0 c_on l task resume @
 	task_is l-orun RUNNING
 	both 0 c_on l task kill -s USR1 @
-	eventually 20 c task exec --exec-id u l-orun test -e /usr1
+	eventually 60 c task exec --exec-id u l-orun test -e /usr1
 	both 0 c_on l task kill -s KILL --exec-id s @
 	both 0 c_on l task kill -s TERM @
-	eventually 20 task_is l-orun STOPPED
-	eventually 20 task_is l-runc STOPPED
+	eventually 60 task_is l-orun STOPPED
+	eventually 60 task_is l-runc STOPPED
 	both 0 c_on l task delete @
 	has "non-zero exit code 3"
 	both 1 c_on l task kill @
@@ -171,8 +171,8 @@ cri() {
 	task_is l-orun RUNNING
 	run ! c container rm l-orun
 	both 0 c_on l task kill --all -s KILL @
-	eventually 20 task_is l-orun STOPPED
-	eventually 20 task_is l-runc STOPPED
+	eventually 60 task_is l-orun STOPPED
+	eventually 60 task_is l-runc STOPPED
 	both 0 c_on l task delete @
 	has "non-zero exit code 137"
 	both 0 c_on l container rm @
@@ -184,7 +184,7 @@ cri() {
 	terminal_check ctr -a "$E/sock" -n tests task exec --exec-id t -t tty
 	terminal_check ctr -a "$E/sock" -n tests run --rm -t --runc-binary "$ORUN" --cgroup "/$ECG/tty2" $BOX tty2
 	c task kill -s KILL tty
-	eventually 20 task_is tty STOPPED
+	eventually 60 task_is tty STOPPED
 	run -0 c task delete tty
 	run -0 c container rm tty
 }
@@ -203,7 +203,7 @@ cri() {
 	has memory.usage
 	run -0 c task ps v1
 	run -0 c task kill -s KILL v1
-	eventually 20 task_is v1 STOPPED
+	eventually 60 task_is v1 STOPPED
 	run -0 c task delete v1
 	run -0 c container rm v1
 }
@@ -247,7 +247,7 @@ cri_pod() { # handler: the life of a pod with two containers
 	cri_ok StartContainer "$one"
 	[ "$(cri ContainerStatus "$one" | jq '.status.state')" = 1 ]
 	logged() { grep -q "stdout F logged" "$E/logs-$1/one.log"; }
-	eventually 20 logged "$1"
+	eventually 60 logged "$1"
 	cri_ok ExecSync "$(jq -c '. + {cmd: ["sh", "-c", "id -u; hostname; ls /sys/class/net; ls /m/oci-layout; grep CapBnd /proc/self/status; touch /x 2>&1; exit 4"]}' <<<"$one")"
 	[ "$(jq .exit_code <<<"$output")" = 4 ]
 	has '1000\npodhost\neth0\nlo\n/m/oci-layout\nCapBnd:\t0000000000000000' "Read-only file system"

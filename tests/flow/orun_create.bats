@@ -37,7 +37,7 @@ teardown() {
 	run orun create -b "$B" "$ID"
 	fails "container with id exists"
 	orun kill "$ID" KILL
-	eventually 30 state_is stopped
+	eventually 60 state_is stopped
 	run orun start "$ID"
 	fails "cannot start a container that has stopped"
 	orun delete "$ID"
@@ -51,7 +51,7 @@ teardown() {
 	[ "$((output & 1))" -eq 1 ]
 	unshare -n sleep 1000 &
 	holder=$!
-	eventually 30 own_netns "$holder"
+	eventually 60 own_netns "$holder"
 	cfg '(.linux.namespaces[] | select(.type == "network")).path = $p' --arg p "/proc/$holder/ns/net"
 	run_sh 'cat /sys/class/net/lo/flags'
 	kill "$holder"
@@ -68,7 +68,7 @@ teardown() {
 @test "init that dies before start" {
 	orun create -b "$B" --pid-file "$T/pid" "$ID"
 	kill -9 "$(cat "$T/pid")"
-	eventually 30 gone "$(cat "$T/pid")" # else it could still take the word, and die then
+	eventually 60 gone "$(cat "$T/pid")" # else it could still take the word, and die then
 	run orun start "$ID"
 	fails "cannot start a container that has stopped"
 	orun delete "$ID"
@@ -497,7 +497,7 @@ other"
 	orun create -b "$B" "$ID"
 	run orun start "$ID"
 	ok
-	eventually 30 state_is stopped
+	eventually 60 state_is stopped
 	orun delete "$ID"
 	[ "$(cat "$T/log")" = "prestart creating y
 createRuntime created y

@@ -208,7 +208,7 @@ nothing() {
 	images
 	unshare -n -i -u sleep 1000 &
 	JOB=$!
-	eventually 30 own_netns "$JOB"
+	eventually 60 own_netns "$JOB"
 	cfg '(.linux.namespaces[] | select(.type == "network")).path = "/proc/" + $p + "/ns/net" |
 		(.linux.namespaces[] | select(.type == "ipc")).path = "/proc/" + $p + "/ns/ipc" | del(.hostname)' --arg p "$JOB"
 	criu restore -d -b "$B"
@@ -229,7 +229,7 @@ nothing() {
 	ip link add "$DEV" type veth peer name "${DEV}p" 2>/dev/null || skip "needs veth devices"
 	unshare -n sleep 1000 &
 	JOB=$!
-	eventually 30 own_netns "$JOB"
+	eventually 60 own_netns "$JOB"
 	cfg '(.linux.namespaces[] | select(.type == "network")).path = "/proc/" + $p + "/ns/net"
 		| .linux.netDevices[$d] = {}' --arg p "$JOB" --arg d "$DEV"
 	criu restore -d -b "$B"
@@ -267,7 +267,7 @@ nothing() {
 		print(text, seen)
 	P
 	JOB=$!
-	eventually 30 test -S "$T/s"
+	eventually 60 test -S "$T/s"
 	FAKE_CRIU=tty criu restore -d -b "$B" --console-socket "$T/s"
 	ok
 	wait "$JOB"
@@ -361,7 +361,7 @@ nothing() {
 	FAKE_CRIU=hang "$ONGGI_BIN/orun" --root "$T/state" --criu "$C" restore -d -b "$B" --image-path "$I" "$ID" \
 		</dev/null >/dev/null 2>&1 &
 	JOB=$!
-	eventually 30 test -e "$T/asked.hang"
+	eventually 60 test -e "$T/asked.hang"
 	kill -9 "$JOB"
 	wait "$JOB" || true
 	orun delete --force "$ID"

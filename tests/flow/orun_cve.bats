@@ -452,7 +452,7 @@ probe='for f in exe cwd root $(cd /proc/$1/fd && ls | sed "s,^,fd/,"); do readli
 		for i in $(seq 120); do
 			to=file
 			[ $((i % 2)) = 0 ] || to=d
-			eventually 10 link_to "$to" && run_again 1 || return 1
+			eventually 60 link_to "$to" && run_again 1 || return 1
 		done
 	}
 	swapping "$T/vol/new" "$T/vol/link" each

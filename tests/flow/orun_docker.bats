@@ -207,15 +207,15 @@ logged() { # container text
 	both 1 d_on res update --cpuset-cpus 99 @
 	# below what is in use: refused by the kernel, not left half done
 	docker exec -d res-orun dd if=/dev/zero of=/dev/null bs=30M count=1000000
-	eventually 20 sh -c 'docker stats --no-stream --format "{{.MemUsage}}" res-orun | grep -q "^[3-9][0-9]"'
+	eventually 60 sh -c 'docker stats --no-stream --format "{{.MemUsage}}" res-orun | grep -q "^[3-9][0-9]"'
 	run -0 docker stats --no-stream --format '{{.PIDs}} {{.MemUsage}} {{.CPUPerc}} {{.BlockIO}}' res-orun
 	[[ $output =~ ^[2-9]\ [3-9][0-9.]*MiB\ /\ 50MiB\ [0-9.]+%\ [0-9] ]]
 }
 
 @test "docker: life of a detached container" {
 	both 0 d_life l
-	eventually 20 logged l-orun started
-	eventually 20 logged l-runc started
+	eventually 60 logged l-orun started
+	eventually 60 logged l-runc started
 	[ "$(docker inspect l-orun --format '{{.State.Status}} {{.HostConfig.Runtime}}')" = "running orun" ]
 	run -0 docker top l-orun -o pid,args
 	has "sh -c trap"
@@ -228,8 +228,8 @@ logged() { # container text
 	for s in USR1 SIGHUP; do
 		both 0 d_on l kill -s $s @
 	done
-	eventually 20 logged l-orun usr1
-	eventually 20 logged l-orun hup
+	eventually 60 logged l-orun usr1
+	eventually 60 logged l-orun hup
 	both 1 d_on l kill -s FOO @
 	both 0 d_on l stop -t 20 @
 	[ "$(docker wait l-orun)" = 3 ]
@@ -298,12 +298,12 @@ logged() { # container text
 @test "docker: health checks" {
 	docker run -d --name sick --health-cmd 'test -e /tmp/ok' --health-interval 200ms --health-retries 2 box sleep 1000
 	health() { [ "$(docker inspect sick --format '{{.State.Health.Status}}')" = "$1" ]; }
-	eventually 20 health unhealthy
+	eventually 60 health unhealthy
 	docker exec sick touch /tmp/ok
-	eventually 20 health healthy
+	eventually 60 health healthy
 	docker rm -f sick
 	docker run -d --name sick --health-cmd 'sleep 1000' --health-interval 200ms --health-timeout 300ms --health-retries 1 box sleep 1000
-	eventually 20 health unhealthy
+	eventually 60 health unhealthy
 	run -0 docker inspect sick --format '{{(index .State.Health.Log 0).ExitCode}} {{(index .State.Health.Log 0).Output}}'
 	has "-1 Health check exceeded timeout"
 }
@@ -315,7 +315,7 @@ logged() { # container text
 	# docker learns of a child's by an event, which must be there before the exit
 	docker run -d --network none --name oom --memory 20m box \
 		sh -c 'dd if=/dev/zero of=/dev/null bs=200M count=1 & wait $!; until [ -e /stop ]; do sleep 0.1; done; exit 1'
-	eventually 30 sh -c 'docker events --since 1h --until 0s --filter container=oom --filter event=oom | grep -q oom'
+	eventually 60 sh -c 'docker events --since 1h --until 0s --filter container=oom --filter event=oom | grep -q oom'
 	docker exec oom touch /stop
 	[ "$(docker wait oom)" = 1 ]
 	[ "$(docker inspect oom --format '{{.State.OOMKilled}}')" = true ]
@@ -337,8 +337,8 @@ docker_oom() {
 
 @test "docker: logs, cp, diff, commit, export" {
 	both 0 d_life f
-	eventually 20 logged f-orun started
-	eventually 20 logged f-runc started
+	eventually 60 logged f-orun started
+	eventually 60 logged f-runc started
 	both 0 d_on f logs --tail 1 @
 	run -0 docker logs -t f-orun
 	[[ $output =~ ^20[0-9-]+T.*started ]]
@@ -356,10 +356,10 @@ docker_oom() {
 	docker export f-orun | tar -t | grep -qx tmp/text
 	docker logs -f f-orun >"$E/follow" 3>&- &
 	docker kill -s USR1 f-orun
-	eventually 20 grep -q usr1 "$E/follow"
+	eventually 60 grep -q usr1 "$E/follow"
 	docker stop -t 20 f-orun
 	wait $!
-	eventually 20 sh -c 'docker events --since 1h --until 0s --filter container=f-orun --format "{{.Action}}" >"$E/events"; grep -qx stop "$E/events"'
+	eventually 60 sh -c 'docker events --since 1h --until 0s --filter container=f-orun --format "{{.Action}}" >"$E/events"; grep -qx stop "$E/events"'
 	for a in create start "exec_create: cat /tmp/text" kill die; do
 		grep -qx "$a" "$E/events"
 	done
@@ -368,12 +368,12 @@ docker_oom() {
 @test "docker: restart policies" {
 	both 0 d_restart
 	again() { [ "$(docker inspect again-orun --format '{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}')" = "2 exited 3" ]; }
-	eventually 20 again
+	eventually 60 again
 	docker run -d --name always --restart always box sleep 1000
 	pid=$(docker inspect always --format '{{.State.Pid}}')
 	kill -9 "$pid"
 	back() { [ "$(docker inspect always --format '{{.RestartCount}} {{.State.Status}}')" = "1 running" ]; }
-	eventually 20 back
+	eventually 60 back
 }
 
 d_restart() {

@@ -89,7 +89,7 @@ d_run() {
 	[ "$(docker inspect live-orun --format '{{.State.Pid}}')" = "$was" ]
 	run -0 docker kill -s USR1 live-orun
 	logged() { docker logs live-orun 2>&1 | grep -q usr1; }
-	eventually 20 logged
+	eventually 60 logged
 	for r in orun runc; do
 		docker exec ends-$r touch /end
 		[ "$(docker wait ends-$r)" = 5 ]
@@ -108,7 +108,7 @@ d_run() {
 	kill -9 "$pid"
 	start_daemon plain
 	ended() { [ "$(docker inspect dies --format '{{.State.Status}} {{.State.ExitCode}}')" = "exited 137" ]; }
-	eventually 20 ended
+	eventually 60 ended
 	run -0 docker start dies
 	[ "$(docker exec dies echo inside)" = inside ]
 	run -0 docker rm -f dies
@@ -167,7 +167,7 @@ d_run() {
 	[ "$output" = 1000:77 ]
 	docker run -d --name health --network none --entrypoint sleep built 1000
 	health() { [ "$(docker inspect health --format '{{.State.Health.Status}}')" = "healthy" ]; }
-	eventually 20 health
+	eventually 60 health
 	run -0 docker rm -f health
 	printf 'FROM box\nRUN exit 9\n' >"$E/ctx/Dockerfile"
 	run -9 env DOCKER_BUILDKIT=0 docker build --network none "$E/ctx"

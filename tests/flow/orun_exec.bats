@@ -125,7 +125,7 @@ NoNewPrivs:	1" ]
 	has "cannot exec in a paused container (use --ignore-paused to override)"
 	orun resume "$ID"
 	orun kill "$ID" KILL
-	eventually 30 state_is stopped
+	eventually 60 state_is stopped
 	x "$ID" true
 	has "cannot exec in a stopped container"
 }

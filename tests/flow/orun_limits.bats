@@ -106,7 +106,7 @@ needs() { # skip unless the host has every controller
 	cfg '.process.args = ["sh", "-c", "sleep 1000 & sleep 1000 & wait"]'
 	orun run -d -b "$B" --pid-file "$T/pid" "$ID" >/dev/null 2>&1 </dev/null
 	three() { [ "$(orun ps -f json "$ID" | jq length)" -ge 3 ]; }
-	eventually 30 three
+	eventually 60 three
 	orun pause "$ID"
 	[ "$(orun state "$ID" | jq -r .status)" = paused ]
 	orun resume "$ID"

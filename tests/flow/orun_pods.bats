@@ -67,7 +67,7 @@ u_run() {
 	run -0 p pod create --name pod --infra-image box --infra-command "sleep 1000" --share ipc,uts,pid \
 		--hostname podhost --network none --cgroup-parent "/$ECG"
 	p run -d --pod pod --name one box sh -c 'touch /dev/shm/of-one; exec sleep 1001'
-	eventually 20 p exec one test -e /dev/shm/of-one
+	eventually 60 p exec one test -e /dev/shm/of-one
 	run -0 p run --rm --pod pod box sh -c 'hostname; cat /proc/1/comm; ls /dev/shm'
 	[ "$output" = "$(printf 'podhost\nsleep\nof-one')" ]
 	run -0 p pod pause pod
@@ -122,7 +122,7 @@ u_run() {
 	u run -d --name life --network none box sh -c \
 		'trap "exit 3" TERM; trap "echo usr1" USR1; echo started; while :; do sleep 0.1; done'
 	logged() { u logs life 2>&1 | grep -q "$1"; }
-	eventually 20 logged started
+	eventually 60 logged started
 	[ "$(u inspect life --format '{{.State.Status}} {{.OCIRuntime}}')" = "running orun" ]
 	run -4 u exec -u 1000 -e X=1 life sh -c 'id -u; echo $X; exit 4'
 	[ "$output" = "$(printf '1000\n1')" ]
@@ -132,7 +132,7 @@ u_run() {
 	run -0 u top life args
 	has "sh -c trap"
 	run -0 u kill -s USR1 life
-	eventually 20 logged usr1
+	eventually 60 logged usr1
 	run -0 u stop -t 20 life
 	[ "$(u wait life)" = 3 ]
 	run -0 u start life

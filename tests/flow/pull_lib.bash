@@ -42,7 +42,7 @@ lying_start() {
 	LYING_DIR=$(mktemp -d "$T/lying.XXXXXX")
 	python3 "$LIB/lying_registry.py" "$1" "$LYING_DIR" "${@:2}" >"$LYING_DIR/out" 2>&1 3>&- &
 	LYING_PID=$!
-	eventually 20 test -s "$LYING_DIR/port" || { cat "$LYING_DIR/out" >&2; return 1; }
+	eventually 60 test -s "$LYING_DIR/port" || { cat "$LYING_DIR/out" >&2; return 1; }
 	LYING=127.0.0.1:$(cat "$LYING_DIR/port")
 	LYING_LOG=$LYING_DIR/log
 	export LYING LYING_DIR LYING_PID LYING_LOG

@@ -29,7 +29,7 @@ serve() { # MODE: sets HOST and OTHER (port of the second server); D is its fold
 	mkdir "$D"
 	python3 "$LIB/upload_registry.py" "$1" "$D" 3>&- &
 	PID=$!
-	eventually 20 test -s "$D/port"
+	eventually 60 test -s "$D/port"
 	read -r HOST OTHER <"$D/port"
 	HOST=127.0.0.1:$HOST
 	timeout 60 "$ONGGI_BIN/onggi" tag "$(ls "$ONGGI_ROOT/images")" "$HOST/x/y:1"

@@ -171,7 +171,7 @@ refused() { # text, flags...
 	run -0 r --uts host -- hostname
 	[ "$output" = "$(hostname)" ]
 	onggi run -d --name other --network none --ipc shareable -h hh base sh -c 'echo here >/dev/shm/f; sleep 1000' >/dev/null
-	eventually 10 onggi exec other test -s /dev/shm/f
+	eventually 60 onggi exec other test -s /dev/shm/f
 	run -0 r --ipc container:other -- cat /dev/shm/f
 	[ "$output" = here ]
 	run -0 r --pid container:other -- ps
@@ -193,7 +193,7 @@ refused() { # text, flags...
 	run -0 onggi exec c1 cat /proc/1/cmdline
 	[[ $(tr '\0' ' ' <<<"$output") == *docker-init* ]]
 	onggi exec -d c1 sh -c 'sleep 0.1 & exit'
-	eventually 10 sh -c "! '$ONGGI_BIN/onggi' exec c1 ps | grep -q '\[sleep\]'"
+	eventually 60 sh -c "! '$ONGGI_BIN/onggi' exec c1 ps | grep -q '\[sleep\]'"
 	onggi stop c1
 	[ "$(onggi inspect -f '{{.State.ExitCode}}' c1)" = 5 ]
 }

@@ -74,7 +74,8 @@ talk() {
 		start $onggi run --rm -it --name rs busybox sh
 		expect "/ # "
 		stty rows 40 columns 100 < $spawn_out(slave,name)
-		send "sleep 1; stty size\r"
+		send {until stty size | grep "40 10[0]"; do sleep 0.1; done}
+		send "\r"
 		expect "40 100"
 		send "exit\r"
 		ends_with 0
@@ -115,8 +116,8 @@ talk() {
 		expect "/ # "
 		send "tty\r"
 		expect "/dev/pts/"
-		send "sleep 500\r"
-		sleep 0.5
+		send "echo up\$((1+1)); sleep 500\r"
+		expect "up2"
 		send "\x03"
 		expect "/ # "
 		send "exit 4\r"
@@ -137,7 +138,7 @@ talk() {
 @test "SIGTERM to the command is passed on" {
 	"$ONGGI_BIN/onggi" run --name st busybox sh -c 'trap "exit 8" TERM; echo ready; while :; do sleep 0.1; done' >"$T/out" &
 	cli=$!
-	eventually 20 grep -q ready "$T/out"
+	eventually 60 grep -q ready "$T/out"
 	kill -TERM $cli
 	rc=0
 	wait $cli || rc=$?

@@ -29,7 +29,7 @@ mounted() { # VOLUME
 	onggi volume create -o type=tmpfs -o device=tmpfs -o o=size=1m,uid=7,mode=750 shared
 	run ! mounted shared
 	onggi run -d --name one --network none -v shared:/s busybox sh -c 'echo hello >/s/f; exec sleep 1000' >/dev/null
-	eventually 10 onggi exec one test -s /s/f
+	eventually 60 onggi exec one test -s /s/f
 	mounted shared
 	run -0 onggi run --rm --network none -v shared:/s busybox sh -c 'cat /s/f; stat -c "%u %a" /s'
 	[ "$output" = $'hello\n7 750' ]

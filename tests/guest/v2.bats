@@ -290,7 +290,7 @@ setup() {
 	running_c 'mkdir /sys/fs/cgroup/x /sys/fs/cgroup/x/y
 		(echo 0 >/sys/fs/cgroup/x/y/cgroup.procs; exec sleep 1000) &
 		(while :; do (sleep 1000 & sleep 1000 &); sleep 0.3; done) &
-		while ! grep -q . /sys/fs/cgroup/x/y/cgroup.procs; do sleep 0.1; done; true'
+		i=0; while ! grep -q . /sys/fs/cgroup/x/y/cgroup.procs && [ $i -lt 300 ]; do sleep 0.1; i=$((i + 1)); done; true'
 	grep -q . "$G/x/y/cgroup.procs"
 	delete_c --force
 	ok

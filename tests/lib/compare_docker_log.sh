@@ -38,7 +38,7 @@ id=$(docker run -d --network none --log-opt labels=la -l la=1x -v "$dir/share:/s
 docker wait "$id" >/dev/null
 mkdir -p "$dir/ours" "$dir/read/rec" "$dir/read/run"
 "$drv" run --attrs '{"la":"1x"}' "$dir/ours" busybox sh "$dir/share/print.sh" "$dir/share/random" >/dev/null
-eventually 10 test -s "$dir/ours/rec/exit.json" || exit 1
+eventually 60 test -s "$dir/ours/rec/exit.json" || exit 1
 
 cp "$(docker inspect -f '{{.LogPath}}' "$id")" "$dir/read/rec/container-json.log"
 bad=0

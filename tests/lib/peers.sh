@@ -88,7 +88,7 @@ registry_start() {
 		YAML
 		docker-registry serve "$_dir/config.yml" >"$_dir/log" 2>&1 &
 		REGISTRY_PID=$!
-		if eventually 10 sh -c "kill -0 $REGISTRY_PID && curl -fs http://127.0.0.1:$_port/v2/"; then
+		if eventually 60 sh -c "kill -0 $REGISTRY_PID && curl -fs http://127.0.0.1:$_port/v2/"; then
 			REGISTRY=127.0.0.1:$_port
 			return 0
 		fi
