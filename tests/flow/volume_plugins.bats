@@ -227,6 +227,17 @@ misbehave() { # METHOD WHAT
 	[[ $output == *"plugin \"store\" not found"* ]]
 }
 
+@test "many containers at once: more than the plugin accepts in one go" {
+	onggi volume create -d store vol >/dev/null
+	for i in $(seq 16); do
+		onggi create --name "m$i" --network none -v vol:/x busybox sleep 1000 >/dev/null
+	done
+	onggi start $(seq -f m%.0f 16) >/dev/null
+	onggi rm -f $(seq -f m%.0f 16) >/dev/null
+	[ "$(grep -c '^VolumeDriver.Mount ' log)" = 16 ]
+	balanced
+}
+
 @test "balanced after kill -9 of the monitor, of the container, and of starts at random moments" {
 	onggi volume create -d store vol >/dev/null
 	onggi run -d --name one --network none -v vol:/x busybox sleep 1000 >/dev/null

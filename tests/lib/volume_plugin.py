@@ -129,6 +129,10 @@ class Handler(BaseHTTPRequestHandler):
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
+    request_queue_size = 2
+
+    def handle_error(self, *_):
+        pass  # a client that was killed
 
 
 if os.path.exists(sock):

@@ -76,8 +76,14 @@ static int connect_plugin(const struct call *c, int *ret_fd, struct err *e)
 			*ret_fd = fd_take(&fd);
 			return 0;
 		}
-		int why = errno; /* EAGAIN: too many wait to be accepted */
-		bool again = why == ECONNREFUSED || why == EAGAIN || why == ENOENT;
+		int why = errno;
+		/* it lives, but many wait to be accepted: not a matter of retries */
+		if (why == EAGAIN && clock_mono_ns() < end) {
+			const struct timespec moment = { .tv_nsec = 5000000 };
+			(void)nanosleep(&moment, NULL);
+			continue;
+		}
+		bool again = why == ECONNREFUSED || why == ENOENT;
 		if (!again || (c->flags & PLUGIN_NO_RETRY) ||
 		    clock_mono_ns() + pause_s * 1000000000LL > end) {
 			err_new(e, E_NETWORK, why, "plugin %s does not listen at %s: %s", c->plugin, c->addr.sun_path, strerror(why));
