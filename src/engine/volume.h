@@ -28,4 +28,9 @@ int engine_volume_all(struct engine *eng, json_t **ret, struct err *e);
 /** engine_volume_remove - @flags of enum volume_remove_flags; forced, a plugin's refusal does not keep the record. */
 int engine_volume_remove(struct engine *eng, const char *name, unsigned flags, struct err *e);
 
+/** engine_volume_export - tar stream of the volume's content, mounted for it where it has to be. */
+int engine_volume_export(struct engine *eng, const char *name, int out_fd, struct err *e);
+/** engine_volume_import - unpack the tar stream @in_fd into the volume, beside and over what is there. */
+int engine_volume_import(struct engine *eng, const char *name, int in_fd, struct err *e);
+
 #endif

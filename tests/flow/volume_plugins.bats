@@ -61,8 +61,9 @@ misbehave() { # METHOD WHAT
 	[ "$(cat data/vol/f)" = hello ]
 	run -0 onggi run --rm --network none -v vol:/x:ro busybox sh -c 'cat /x/f; ! touch /x/g 2>/dev/null'
 	[ "$output" = hello ]
+	[ "$(onggi volume export vol | tar -xO f)" = hello ]
 	balanced
-	[ "$(grep -c '^VolumeDriver.Mount vol ' log)" = 2 ]
+	[ "$(grep -c '^VolumeDriver.Mount vol ' log)" = 3 ]
 	onggi create --name one -v vol:/x busybox true >/dev/null
 	run -0 onggi inspect -f '{{(index .Mounts 0).Driver}}' one
 	[ "$output" = store ]

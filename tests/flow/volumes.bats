@@ -109,3 +109,69 @@ mounted() { # VOLUME
 	onggi volume rm mine
 	[ "$(cat host/f)" = host ]
 }
+
+@test "export and import: files, owners, links, over what is there; volumes that have to be mounted" {
+	onggi volume create one && onggi volume create two
+	onggi run --rm --network none -v one:/v busybox sh -c \
+		'cd /v; echo 1 >a; chown 7:8 a; chmod 4750 a; mkdir -p d/e; echo 2 >d/e/f; ln -s ../a d/l; ln a b; mkfifo p'
+	run -0 onggi volume export -o one.tar one
+	[ -z "$output" ]
+	[ "$(tar -tf one.tar | sort | xargs)" = "a b d/ d/e/ d/e/f d/l p" ]
+	onggi run --rm --network none -v two:/v busybox sh -c 'echo kept >/v/k; echo old >/v/a'
+	run -0 onggi volume import two one.tar
+	run -0 onggi run --rm --network none -v two:/v busybox sh -c 'cd /v; cat k a d/e/f; stat -c "%u %g %a %h" a; readlink d/l; test -p p'
+	[ "$output" = $'kept\n1\n2\n7 8 4750 2\n../a' ]
+	onggi volume create three
+	onggi volume export two | onggi volume import three -
+	run -0 cmp <(onggi volume export two) <(onggi volume export three)
+	# a file system of its own: mounted for it, and not after it
+	mkdir host && echo host >host/f
+	onggi volume create -o type=none -o "device=$T/host" -o o=bind mine
+	onggi volume import mine one.tar
+	[ "$(cat host/f host/a)" = $'host\n1' ]
+	onggi volume export mine | tar -t | grep -qx f
+	run ! mounted mine
+	onggi run -d --name user --network none -v mine:/m busybox sleep 1000 >/dev/null
+	onggi volume export mine >/dev/null
+	mounted mine
+	onggi rm -f user >/dev/null
+	[ -z "$(ls "$ONGGI_RUN/containers")" ]
+}
+
+@test "export and import: wrong use, hostile archives, kills" {
+	onggi volume create one
+	run -1 onggi volume export nothere
+	[[ $output == *"no such volume"* ]]
+	run -1 onggi volume export -o out.tar nothere
+	[ ! -e out.tar ]
+	run -1 onggi volume import nothere /dev/null
+	[[ $output == *"no such volume"* ]]
+	run -1 onggi volume import one no.tar
+	[[ $output == *"open no.tar"* ]]
+	head -c 100000 /dev/urandom >rubbish
+	run -1 onggi volume import one rubbish
+	echo "$output"
+	[[ $output == *"import into volume one"* ]]
+	echo out >outside
+	ln -s "$T" evil
+	tar -cf evil.tar evil
+	tar -rf evil.tar --transform 's,outside,evil/outside2,' outside
+	tar -rPf evil.tar --transform 's,outside,../../../outside3,' outside
+	run onggi volume import one evil.tar
+	[ ! -e outside2 ]
+	[ -z "$(find "$T" -name 'outside3' ! -path "$(data one)/*")" ]
+	mkdir host && head -c 3000000 /dev/urandom >host/big
+	onggi volume create -o type=none -o "device=$T/host" -o o=bind mine
+	mkfifo pipe
+	"$ONGGI_BIN/onggi" volume export mine >pipe &
+	pid=$!
+	exec 7<pipe
+	head -c 10 <&7 >/dev/null
+	mounted mine
+	kill -9 $pid
+	wait $pid || true
+	exec 7<&-
+	onggi system sweep
+	run ! mounted mine
+	[ -z "$(ls "$ONGGI_RUN/containers")" ]
+}

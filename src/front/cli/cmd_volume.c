@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * volume create, ls, rm, prune.
+ * volume create, ls, rm, prune, export, import.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/volume.h"
 #include "format/js.h"
@@ -99,4 +101,34 @@ int cmd_volume_prune(struct cli *c, struct err *e)
 	human_size((double)js_int(reply, "SpaceReclaimed", 0), &size);
 	printf("Total reclaimed space: %s\n", buf_str(&size));
 	return 0;
+}
+
+int cmd_volume_export(struct cli *c, struct err *e)
+{
+	const char *file = opt_str(c->req, "@output", NULL);
+	OWN_FD fd = -1;
+
+	if (file) {
+		fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		if (fd < 0)
+			return err_sys(e, errno, "create %s", file);
+	} else if (isatty(STDOUT_FILENO)) {
+		return err_new(e, E_USAGE, EINVAL, "cowardly refusing to save to a terminal. Use the -o flag or redirect");
+	}
+	int r = engine_volume_export(&c->eng, c->argv[0], file ? fd : STDOUT_FILENO, e);
+	if (r < 0 && file)
+		(void)unlink(file); /* half an archive is of no use */
+	return r;
+}
+
+int cmd_volume_import(struct cli *c, struct err *e)
+{
+	bool is_stdin = !strcmp(c->argv[1], "-");
+	OWN_FD fd = is_stdin ? -1 : open(c->argv[1], O_RDONLY | O_CLOEXEC);
+
+	if (!is_stdin && fd < 0)
+		return err_sys(e, errno, "open %s", c->argv[1]);
+	if (is_stdin && isatty(STDIN_FILENO))
+		return err_new(e, E_USAGE, EINVAL, "a tar archive is expected on standard input, which is a terminal");
+	return engine_volume_import(&c->eng, c->argv[0], is_stdin ? STDIN_FILENO : fd, e);
 }
