@@ -15,6 +15,7 @@
 
 #include "base/io.h"
 #include "base/own.h"
+#include "store/attr.h"
 #include "base/path.h"
 #include "engine/archive_int.h"
 #include "format/tar.h"
@@ -83,7 +84,7 @@ static size_t xattrs(struct arena *a, const char *proc, struct tar_xattr *out)
 
 	for (char *p = names; len > 0 && p < names + len && n < ATTRS_MAX; p += strlen(p) + 1) {
 		char value[4096];
-		if (!strncmp(p, "trusted.overlay.", 16) || !strncmp(p, "user.overlay.", 13))
+		if (attr_is_overlay(p))
 			continue;
 		ssize_t v = getxattr(proc, p, value, sizeof value);
 		unsigned char *copy = v < 0 ? NULL : arena_get(a, (size_t)v + 1);

@@ -203,7 +203,7 @@ int engine_export(struct engine *eng, const char *ref, int out_fd, struct err *e
 {
 	OWN_HANDLE h = HANDLE_NULL;
 	ARENA a = { 0 };
-	struct mount_plan plan;
+	OWN_MOUNT_PLAN plan = { 0 };
 	OWN_FD root = -1;
 
 	/* the layers read-only, without volumes, as docker does; a running container goes on */

@@ -322,7 +322,7 @@ static int copy_up_one(int root, const json_t *item, struct err *e)
 int create_copy_up(struct create *c, struct err *e)
 {
 	ARENA a = { 0 };
-	struct mount_plan plan;
+	OWN_MOUNT_PLAN plan = { 0 };
 	OWN_FD root = -1;
 	size_t i;
 	json_t *v;

@@ -41,7 +41,7 @@ static bool walk(struct diff *d, int fd, size_t n, int depth)
 		return false;
 	}
 	for (struct dirent *en; (en = readdir(dir));) {
-		if (!strcmp(en->d_name, ".") || !strcmp(en->d_name, "..") ||
+		if (!strcmp(en->d_name, ".") || !strcmp(en->d_name, "..") || !strcmp(en->d_name, STORAGE_OPAQUE_MARK) ||
 		    fstatat(fd, en->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		size_t len = (size_t)snprintf(d->path + n, sizeof d->path - n, "/%s", en->d_name);

@@ -93,7 +93,7 @@ static int put_up(struct engine *eng, const struct image *img, struct err *e)
 {
 	char path[IMAGE_MOUNT_PATH_MAX], parts[IMAGE_MOUNT_PATH_MAX], name[IMAGE_MOUNT_NAME_MAX], dir[DIR_MAX + 8];
 	ARENA a = { 0 };
-	struct mount_plan plan;
+	OWN_MOUNT_PLAN plan = { 0 };
 	OWN_FD mnt = -1, at = -1;
 
 	image_mount_name(img->id, name);

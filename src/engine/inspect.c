@@ -115,7 +115,7 @@ static json_t *network_settings(const struct handle *h)
 static json_t *graph_driver(struct engine *eng, const struct handle *h)
 {
 	ARENA a = { 0 };
-	struct mount_plan plan;
+	OWN_MOUNT_PLAN plan = { 0 };
 	struct err e;
 	json_t *data = json_object();
 

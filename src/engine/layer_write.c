@@ -53,8 +53,8 @@ static int names_of(int fd, struct arena *a, char ***ret, size_t *ret_n, struct 
 	if (!d)
 		return err_sys(e, errno, "read directory");
 	for (struct dirent *en; (en = readdir(d));) {
-		if (!strcmp(en->d_name, ".") || !strcmp(en->d_name, ".."))
-			continue;
+		if (!strcmp(en->d_name, ".") || !strcmp(en->d_name, "..") || !strcmp(en->d_name, STORAGE_OPAQUE_MARK))
+			continue; /* the attribute says the same */
 		names = arena_grow(a, names, &cap, n + 1, sizeof *names);
 		char *copy = names ? arena_strdup(a, en->d_name) : NULL;
 		if (!copy)

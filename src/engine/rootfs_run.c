@@ -50,7 +50,7 @@ static int volumes_mount(const struct container *c, int root, struct err *e)
 static int mounted(struct engine *eng, const struct container *c, bool write, int *ret_root, struct err *e)
 {
 	ARENA a = { 0 };
-	struct mount_plan plan;
+	OWN_MOUNT_PLAN plan = { 0 };
 	OWN_FD mnt = -1, at = -1, root = -1;
 	char path[4096];
 

@@ -251,6 +251,7 @@ int start_locked(struct engine *eng, struct handle *h, const struct start_opt *o
 	json_decref(s.mounts);
 	json_decref(s.endpoint);
 	json_decref(s.config);
+	mount_plan_done(&s.plan);
 	arena_done(&s.arena);
 	if (r < 0 && !js_bool(h->c.record, "HostConfig.AutoRemove", false))
 		record_failure(h, e);

@@ -14,6 +14,7 @@
 
 #include "base/io.h"
 #include "base/own.h"
+#include "store/attr.h"
 
 enum { DEPTH_MAX = 400, XATTR_BYTES = 65536 };
 
@@ -29,7 +30,7 @@ static int xattrs(int from, int to, struct err *e)
 		return errno == EOPNOTSUPP ? 0 : err_sys(e, errno, "list extended attributes");
 	for (char *p = names; p < names + n; p += strlen(p) + 1) {
 		/* overlay's own marks mean nothing elsewhere */
-		if (!strncmp(p, "trusted.overlay.", 16) || !strncmp(p, "user.overlay.", 13))
+		if (attr_is_overlay(p))
 			continue;
 		ssize_t len = fgetxattr(from, p, value, XATTR_BYTES);
 		if (len < 0 || (fsetxattr(to, p, value, (size_t)len, 0) < 0 && errno != EOPNOTSUPP))

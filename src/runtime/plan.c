@@ -75,6 +75,11 @@ static int step_mount(const struct mount_step *s, int *ret_fd, struct err *e)
 {
 	OWN_FD fd = -1;
 
+	if (!strcmp(s->fstype, MOUNT_STEP_FD)) {
+		/* two descriptors of one mount: it stays until both are closed */
+		*ret_fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 3);
+		return *ret_fd < 0 ? err_sys(e, errno, "mount of the plan") : 0;
+	}
 	if (strcmp(s->fstype, "bind") != 0)
 		return step_fs(s, ret_fd, e);
 	if (mountfd_clone(AT_FDCWD, s->source, MOUNTFD_REC, &fd, e) < 0 ||

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/own.h"
+
 /* One file system to make. Steps are carried out in order; a later step may name the target of an
  * earlier one as source (erofs below overlay). All strings live as long as the arena that the
  * plan was made in. */
@@ -23,11 +25,20 @@ struct mount_step {
 	size_t n_options;
 	const char *gain;           /* one more option, left out where the kernel does not know it; NULL */
 	bool read_only;
+	int fd;                     /* MOUNT_STEP_FD: a detached mount, made already; owned by the plan. -1: none */
 };
+
+/* fstype of a step whose mount is there already. */
+#define MOUNT_STEP_FD "fd"
+
 
 struct mount_plan {
 	const struct mount_step *steps;
 	size_t n_steps; /* the last step is the root */
 };
+
+/** mount_plan_done - close what its steps own. A zeroed one is fine. */
+void mount_plan_done(struct mount_plan *plan);
+#define OWN_MOUNT_PLAN CLEANUP(mount_plan_done) struct mount_plan
 
 #endif

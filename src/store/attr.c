@@ -17,7 +17,8 @@ enum { XATTR_LIST_BYTES = 65536, XATTR_VALUE_BYTES = 65536 }; /* limits of Linux
 
 bool attr_is_overlay(const char *name)
 {
-	return text_starts(name, "trusted.overlay.") || text_starts(name, "user.overlay.");
+	return text_starts(name, "trusted.overlay.") || text_starts(name, "user.overlay.") ||
+	       text_starts(name, "user.fuseoverlayfs.");
 }
 
 static int copy_xattrs(int xfrom, int xto, struct err *e)

@@ -13,7 +13,7 @@
 
 #include "base/io.h"
 #include "base/own.h"
-#include "driver/storage/storage.h"
+#include "driver/storage/overlay_int.h"
 #include "store/attr.h"
 
 enum { OVERLAY_MAGIC = 0x794c7630 };
@@ -41,7 +41,7 @@ static int probe(const struct store *s, struct err *e)
 	return 0;
 }
 
-static int prepare(const struct store *s, const char *id, const char *const *chain, size_t n_chain, struct err *e)
+int overlay_prepare(const struct store *s, const char *id, const char *const *chain, size_t n_chain, struct err *e)
 {
 	char path[STORAGE_PATH_MAX];
 
@@ -98,44 +98,23 @@ static int plan_lowers(const struct store *s, const char *id, const char *const 
 	return 0;
 }
 
-static int plan(const struct store *s, const char *id, const char *const *chain, size_t n_chain,
-		unsigned flags, struct arena *a, struct mount_plan *ret, struct err *e)
+int overlay_step(const struct store *s, const char *id, const char *const *chain, size_t n_chain, bool read_only,
+		 struct arena *a, struct mount_step *step, struct err *e)
 {
-	bool read_only = flags & STORAGE_PLAN_READ_ONLY;
-	/* what the kernel was built to do by default must not change what a container sees */
-	static const char *const options[] = { "index=off", "redirect_dir=off", "metacopy=off" };
-	static const char *const options_userns[] = { "userxattr" };
-	struct mount_step *step = arena_get(a, sizeof *step);
 	char marker[STORAGE_PATH_MAX];
 
 	if (storage_rw_path(id, "/root", marker, e) < 0)
 		return -e->eno;
-	if (!step)
-		return err_new(e, E_NOMEM, ENOMEM, "mount plan");
-	step->fstype = "overlay";
 	step->read_only = read_only;
 	if (!read_only) {
 		step->upper = arena_printf(a, "%s/containers/%s/rw/diff", s->root, id);
 		step->work = arena_printf(a, "%s/containers/%s/rw/work", s->root, id);
 		if (!step->upper || !step->work)
 			return err_new(e, E_NOMEM, ENOMEM, "mount plan");
-		/* Linux 5.10. The mark that such a mount leaves would forbid the next one; whoever asks
-		 * for it again does not mind */
-		if (flags & STORAGE_PLAN_VOLATILE) {
-			char mark[STORAGE_PATH_MAX];
-			step->gain = "volatile";
-			if (storage_rw_path(id, "/work/work/incompat/volatile", mark, e) < 0)
-				return -e->eno;
-			if (io_remove_tree(s->root_fd, mark, e) < 0) /* none before the second start */
-				return -e->eno;
-		}
 	}
 	int r = plan_lowers(s, id, chain, n_chain, a, step);
 	if (r < 0)
 		return err_new(e, r == -ENOMEM ? E_NOMEM : E_CORRUPT, -r, "mount plan of %s", id);
-	bool user = storage_in_userns();
-	step->options = user ? options_userns : options;
-	step->n_options = user ? ARRAY_LEN(options_userns) : ARRAY_LEN(options);
 	size_t first = read_only ? 1 : 0;
 	if (step->n_lowers == first) { /* an image without layers */
 		const char **none = arena_get(a, 2 * sizeof *none);
@@ -152,12 +131,41 @@ static int plan(const struct store *s, const char *id, const char *const *chain,
 		   adopt_root(s, id, step->lowers[first], e) < 0) {
 		return err_ctx(e, "writable layer");
 	}
+	return 0;
+}
+
+static int plan(const struct store *s, const char *id, const char *const *chain, size_t n_chain,
+		unsigned flags, struct arena *a, struct mount_plan *ret, struct err *e)
+{
+	/* what the kernel was built to do by default must not change what a container sees */
+	static const char *const options[] = { "index=off", "redirect_dir=off", "metacopy=off" };
+	static const char *const options_userns[] = { "userxattr" };
+	struct mount_step *step = arena_get(a, sizeof *step);
+	char mark[STORAGE_PATH_MAX];
+
+	if (!step)
+		return err_new(e, E_NOMEM, ENOMEM, "mount plan");
+	step->fstype = "overlay";
+	/* Linux 5.10. The mark that such a mount leaves would forbid the next one; whoever asks for it again
+	 * does not mind */
+	if ((flags & STORAGE_PLAN_VOLATILE) && !(flags & STORAGE_PLAN_READ_ONLY)) {
+		step->gain = "volatile";
+		if (storage_rw_path(id, "/work/work/incompat/volatile", mark, e) < 0)
+			return -e->eno;
+		if (io_remove_tree(s->root_fd, mark, e) < 0) /* none before the second start */
+			return -e->eno;
+	}
+	if (overlay_step(s, id, chain, n_chain, flags & STORAGE_PLAN_READ_ONLY, a, step, e) < 0)
+		return -e->eno;
+	bool user = storage_in_userns();
+	step->options = user ? options_userns : options;
+	step->n_options = user ? ARRAY_LEN(options_userns) : ARRAY_LEN(options);
 	ret->steps = step;
 	ret->n_steps = 1;
 	return 0;
 }
 
-static int remove_rw(const struct store *s, const char *id, struct err *e)
+int overlay_remove(const struct store *s, const char *id, struct err *e)
 {
 	char path[STORAGE_PATH_MAX];
 
@@ -167,7 +175,7 @@ static int remove_rw(const struct store *s, const char *id, struct err *e)
 }
 
 /* what overlay keeps of a container is the difference already */
-static int changes(const struct store *s, const char *id, const struct storage_lowers *lowers,
+int overlay_changes(const struct store *s, const char *id, const struct storage_lowers *lowers,
 		   struct storage_changes *ret, struct err *e)
 {
 	char path[STORAGE_PATH_MAX];
@@ -179,7 +187,7 @@ static int changes(const struct store *s, const char *id, const struct storage_l
 	return ret->fd < 0 ? err_sys(e, errno, "open the writable layer") : 0;
 }
 
-static uint64_t bytes(const struct store *s, const char *id, const struct storage_lowers *lowers)
+uint64_t overlay_bytes(const struct store *s, const char *id, const struct storage_lowers *lowers)
 {
 	char path[STORAGE_PATH_MAX];
 	struct err ignored = { 0 };
@@ -192,9 +200,9 @@ const struct storage_ops storage_overlay = {
 	.name = "overlay",
 	.can = STORAGE_ROOTLESS | STORAGE_NATIVE_DIFF,
 	.probe = probe,
-	.prepare = prepare,
+	.prepare = overlay_prepare,
 	.plan = plan,
-	.remove = remove_rw,
-	.changes = changes,
-	.bytes = bytes,
+	.remove = overlay_remove,
+	.changes = overlay_changes,
+	.bytes = overlay_bytes,
 };

@@ -12,7 +12,7 @@
 #include "base/own.h"
 #include "store/snapshot.h"
 
-static const struct storage_ops *const storage_table[] = { &storage_overlay, &storage_btrfs, &storage_vfs };
+static const struct storage_ops *const storage_table[] = { &storage_overlay, &storage_btrfs, &storage_fuse, &storage_vfs };
 
 const struct storage_ops *storage_table_each(size_t i)
 {

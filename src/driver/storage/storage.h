@@ -41,6 +41,10 @@ struct storage_lowers {
 	size_t n;
 };
 
+/* File that fuse-overlayfs leaves in an opaque directory, beside the attribute; no name for a file of an
+ * image (image-spec, "Opaque Whiteout"). */
+#define STORAGE_OPAQUE_MARK ".wh..wh..opq"
+
 /* What a container changed: a directory in overlay's form, with character devices 0:0 where
  * something of the image is gone. Ended with storage_changes_done(). */
 struct storage_changes {
@@ -93,7 +97,7 @@ int storage_rw_path(const char *id, const char *what, char out[STORAGE_PATH_MAX]
 /** storage_tree_bytes - bytes of the files in directory @name below @xdir, 0 when there is none. */
 uint64_t storage_tree_bytes(int xdir, const char *name);
 
-extern const struct storage_ops storage_overlay, storage_vfs, storage_btrfs;
+extern const struct storage_ops storage_overlay, storage_vfs, storage_btrfs, storage_fuse;
 /** storage_table_each - the drivers in order of preference; NULL after the last. */
 const struct storage_ops *storage_table_each(size_t i);
 /** storage_by_name - driver from the table; E_UNSUPPORTED lists the known ones. */

@@ -124,7 +124,8 @@ void help_all(void)
 	       "      --root DIR         Where images, containers and volumes are kept (ONGGI_ROOT)\n"
 	       "      --run-dir DIR      Where run-time state is kept (ONGGI_RUN)\n"
 	       "  -s, --storage-driver DRIVER\n"
-	       "                         Driver of new containers: overlay, btrfs or vfs (ONGGI_STORAGE_DRIVER)\n"
+	       "                         Driver of new containers: overlay, btrfs, fuse-overlayfs or vfs\n"
+	       "                         (ONGGI_STORAGE_DRIVER)\n"
 	       "      --trace            Show how long each step took\n"
 	       "  -v, --version          Print the version\n"
 	       "\nRun 'onggi COMMAND --help' for more on a command.\n");

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What drivers share that stack layers: overlay of the kernel, and fuse-overlayfs.
+ */
+#ifndef ONGGI_DRIVER_STORAGE_OVERLAY_INT_H
+#define ONGGI_DRIVER_STORAGE_OVERLAY_INT_H
+
+#include "driver/storage/storage.h"
+
+/** overlay_step - directories of container @id in @step: lowers, upper, work. */
+int overlay_step(const struct store *s, const char *id, const char *const *chain, size_t n_chain, bool read_only,
+		 struct arena *a, struct mount_step *step, struct err *e);
+/* verbs of storage_ops */
+int overlay_prepare(const struct store *s, const char *id, const char *const *chain, size_t n_chain, struct err *e);
+int overlay_remove(const struct store *s, const char *id, struct err *e);
+int overlay_changes(const struct store *s, const char *id, const struct storage_lowers *lowers,
+		    struct storage_changes *ret, struct err *e);
+uint64_t overlay_bytes(const struct store *s, const char *id, const struct storage_lowers *lowers);
+
+#endif
