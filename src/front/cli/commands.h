@@ -22,7 +22,7 @@ command_run cmd_cp, cmd_export;                                      /* cmd_cp.c
 command_run cmd_images, cmd_rmi, cmd_tag, cmd_history, cmd_image_prune; /* cmd_image.c */
 command_run cmd_image_mount, cmd_image_unmount;                      /* cmd_image_mount.c */
 command_run cmd_pull, cmd_push, cmd_login, cmd_logout, cmd_load, cmd_save, cmd_import, cmd_registry_copy, cmd_registry_ls,
-	cmd_registry_referrers, cmd_registry_rm, cmd_registry_tags;  /* image_program.c */
+	cmd_registry_referrers, cmd_registry_rm, cmd_registry_tags, cmd_search;  /* image_program.c */
 command_run cmd_volume_create, cmd_volume_ls, cmd_volume_rm, cmd_volume_prune,
 	cmd_volume_export, cmd_volume_import; /* cmd_volume.c */
 command_run cmd_network_create, cmd_network_ls, cmd_network_rm, cmd_network_prune; /* cmd_network.c */

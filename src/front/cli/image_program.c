@@ -165,3 +165,8 @@ int cmd_registry_tags(struct cli *c, struct err *e)
 {
 	return forward(c, "registry tags", e);
 }
+
+int cmd_search(struct cli *c, struct err *e)
+{
+	return forward(c, "search", e);
+}

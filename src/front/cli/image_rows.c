@@ -57,3 +57,10 @@ const struct opt import_rows[IMPORT_ROWS_N] = {
 	STR("message", 'm', "Comment of the image"),
 	STR("platform", 0, "Platform of the image"),
 };
+const struct opt search_rows[SEARCH_ROWS_N] = {
+	{ "filter", 'f', OPT_LIST, 0, "@filter", "filter", "Show only what fits (is-official=true, is-automated=true, stars=3)", NULL, NULL },
+	STR("format", 0, "Print by a Go template, as \"table\" or \"json\""),
+	BOOL("json", 0, "Print one JSON array"),
+	INT("limit", 0, "At most so many results, 1 to 100 (default 25)"),
+	BOOL("no-trunc", 0, "Do not shorten"),
+};

@@ -9,7 +9,7 @@
 #include "front/cli/opt.h"
 
 enum { PULL_ROWS_N = 4, LOAD_ROWS_N = 3, SAVE_ROWS_N = 2, IMPORT_ROWS_N = 3, PUSH_ROWS_N = 7,
-       LOGIN_ROWS_N = 4, LOGOUT_ROWS_N = 2, REGISTRY_COPY_ROWS_N = 4, REGISTRY_REFERRERS_ROWS_N = 2 };
+       LOGIN_ROWS_N = 4, LOGOUT_ROWS_N = 2, REGISTRY_COPY_ROWS_N = 4, REGISTRY_REFERRERS_ROWS_N = 2, SEARCH_ROWS_N = 5 };
 
 extern const struct opt pull_rows[PULL_ROWS_N];
 extern const struct opt load_rows[LOAD_ROWS_N];
@@ -19,6 +19,7 @@ extern const struct opt push_rows[PUSH_ROWS_N];
 extern const struct opt save_rows[SAVE_ROWS_N];
 extern const struct opt registry_copy_rows[REGISTRY_COPY_ROWS_N];
 extern const struct opt registry_referrers_rows[REGISTRY_REFERRERS_ROWS_N];
+extern const struct opt search_rows[SEARCH_ROWS_N];
 extern const struct opt import_rows[IMPORT_ROWS_N];
 
 #endif

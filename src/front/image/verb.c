@@ -55,6 +55,7 @@ static const struct image_verb verbs[] = {
 	{ "registry rm", { NULL, 0 }, 1, -1, verb_registry_rm },
 	{ "registry tags", { NULL, 0 }, 1, 1, verb_registry_tags },
 	{ "save", { save_rows, SAVE_ROWS_N }, 1, -1, verb_save },
+	{ "search", { search_rows, SEARCH_ROWS_N }, 1, 1, verb_search },
 	{ "ways", { NULL, 0 }, 0, 0, verb_ways },
 };
 
