@@ -57,8 +57,8 @@ int registry_auth_err(const struct registry *r, struct err *e);
 int registry_status_err(const struct registry *r, const struct http_resp *resp, const char *wanted,
 			struct err *e);
 
-/** registry_next_page - Link: </v2/NAME/tags/list?last=x&n=100>; rel="next" -> URL of the next page, on the
- * same host only. */
-bool registry_next_page(const struct registry *r, const struct http_resp *resp, struct buf *out);
+/** registry_next_page - Link: </v2/NAME/tags/list?last=x&n=100>; rel="next" -> @out: URL of the next page, 1; 0: this
+ * was the last. A page that is not on the same host is E_CORRUPT: the list would be taken for whole without it. */
+int registry_next_page(const struct registry *r, const struct http_resp *resp, struct buf *out, struct err *e);
 
 #endif

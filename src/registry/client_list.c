@@ -67,7 +67,7 @@ static int names_add(struct names *t, const struct kind *k, const struct http_re
 	return 0;
 }
 
-bool registry_next_page(const struct registry *r, const struct http_resp *resp, struct buf *out)
+int registry_next_page(const struct registry *r, const struct http_resp *resp, struct buf *out, struct err *e)
 {
 	const struct registry_endpoint *ep = &r->endpoints.list[r->at];
 	const char *link = http_header(resp, "link", 0);
@@ -75,11 +75,15 @@ bool registry_next_page(const struct registry *r, const struct http_resp *resp, 
 
 	out->n = 0;
 	if (!end || !strstr(end, "next"))
-		return false;
+		return 0;
 	if (link[1] == '/')
 		buf_puts(out, ep->url);
 	buf_add(out, link + 1, (size_t)(end - link - 1));
-	return !buf_failed(out) && http_same_origin(buf_str(out), ep->url);
+	if (buf_failed(out))
+		return err_new(e, E_NOMEM, ENOMEM, "next page");
+	if (!http_same_origin(buf_str(out), ep->url))
+		return err_new(e, E_CORRUPT, EBADMSG, "the next page is not on the same host: %.200s", buf_str(out));
+	return 1;
 }
 
 static int names_read(struct registry *r, struct http *h, const struct kind *k, struct names *t, struct err *e)
@@ -97,8 +101,8 @@ static int names_read(struct registry *r, struct http *h, const struct kind *k, 
 		int res = names_add(t, k, &resp, e);
 		if (res < 0)
 			return res;
-		if (!registry_next_page(r, &resp, &url))
-			return 0;
+		if ((res = registry_next_page(r, &resp, &url, e)) <= 0)
+			return res;
 	}
 	return err_new(e, E_CORRUPT, EFBIG, "more than %d pages of %s", PAGES_MAX, k->key);
 }

@@ -82,8 +82,9 @@ static int by_api(struct registry *r, struct http *h, const char *digest, const 
 			return registry_status_err(r, &resp, NULL, e);
 		if (page_take(&resp, artifact_type, to, e) < 0)
 			return -e->eno;
-		if (!registry_next_page(r, &resp, &url))
-			return 1;
+		int next = registry_next_page(r, &resp, &url, e);
+		if (next <= 0)
+			return next < 0 ? next : 1;
 	}
 	return err_new(e, E_CORRUPT, EFBIG, "referrers: more than %d pages", REFERRERS_PAGES_MAX);
 }

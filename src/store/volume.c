@@ -50,6 +50,7 @@ static int name_check(const char *name, struct err *e)
 
 static int options_check(const char *name, const json_t *options, struct err *e)
 {
+	static const char *const both[] = { "device", "type" };
 	const char *key;
 	json_t *v;
 
@@ -59,8 +60,10 @@ static int options_check(const char *name, const json_t *options, struct err *e)
 		if (!json_is_string(v))
 			return err_new(e, E_INVALID, EINVAL, "create %s: option %s is no string", name, key);
 	}
-	if (options && json_object_size(options) && !js_str(options, "device", NULL))
-		return err_new(e, E_INVALID, EINVAL, "create %s: missing device in volume options", name);
+	/* as docker's local driver: none, or these two, which may be empty */
+	for (size_t i = 0; json_object_size(options) && i < ARRAY_LEN(both); i++)
+		if (!json_object_get(options, both[i]))
+			return err_new(e, E_INVALID, EINVAL, "create %s: missing required option: \"%s\"", name, both[i]);
 	return 0;
 }
 

@@ -50,6 +50,12 @@ mounted() { # VOLUME
 }
 
 @test "bind: a folder of the host, and one that is not there" {
+	run -1 onggi volume create -o "device=$T" half
+	[[ $output == *'create half: missing required option: "type"' ]]
+	run -1 onggi volume create -o type=tmpfs half
+	[[ $output == *'create half: missing required option: "device"' ]]
+	run -1 onggi volume create -o o=bind half
+	[[ $output == *'create half: missing required option: "device"' ]]
 	mkdir host && echo host >host/f
 	onggi volume create -o type=none -o "device=$T/host" -o o=bind mine
 	run -0 onggi run --rm --network none -v mine:/m busybox sh -c 'cat /m/f; echo new >/m/n'

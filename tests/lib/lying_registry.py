@@ -332,7 +332,9 @@ class Handler(BaseHTTPRequestHandler):
             names = [d["annotations"]["org.opencontainers.image.ref.name"] for d in json.load(f)["manifests"]]
         m = re.search(r"last=([^&]+)", self.path)
         rest = names[names.index(m[1]) + 1:] if m else names
-        link = {"Link": f'</v2/{self.repo}/tags/list?n=1&last={rest[0]}>; rel="next"'} if len(rest) > 1 else {}
+        # "far": the next page is on another host
+        host = "http://192.0.2.9" if self.repo.startswith("far") else ""
+        link = {"Link": f'<{host}/v2/{self.repo}/tags/list?n=1&last={rest[0]}>; rel="next"'} if len(rest) > 1 else {}
         self.reply(200, json.dumps({"name": self.repo, "tags": rest[:1]}).encode(), **link)
 
 
