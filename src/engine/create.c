@@ -160,7 +160,7 @@ static void undo_write(void *ctx)
 static int step_image_again(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
-	/* removed meanwhile? see image_exists() */
+	/* removed meanwhile? see image_use() */
 	if (!image_exists(&c->eng->store, c->image.id))
 		return err_new(e, E_NOT_FOUND, ENOENT, "No such image: %s", js_str(c->body, "Image", ""));
 	return 0;

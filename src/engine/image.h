@@ -34,7 +34,9 @@ enum engine_image_remove_flags { ENGINE_IMAGE_FORCE = 1, ENGINE_IMAGE_NO_PRUNE =
  * {"Untagged": ref} and {"Deleted": digest}. */
 int engine_image_remove(struct engine *eng, const char *ref, unsigned flags, json_t **ret,
 			struct err *e);
-/** engine_image_prune - dangling images, or all unused ones; filters until, label.
+/** engine_image_prune - dangling images, or all unused ones; filters dangling, label, label!, until, and beyond
+ * docker: unused-for (a duration since its last use, see image_last_use_ns) and, with @all, keep-last (number of the
+ * newest images of each repository that stay).
  * @ret: {"ImagesDeleted": [...], "SpaceReclaimed": bytes}. */
 int engine_image_prune(struct engine *eng, bool all, const json_t *filters, json_t **ret,
 		       struct err *e);

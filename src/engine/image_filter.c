@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/own.h"
+#include "base/text.h"
 #include "engine/look.h"
 #include "format/js.h"
 #include "spec/reference.h"
@@ -47,6 +48,32 @@ static int image_time(const struct store *s, const char *name, int64_t *ret, str
 	return 0;
 }
 
+/* a Go duration, or whole days or weeks: "36h", "30d", "2w" */
+static int unused_for(const char *v, int64_t *used_ns, struct err *e)
+{
+	size_t n = strlen(v);
+	int64_t ns = -1;
+	char unit = n ? v[n - 1] : 0;
+
+	if (unit == 'd' || unit == 'w') {
+		OWN_STR digits = strndup(v, n - 1);
+		uint32_t count;
+		if (digits && text_uint32(digits, &count) == 0 && count < 100000)
+			ns = count * (unit == 'w' ? 7 : 1) * 86400LL * 1000000000LL;
+	} else if (duration_parse(v, &ns) < 0) {
+		ns = -1;
+	}
+	if (ns < 0) {
+		err_new(e, E_INVALID, EINVAL, "invalid filter 'unused-for=%s'", v);
+		err_hint(e, "it takes a duration: 36h, 90m, 30d, 2w");
+		return -e->eno;
+	}
+	int64_t at = clock_now_ns() - ns;
+	if (at < *used_ns)
+		*used_ns = at;
+	return 0;
+}
+
 static int compile(struct image_filter *f, const struct store *s, const char *key, const char *v,
 		   struct err *e)
 {
@@ -56,6 +83,12 @@ static int compile(struct image_filter *f, const struct store *s, const char *ke
 		return image_time(s, v, &f->before_ns, e);
 	if (!strcmp(key, "since"))
 		return image_time(s, v, &f->since_ns, e);
+	if (!strcmp(key, "unused-for"))
+		return unused_for(v, &f->used_ns, e);
+	if (!strcmp(key, "keep-last"))
+		return text_int64(v, &f->keep_last) < 0 || f->keep_last < 0 ?
+			       err_new(e, E_INVALID, EINVAL, "invalid filter 'keep-last=%s': a number of images is needed", v) :
+			       0;
 	return !strcmp(key, "until") ? filter_time(v, &f->until_ns, e) : 0;
 }
 
@@ -67,7 +100,8 @@ int image_filter_init(struct image_filter *f, const struct store *s, const json_
 	size_t i;
 
 	*f = (struct image_filter){ .filters = json_object(), .before_ns = INT64_MAX,
-				    .since_ns = INT64_MIN, .until_ns = INT64_MAX };
+				    .since_ns = INT64_MIN, .until_ns = INT64_MAX, .store = s,
+				    .used_ns = INT64_MAX, .keep_last = -1 };
 	if (!f->filters)
 		return err_new(e, E_NOMEM, ENOMEM, "filters");
 	if (filter_check(filters, allowed, e) < 0)
@@ -77,6 +111,8 @@ int image_filter_init(struct image_filter *f, const struct store *s, const json_
 		json_t *list = filter_values(filters, key);
 		if (!list || json_object_set_new(f->filters, key, list) < 0)
 			return err_new(e, E_NOMEM, ENOMEM, "filters");
+		if (!strcmp(key, "until") && json_array_size(list) > 1)
+			return err_new(e, E_INVALID, EINVAL, "more than one until filter specified");
 		json_array_foreach(list, i, v) {
 			if (!json_is_string(v))
 				return err_new(e, E_INVALID, EINVAL, "invalid filter '%s': no text", key);
@@ -171,7 +207,8 @@ bool image_filter_match(const struct image_filter *f, struct image *img)
 		return false;
 	if (f->dangling == DANGLING_NOT && !img->n_repo_tags && !img->n_repo_digests)
 		return false;
-	if (!labels_match(f, img))
+	if (!labels_match(f, img) ||
+	    (f->used_ns != INT64_MAX && image_last_use_ns(f->store, img->id) > f->used_ns))
 		return false;
 	if (!f->name && !json_object_get(f->filters, "reference"))
 		return true;

@@ -18,6 +18,9 @@ struct image_filter {
 	json_t *filters;            /* every value a list */
 	enum image_filter_dangling dangling;
 	int64_t before_ns, since_ns, until_ns; /* created before, after, at the latest */
+	const struct store *store;
+	int64_t used_ns;            /* used last at the latest; INT64_MAX: any time */
+	int64_t keep_last;          /* newest images of each repository that are kept; -1: not asked for */
 	const char *name;           /* one more "reference" */
 };
 

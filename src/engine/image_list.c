@@ -78,7 +78,7 @@ int engine_image_list(struct engine *eng, const struct engine_image_list *req, j
 		      struct err *e)
 {
 	static const char *const allowed[] = { "before", "dangling", "label",     "label!",
-					       "reference", "since", "until", NULL };
+					       "reference", "since", "until", "unused-for", NULL };
 	struct image_filter f;
 	struct image *images;
 	size_t n;

@@ -13,6 +13,7 @@
 #include "engine/volume.h"
 #include "format/js.h"
 #include "spec/container_mode.h"
+#include "store/image.h"
 
 /* what a start left that was killed half-way; nothing in the usual case */
 static void leftovers(struct engine *eng, const struct handle *h)
@@ -39,6 +40,7 @@ static int step_leftovers(void *ctx, struct err *e)
 	const struct removal *r = ctx;
 	(void)e;
 	leftovers(r->eng, r->h);
+	(void)image_use(&r->eng->store, js_str(r->h->c.record, "Image", "")); /* an image is in use to the end of its last container */
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -57,6 +58,29 @@ bool image_exists(const struct store *s, const char *image_id)
 
 	return image_record_path(image_id, path, &ignored) >= 0 &&
 	       !faccessat(s->root_fd, path, F_OK, 0);
+}
+
+bool image_use(const struct store *s, const char *image_id)
+{
+	char path[IMAGE_PATH_MAX];
+	struct err ignored = { 0 };
+
+	if (image_record_path(image_id, path, &ignored) < 0)
+		return false;
+	if (!utimensat(s->root_fd, path, NULL, AT_SYMLINK_NOFOLLOW))
+		return true;
+	return errno != ENOENT && image_exists(s, image_id);
+}
+
+int64_t image_last_use_ns(const struct store *s, const char *image_id)
+{
+	char path[IMAGE_PATH_MAX];
+	struct err ignored = { 0 };
+	struct stat st;
+
+	if (image_record_path(image_id, path, &ignored) < 0 || fstatat(s->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return INT64_MAX;
+	return st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec;
 }
 
 /* a record of an image registered hastily names the boot in which it is good */

@@ -52,6 +52,12 @@ int image_list(const struct store *s, struct image **ret, size_t *ret_n, struct 
  * without its image, and no lock is on the way of a start. */
 bool image_exists(const struct store *s, const char *image_id);
 
+/** image_use - image_exists, and it counts as used now: the time of images/HEX. One system call, too. */
+bool image_use(const struct store *s, const char *image_id);
+/** image_last_use_ns - when it was registered, or a container was made of it or removed last; INT64_MAX when that
+ * cannot be told. */
+int64_t image_last_use_ns(const struct store *s, const char *image_id);
+
 /* What a pull, load, import or build knows of a new image. */
 struct image_new {
 	const char *manifest;          /* digest; the blob is in the store */

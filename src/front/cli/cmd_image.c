@@ -225,6 +225,11 @@ int cmd_image_prune(struct cli *c, struct err *e)
 
 	if (cli_filters(c, "@filter", &filters, e) < 0)
 		return -e->eno;
+	if (json_object_get(c->req, "@keep-last")) {
+		if (!filters)
+			filters = json_object();
+		(void)json_object_set_new(filters, "keep-last", json_pack("[o]", json_sprintf("%lld", opt_int(c->req, "@keep-last", 0))));
+	}
 	if (!opt_bool(c->req, "@force") &&
 	    !confirm(all ? "WARNING! This will remove all images without at least one container associated to them." :
 			   "WARNING! This will remove all dangling images."))

@@ -118,6 +118,7 @@ static const struct opt prune_opts[] = {
 	{ "filter", 0, OPT_LIST, 0, "@filter", "filter", "Remove only what fits (until=24h, label=x)", NULL, NULL },
 	BOOL("force", 'f', "Do not ask"),
 };
+static const struct opt keep_last_opt[] = { INT("keep-last", 0, "With --all, keep the newest n images of each repository") };
 static const struct opt prune_plain_opts[] = {
 	{ "filter", 0, OPT_LIST, 0, "@filter", "filter", "Remove only what fits (until=24h, label=x)", NULL, NULL },
 	BOOL("force", 'f', "Do not ask"),
@@ -201,7 +202,9 @@ const struct command command_table[] = {
 	{ "image mount", NULL, "[OPTIONS] [IMAGE...]", "Mount images read-only and print where; list what is mounted",
 	  "  onggi image mount nginx\n  onggi image mount --format json\n", { SET(image_mount_opts) }, 0, -1, 0,
 	  cmd_image_mount, "image" },
-	{ "image prune", NULL, "[OPTIONS]", "Remove unused images", NULL, { SET(prune_opts) }, 0, 0, 0,
+	{ "image prune", NULL, "[OPTIONS]", "Remove unused images",
+	  "  onggi image prune -a --keep-last 3 --filter unused-for=30d\n  onggi images --filter unused-for=30d\n",
+	  { SET(prune_opts), SET(keep_last_opt) }, 0, 0, 0,
 	  cmd_image_prune, NULL },
 	{ "image unmount", "image umount", "[OPTIONS] IMAGE [IMAGE...]", "Unmount images", NULL, { SET(image_unmount_opts) },
 	  0, -1, 0, cmd_image_unmount, "image" },
