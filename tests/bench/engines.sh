@@ -19,16 +19,25 @@ engines_stop() {
 }
 
 # as on a host: durable state on a disk, run-time state on a tmpfs. The disk is a fresh file system, since
-# what others have just deleted makes ext4 slow for everybody for a while.
+# what others have just deleted makes ext4 slow for everybody for a while. Its loop device does direct I/O: a disk
+# has no second page cache below the file system's own.
 engines_disk() {
 	mkdir -p "$E/disk" "$E/run"
 	mount -t tmpfs tmpfs "$E/run"
-	truncate -s "${BENCH_DISK:-24G}" "$E/disk.img"
-	if mkfs.ext4 -q -F -E lazy_itable_init=0 -m 0 "$E/disk.img" 2>/dev/null &&
-		mount -o loop "$E/disk.img" "$E/disk" 2>/dev/null; then
-		return 0
-	fi
-	echo "bench: no loop device here: the engines' state lies in $BENCH_DIR" >&2
+	fresh_disk "$E/disk" ||
+		echo "bench: no loop device here: the engines' state lies in $BENCH_DIR" >&2
+}
+
+# fresh_disk DIR - a new ext4 at DIR, in DIR.img; gone with umount DIR and rm DIR.img
+fresh_disk() {
+	mkdir -p "$1"
+	truncate -s "${BENCH_DISK:-24G}" "$1.img"
+	mkfs.ext4 -q -F -E lazy_itable_init=0 -m 0 "$1.img" 2>/dev/null || return 1
+	_loop=$(losetup -f --show --direct-io=on "$1.img" 2>/dev/null) || return 1
+	_status=0
+	mount "$_loop" "$1" 2>/dev/null || _status=1
+	losetup -d "$_loop" # in use, it goes with the unmount
+	return $_status
 }
 
 engines_start() {
