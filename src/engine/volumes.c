@@ -116,7 +116,7 @@ static int make_tree(const json_t *options, struct arena *a, int *ret_fd, struct
 	return mountfd_fs(&fs, ret_fd, e);
 }
 
-/* Under the lock. A mount is made private: nothing that happens in it travels to the host. */
+/* Under the lock. */
 static int mount_volume(const struct store *s, const char *name, struct err *e)
 {
 	ARENA a = { 0 };

@@ -54,7 +54,7 @@ only" ]
 
 @test "a running container is frozen meanwhile, and goes on" {
 	onggi run -d --name c1 base sh -c 'i=0; while :; do i=$((i+1)); echo $i >/m; mv /m /n; done'
-	timeout 20 "$ONGGI_BIN/onggi" exec c1 sh -c 'until [ -e /n ]; do :; done'
+	timeout 60 "$ONGGI_BIN/onggi" exec c1 sh -c 'until [ -e /n ]; do :; done'
 	onggi commit c1 r:1
 	[ "$(onggi inspect -f '{{.State.Status}}' c1)" = running ]
 	onggi commit --pause=false c1 r:2

@@ -183,9 +183,15 @@ runs() {
 }
 
 @test "attach: output, detach keys, end" {
-	d c1 -- sh -c 'sleep 0.5; echo late; exit 6'
-	run -6 onggi attach --no-stdin c1
-	[[ $output == *late* ]]
+	d c1 -- sh -c 'until [ -e /go ]; do echo tick; sleep 0.1; done; echo late; exit 6'
+	"$ONGGI_BIN/onggi" attach --no-stdin c1 >"$T/attached" &
+	cli=$!
+	eventually 60 grep -q tick "$T/attached"
+	onggi exec c1 touch /go
+	rc=0
+	wait $cli || rc=$?
+	[ $rc = 6 ]
+	[ "$(tail -1 "$T/attached")" = late ]
 	run -1 onggi attach c1
 	[[ $output == *"cannot attach to a stopped container"* ]]
 	run -0 expect -c "
@@ -201,15 +207,18 @@ runs() {
 
 @test "the monitor of a foreground run is killed: its successor serves the command" {
 	"$ONGGI_BIN/onggi" run --name c1 --network none base \
-		sh -c 'i=0; while [ $i -lt 25 ]; do i=$((i+1)); echo $i; sleep 0.1; done; exit 5' >"$T/out" &
+		sh -c 'i=0; until [ -e /go ]; do i=$((i+1)); echo $i; sleep 0.1; done; echo over; exit 5' >"$T/out" &
 	cli=$!
 	eventually 60 grep -q 3 "$T/out"
 	id=$(onggi inspect -f '{{.Id}}' c1)
 	kill -9 "$(jq .monitor_pid "$ONGGI_RUN/containers/$id/run.json")"
+	n=$(wc -l <"$T/out")
+	eventually 60 sh -c "[ \$(wc -l <'$T/out') -gt $((n + 3)) ]"
+	onggi exec c1 touch /go
 	rc=0
 	wait $cli || rc=$?
 	[ $rc = 5 ] || { echo "rc $rc, last $(tail -1 "$T/out"), $(state c1)"; return 1; }
-	[ "$(tail -1 "$T/out")" = 25 ]
+	[ "$(tail -1 "$T/out")" = over ]
 	[ "$(state c1)" = "exited 5" ]
 }
 

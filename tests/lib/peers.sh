@@ -88,7 +88,9 @@ registry_start() {
 		YAML
 		docker-registry serve "$_dir/config.yml" >"$_dir/log" 2>&1 &
 		REGISTRY_PID=$!
-		if eventually 60 sh -c "kill -0 $REGISTRY_PID && curl -fs http://127.0.0.1:$_port/v2/"; then
+		# it ends at once when the port was taken meanwhile
+		eventually 60 sh -c "! kill -0 $REGISTRY_PID || curl -fs http://127.0.0.1:$_port/v2/" || true
+		if kill -0 "$REGISTRY_PID" 2>/dev/null && curl -fs -o /dev/null "http://127.0.0.1:$_port/v2/"; then
 			REGISTRY=127.0.0.1:$_port
 			return 0
 		fi
