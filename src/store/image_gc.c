@@ -343,6 +343,9 @@ static int sweep_tmp_name(void *data, int xdir, const char *name, struct err *e)
 int image_sweep_tmp(const struct store *s, struct err *e)
 {
 	struct sweep w = { .s = s, .now = time(NULL) };
+
+	io_sweep_replaced(s->root_fd, "references");
+	io_sweep_replaced(s->root_fd, "images");
 	return each_name(s, "tmp", sweep_tmp_name, &w, e);
 }
 

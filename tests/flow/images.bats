@@ -177,8 +177,8 @@ drained() { # DESCRIPTOR: all that was written to this pipe has been read
 	run -0 onggi run --rm --network none one:1 cat /one /two
 	[ "$output" = 12 ]
 	run -0 onggi rmi one:1
-	# folders of layers are left alone until they are a minute old
-	find "$ONGGI_ROOT/tmp" -mindepth 1 -maxdepth 1 -name 'layer-*' -exec rm -rf {} +
+	# records that were being written are left alone until they are a minute old
+	find "$ONGGI_ROOT" -name '.tmp-*' -exec touch -d '2 minutes ago' {} +
 	run -0 onggi image prune -f
 	store_is_empty
 }
