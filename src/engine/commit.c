@@ -2,7 +2,8 @@
  *
  * The way of a commit: see commit.h.
  *
- *   writable layer -> tar (blob, diff ID) -> snapshot of the new chain -> config, manifest -> image
+ *   writable layer -> tar (the container waits) -> diff ID, blob, snapshot of the new chain
+ *   -> config, manifest -> image
  */
 #include "engine/commit.h"
 
@@ -18,6 +19,7 @@
 #include "base/own.h"
 #include "engine/archive.h"
 #include "engine/engine_int.h"
+#include "engine/hasher.h"
 #include "format/js.h"
 #include "registry/layer_apply.h"
 #include "spec/image_change.h"
@@ -40,6 +42,8 @@ struct commit {
 	struct lease lease;
 	int guard_fd;                       /* frozen by us: see guard_start(); else -1 */
 	pid_t guard_pid;
+	struct hasher hasher;
+	struct blob_writer writer;          /* of the tar, from step layer to step snapshot */
 	char diff_id[DIGEST_TEXT_MAX], chain_id[DIGEST_TEXT_MAX];
 	uint64_t tar_bytes;
 };
@@ -190,10 +194,15 @@ static void undo_freeze(void *ctx)
 
 static int to_blob(void *data, const void *p, size_t n, struct err *e)
 {
-	return blob_writer_add(data, p, n, e);
+	struct commit *c = data;
+
+	if (blob_writer_put(&c->writer, p, n, e) < 0)
+		return -e->eno;
+	hasher_grown(&c->hasher, c->writer.size_bytes);
+	return 0;
 }
 
-static int write_tar(struct commit *c, struct blob_writer *w, struct err *e)
+static int write_tar(struct commit *c, struct err *e)
 {
 	struct storage_lowers lowers;
 	struct storage_changes changes;
@@ -201,29 +210,24 @@ static int write_tar(struct commit *c, struct blob_writer *w, struct err *e)
 	if (engine_lowers(c->eng, &c->h.c, &c->a, &lowers, e) < 0 ||
 	    engine_changes(c->eng, &c->h.c, &lowers, &changes, e) < 0)
 		return -e->eno;
-	int r = archive_write_layer(changes.fd, &lowers, to_blob, w, e);
+	int r = archive_write_layer(changes.fd, &lowers, to_blob, c, e);
 	storage_changes_done(&c->eng->store, &changes);
 	return r;
 }
 
+/* the container waits for this: writing only, the digest comes from a process beside it */
 static int step_layer(void *ctx, struct err *e)
 {
 	struct commit *c = ctx;
-	struct blob_writer w;
 
-	if (blob_writer_open(&c->eng->store, DIGEST_SHA256, &w, e) < 0)
+	if (blob_writer_open(&c->eng->store, DIGEST_SHA256, &c->writer, e) < 0)
 		return -e->eno;
-	int r = write_tar(c, &w, e);
-	struct hash h = w.hash;
-	hash_text(&h, c->diff_id);
-	c->tar_bytes = w.size_bytes;
-	if (r == 0)
-		r = lease_add_blob(&c->lease, c->diff_id, e);
-	if (r < 0) {
-		blob_writer_abort(&w);
-		return r;
-	}
-	return blob_writer_commit(&w, NULL, -1, NULL, e);
+	hasher_start(&c->hasher, c->writer.fd);
+	if (write_tar(c, e) == 0)
+		return 0;
+	hasher_abort(&c->hasher);
+	blob_writer_abort(&c->writer);
+	return -e->eno;
 }
 
 /* what was leased and belongs to nothing goes away */
@@ -232,6 +236,8 @@ static void undo_layer(void *ctx)
 	struct commit *c = ctx;
 	struct err ignored = { 0 };
 
+	hasher_abort(&c->hasher);
+	blob_writer_abort(&c->writer);
 	if (c->lease.fd >= 0)
 		(void)image_drop_leased(&c->lease, &ignored); /* else with the next prune */
 	c->lease.fd = -1;
@@ -248,14 +254,33 @@ static int step_thaw(void *ctx, struct err *e)
 
 static int unpack(struct commit *c, int dir, struct buf *loose, struct layer_stats *stats, struct err *e)
 {
-	struct source_fd file;
-	OWN_FD fd = -1;
+	struct source_at tar;
 
-	if (blob_open(&c->eng->store, c->diff_id, &fd, NULL, e) < 0 || source_fd_init(&file, fd, UINT64_MAX, e) < 0)
+	if (source_at_init(&tar, c->writer.fd, 0, c->writer.size_bytes, e) < 0)
 		return -e->eno;
-	int r = layer_apply(&file.source, dir, NULL, loose, stats, e);
-	source_fd_done(&file);
+	int r = layer_apply(&tar.source, dir, NULL, loose, stats, e);
+	source_at_done(&tar);
 	return r;
+}
+
+/* the digest, and what depends on it */
+static int name_layer(struct commit *c, struct err *e)
+{
+	struct hash h;
+	size_t n = c->base.n_chain_ids;
+
+	if (hasher_end(&c->hasher, c->writer.size_bytes, &c->writer.hash, e) < 0)
+		return -e->eno;
+	h = c->writer.hash;
+	hash_text(&h, c->diff_id);
+	c->tar_bytes = c->writer.size_bytes;
+	digest_chain_id(n ? c->base.chain_ids[n - 1] : NULL, c->diff_id, c->chain_id);
+	for (size_t i = 0; i < n; i++)
+		if (lease_add_layer(&c->lease, c->base.chain_ids[i], e) < 0)
+			return -e->eno;
+	if (lease_add_layer(&c->lease, c->chain_id, e) < 0 || lease_add_blob(&c->lease, c->diff_id, e) < 0)
+		return -e->eno;
+	return blob_writer_commit(&c->writer, NULL, -1, NULL, e);
 }
 
 static int step_snapshot(void *ctx, struct err *e)
@@ -265,20 +290,11 @@ static int step_snapshot(void *ctx, struct err *e)
 	struct layer_stats stats = { 0 };
 	OWN_BUF loose = { 0 };
 	OWN_FD dir = -1;
-	size_t n = c->base.n_chain_ids;
 	char key[64];
 
-	digest_chain_id(n ? c->base.chain_ids[n - 1] : NULL, c->diff_id, c->chain_id);
-	for (size_t i = 0; i < n; i++)
-		if (lease_add_layer(&c->lease, c->base.chain_ids[i], e) < 0)
-			return -e->eno;
-	if (lease_add_layer(&c->lease, c->chain_id, e) < 0)
+	if (storage_layer_begin(s, NULL, key, &dir, e) < 0)
 		return -e->eno;
-	if (storage_layer_exists(s, c->chain_id))
-		return 0;
-	if (storage_layer_begin(s, c->chain_id, key, &dir, e) < 0)
-		return -e->eno;
-	if (unpack(c, dir, &loose, &stats, e) < 0) {
+	if (unpack(c, dir, &loose, &stats, e) < 0 || name_layer(c, e) < 0) {
 		storage_layer_abort(s, key);
 		return -e->eno;
 	}
@@ -340,7 +356,7 @@ int engine_commit(struct engine *eng, const char *ref, const struct engine_commi
 		  char ret_id[DIGEST_TEXT_MAX], struct err *e)
 {
 	struct commit c = { .eng = eng, .ref = ref, .req = req, .ret_id = ret_id, .h = HANDLE_NULL,
-			    .lease.fd = -1, .guard_fd = -1 };
+			    .lease.fd = -1, .guard_fd = -1, .writer.fd = -1, .hasher = HASHER_NULL };
 
 	int r = way_run(&commit_way, &c, eng->opt.observer, e);
 	lease_close(&c.lease);

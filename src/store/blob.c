@@ -17,7 +17,7 @@
 #include "base/own.h"
 #include "store/lease.h"
 
-enum { BLOB_PATH_MAX = 160 };
+enum { BLOB_PATH_MAX = 160, WRITE_BACK_BYTES = 8 << 20 };
 
 /* "blobs/sha256/HEX"; only digests of the right form ever become part of a path */
 static int blob_path(const char *digest, char out[BLOB_PATH_MAX], struct err *e)
@@ -227,13 +227,26 @@ int blob_writer_resume(const struct store *s, const char *digest, struct blob_wr
 	return 0;
 }
 
-int blob_writer_add(struct blob_writer *w, const void *p, size_t n, struct err *e)
+int blob_writer_put(struct blob_writer *w, const void *p, size_t n, struct err *e)
 {
+	uint64_t before = w->size_bytes / WRITE_BACK_BYTES * WRITE_BACK_BYTES;
 	int r = io_write_all(w->fd, p, n);
+
 	if (r < 0)
 		return err_sys(e, -r, "write blob");
-	hash_add(&w->hash, p, n);
 	w->size_bytes += n;
+	uint64_t now = w->size_bytes / WRITE_BACK_BYTES * WRITE_BACK_BYTES;
+	/* the disk begins now with what the one syncfs at the end would else wait for; a hint, no promise */
+	if (now > before)
+		(void)sync_file_range(w->fd, (off_t)before, (off_t)(now - before), SYNC_FILE_RANGE_WRITE);
+	return 0;
+}
+
+int blob_writer_add(struct blob_writer *w, const void *p, size_t n, struct err *e)
+{
+	if (blob_writer_put(w, p, n, e) < 0)
+		return -e->eno;
+	hash_add(&w->hash, p, n);
 	return 0;
 }
 

@@ -62,6 +62,8 @@ int blob_writer_open(const struct store *s, enum digest_algo algo, struct blob_w
 int blob_writer_resume(const struct store *s, const char *digest, struct blob_writer *ret,
 		       struct err *e);
 int blob_writer_add(struct blob_writer *w, const void *p, size_t n, struct err *e);
+/** blob_writer_put - as blob_writer_add, without the digest: the caller sets @w's hash before the commit. */
+int blob_writer_put(struct blob_writer *w, const void *p, size_t n, struct err *e);
 /** blob_writer_restart - throw away what is there (the server ignores ranges). */
 int blob_writer_restart(struct blob_writer *w, struct err *e);
 /** blob_writer_commit - check and rename into place; closes @w in any case, and removes the

@@ -98,8 +98,9 @@ int storage_layer_begin(const struct store *s, const char *chain_id, char key[64
 {
 	char path[SNAPSHOT_PATH_MAX];
 
-	if (snapshot_path(chain_id, path, e) < 0)
+	if (chain_id && snapshot_path(chain_id, path, e) < 0)
 		return -e->eno;
+	chain_id = chain_id ? chain_id : "to be made";
 	return storage_temp_begin(s, key, ret_dirfd, e) < 0 ? err_ctx(e, "layer %s", chain_id) : 0;
 }
 

@@ -72,7 +72,7 @@ struct storage_ops {
 	uint64_t (*bytes)(const struct store *s, const char *id, const struct storage_lowers *lowers);
 };
 
-/** storage_layer_begin - a directory descriptor to unpack layer @chain_id into (as overlay
+/** storage_layer_begin - a directory descriptor to unpack layer @chain_id into (NULL: its content will tell; as overlay
  * whiteouts); invisible until storage_layer_commit. storage_layer_abort drops it. @key identifies
  * this attempt. The descriptor holds the lock that protects the attempt from being swept: close it
  * last. */
