@@ -5,11 +5,8 @@
  */
 #include "registry/copy.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/io.h"
 #include "base/own.h"
@@ -17,17 +14,18 @@
 #include "format/js.h"
 #include "registry/client.h"
 #include "registry/crew.h"
+#include "registry/transport/files.h"
+#include "registry/transport/transport.h"
 #include "spec/manifest.h"
 
 struct copy {
 	const struct copy_req *req;
 	struct registry_config config;
-	struct reference from, to;
-	struct registry *source, *target;
-	struct http *http; /* of the main thread */
+	struct place from, to;
+	struct http *http; /* of the main thread; NULL where both places are files */
 	atomic_bool cancel;
 	struct transfer_teller teller;
-	bool same_registry;
+	bool images_only;  /* the target holds no indexes */
 };
 
 /* one manifest with its blobs on the way */
@@ -39,7 +37,7 @@ struct part {
 
 struct job {
 	struct copy *c;
-	const struct descriptor *blob;
+	struct place_blob blob;
 	char name[13];
 	int fd;
 	struct hash hash;
@@ -48,7 +46,7 @@ struct job {
 static void emit(struct job *j, enum transfer_state state, int64_t done, const char *text)
 {
 	struct transfer_event ev = { .state = state, .layer = j->name, .text = text, .done_bytes = done,
-				     .total_bytes = j->blob->size };
+				     .total_bytes = j->blob.size };
 	transfer_emit(&j->c->teller, &ev);
 }
 
@@ -74,65 +72,59 @@ static int on_bytes(void *data, const void *p, size_t n, struct err *e)
 	return r < 0 ? err_sys(e, -r, "write a temporary file") : 0;
 }
 
-/* a file without a name: gone with us, however we end */
-static int spool_open(int *ret_fd, struct err *e)
-{
-	const char *dir = getenv("TMPDIR");
-
-	dir = dir && *dir == '/' ? dir : "/var/tmp";
-	*ret_fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (*ret_fd >= 0)
-		return 0;
-	(void)err_sys(e, errno, "make a temporary file in %s", dir);
-	err_hint(e, "set TMPDIR to a directory with room");
-	return -e->eno;
-}
-
 static int fetch(struct job *j, struct http *h, struct err *e)
 {
-	const struct descriptor *d = j->blob;
 	const struct registry_retry retry = { on_wait, j };
 	struct registry_sink sink = { on_bytes, j, 0 };
+	struct place *from = &j->c->from;
 	char got[HASH_TEXT_MAX];
 
-	hash_init(&j->hash, hash_algo_of(d->digest) == HASH_SHA512 ? HASH_SHA512 : HASH_SHA256);
-	if (spool_open(&j->fd, e) < 0 || registry_blob_get(j->c->source, h, d->digest, d->size, &sink, &retry, e) < 0)
+	hash_init(&j->hash, hash_algo_of(j->blob.digest) == HASH_SHA512 ? HASH_SHA512 : HASH_SHA256);
+	if (files_spool(&j->fd, e) < 0 || from->kind->blob_get(from, h, &j->blob, &sink, &retry, e) < 0)
 		return -e->eno;
 	hash_text(&j->hash, got);
-	if (strcmp(got, d->digest) != 0)
-		return err_new(e, E_CORRUPT, EBADMSG, "blob %s: got %s", d->digest, got);
+	if (strcmp(got, j->blob.digest) != 0)
+		return err_new(e, E_CORRUPT, EBADMSG, "blob %s: got %s", j->blob.digest, got);
 	return 0;
+}
+
+/* 1: taken over within one registry */
+static int mount(struct job *j, struct http *h, struct err *e)
+{
+	struct place *from = &j->c->from, *to = &j->c->to;
+	char text[REFERENCE_NAME_MAX + 32];
+
+	if (from->kind != to->kind || !to->kind->blob_mount)
+		return 0;
+	int r = to->kind->blob_mount(to, h, &j->blob, from, e);
+	if (r > 0) {
+		(void)snprintf(text, sizeof text, "Mounted from %s", from->ref.path);
+		emit(j, PUSH_LAYER_MOUNTED, j->blob.size, text);
+	}
+	return r;
 }
 
 static int blob_copy(struct job *j, struct http *h, struct err *e)
 {
-	const struct descriptor *d = j->blob;
 	const struct registry_retry retry = { on_wait, j };
-	int r = registry_blob_has(j->c->target, h, d->digest, e);
+	struct place *to = &j->c->to;
+	int r = to->kind->blob_has(to, h, &j->blob, e);
 
-	if (r == 0 && j->c->same_registry) {
-		r = registry_blob_mount(j->c->target, h, d->digest, j->c->from.path, e);
-		if (r > 0) {
-			char text[REFERENCE_NAME_MAX + 32];
-			(void)snprintf(text, sizeof text, "Mounted from %s", j->c->from.path);
-			emit(j, PUSH_LAYER_MOUNTED, d->size, text);
-			return 0;
-		}
-	}
 	if (r > 0)
-		emit(j, PUSH_LAYER_EXISTS, d->size, NULL);
+		emit(j, PUSH_LAYER_EXISTS, j->blob.size, NULL);
+	if (r == 0)
+		r = mount(j, h, e);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	struct registry_upload u = { .digest = d->digest, .size_bytes = d->size, .sent = on_sent, .data = j,
-				     .retry = &retry };
+	struct place_put put = { .blob = j->blob, .sent = on_sent, .data = j, .retry = &retry };
 	r = fetch(j, h, e);
 	if (r == 0) {
-		u.fd = j->fd;
-		r = registry_blob_put(j->c->target, h, &u, e);
+		put.fd = j->fd;
+		r = to->kind->blob_put(to, h, &put, e);
 	}
 	own_fd_done(&j->fd);
 	if (r == 0)
-		emit(j, PUSH_LAYER_DONE, d->size, NULL);
+		emit(j, PUSH_LAYER_DONE, j->blob.size, NULL);
 	return r;
 }
 
@@ -153,13 +145,14 @@ static bool is_repeated(const struct part *p, size_t i)
 static int blob_work(void *data, size_t i, struct http *h, struct err *e)
 {
 	struct part *p = data;
-	struct job j = { .c = p->c, .blob = blob_of(p, i), .fd = -1 };
+	const struct descriptor *d = blob_of(p, i);
+	struct job j = { .c = p->c, .blob = { d->digest, d->size, d == &p->m.config }, .fd = -1 };
 
-	(void)snprintf(j.name, sizeof j.name, "%.12s", digest_hex(j.blob->digest));
+	(void)snprintf(j.name, sizeof j.name, "%.12s", digest_hex(d->digest));
 	if (is_repeated(p, i))
 		return 0;
-	if (descriptor_is_foreign(j.blob)) {
-		emit(&j, PUSH_LAYER_SKIPPED, j.blob->size, NULL);
+	if (descriptor_is_foreign(d)) {
+		emit(&j, PUSH_LAYER_SKIPPED, d->size, NULL);
 		return 0;
 	}
 	return blob_copy(&j, h, e) < 0 ? err_ctx(e, "blob %s", j.name) : 0;
@@ -167,21 +160,23 @@ static int blob_work(void *data, size_t i, struct http *h, struct err *e)
 
 static int blobs_copy(struct part *p, struct err *e)
 {
-	const struct crew_plan plan = { .n = p->m.n_entries + 1, .threads = p->c->config.uploads, .online = true,
-					.cancel = &p->c->cancel, .work = blob_work, .data = p };
+	const struct copy *c = p->c;
+	const bool serial = (c->from.kind->can | c->to.kind->can) & TRANSPORT_SERIAL;
+	const struct crew_plan plan = { .n = p->m.n_entries + 1, .threads = serial ? 1 : c->config.uploads,
+					.online = c->http, .cancel = &p->c->cancel, .work = blob_work, .data = p };
 	return crew_run(&plan, e);
 }
 
-static int document_copy(struct copy *c, const char *tag_or_digest, const char *where, int depth,
-			 char ret[DIGEST_TEXT_MAX], struct err *e);
+static int document_copy(struct copy *c, const char *digest, int depth, char ret[DIGEST_TEXT_MAX], struct err *e);
 
 static int children_copy(struct part *p, int depth, struct err *e)
 {
 	for (size_t i = 0; i < p->m.n_entries; i++) {
 		const struct descriptor *d = &p->m.entries[i];
 		char ignored[DIGEST_TEXT_MAX];
-		int r = registry_manifest_has(p->c->target, p->c->http, d->digest, e);
-		if (r < 0 || (r == 0 && document_copy(p->c, d->digest, d->digest, depth + 1, ignored, e) < 0))
+		struct place *to = &p->c->to;
+		int r = to->kind->manifest_has(to, p->c->http, d->digest, e);
+		if (r < 0 || (r == 0 && document_copy(p->c, d->digest, depth + 1, ignored, e) < 0))
 			return -e->eno;
 	}
 	return 0;
@@ -193,67 +188,66 @@ static int referrers_copy(struct copy *c, const char *digest, int depth, struct 
 	json_t *d;
 	size_t i;
 
-	if (registry_referrers(c->source, c->http, digest, NULL, &index, e) < 0)
+	if (c->from.kind->referrers(&c->from, c->http, digest, &index, e) < 0)
 		return -e->eno;
 	json_array_foreach(json_object_get(index, "manifests"), i, d) {
 		const char *to = js_str(d, "digest", "");
 		char ignored[DIGEST_TEXT_MAX];
-		if (document_copy(c, to, to, depth + 1, ignored, e) < 0)
+		if (document_copy(c, to, depth + 1, ignored, e) < 0)
 			return err_ctx(e, "referrer %s", to);
 	}
 	return 0;
 }
 
-static int part_copy(struct part *p, const char *where, int depth, struct err *e)
+static int part_copy(struct part *p, bool top, int depth, struct err *e)
 {
+	struct place *to = &p->c->to;
+
 	if (depth > MANIFEST_DEPTH_MAX)
 		return err_new(e, E_CORRUPT, ELOOP, "index in index in index, or referrers of referrers");
-	if (manifest_parse(p->raw.bytes, p->raw.n, p->raw.content_type, &p->m, e) < 0)
+	if (manifest_parse(p->raw.bytes, p->raw.n, *p->raw.content_type ? p->raw.content_type : NULL, &p->m, e) < 0)
 		return -e->eno;
 	if (!*p->raw.content_type)
 		(void)snprintf(p->raw.content_type, sizeof p->raw.content_type, "%s", p->m.media_type);
 	if ((p->m.kind == MANIFEST_INDEX ? children_copy(p, depth, e) : blobs_copy(p, e)) < 0)
 		return -e->eno;
-	if (registry_manifest_publish(p->c->target, p->c->http, where ? where : p->raw.digest, &p->raw, e) < 0)
+	if (to->kind->manifest_put(to, p->c->http, &p->raw, top, e) < 0)
 		return -e->eno;
 	return p->c->req->referrers ? referrers_copy(p->c, p->raw.digest, depth, e) : 0;
 }
 
-/* @where: tag or digest at the target, NULL: the digest */
-static int document_copy(struct copy *c, const char *tag_or_digest, const char *where, int depth,
-			 char ret[DIGEST_TEXT_MAX], struct err *e)
+/* @digest NULL: what the source names, which is what the target is to name */
+static int document_copy(struct copy *c, const char *digest, int depth, char ret[DIGEST_TEXT_MAX], struct err *e)
 {
 	struct part p = { .c = c };
-	int r = registry_manifest_get(c->source, c->http, tag_or_digest, &p.raw, e);
+	int r = c->from.kind->manifest_get(&c->from, c->http, digest, &p.raw, e);
 
 	if (r == 0)
-		r = part_copy(&p, where, depth, e);
+		r = part_copy(&p, !depth, depth, e);
 	(void)snprintf(ret, DIGEST_TEXT_MAX, "%s", p.raw.digest);
 	manifest_done(&p.m);
 	registry_manifest_done(&p.raw);
-	return r < 0 ? err_ctx(e, "manifest %s", tag_or_digest) : 0;
+	return r < 0 && digest ? err_ctx(e, "manifest %s", digest) : r;
 }
 
-/* @ret: the manifest for the platform, or what the reference names when no platform is asked for */
+/* @ret: the manifest for the platform, "" when what the source names is meant as a whole */
 static int choose(struct copy *c, char ret[DIGEST_TEXT_MAX], struct err *e)
 {
-	const char *at = *c->from.digest ? c->from.digest : c->from.tag;
 	struct platform want;
 
-	if (!c->req->platform) {
-		(void)snprintf(ret, DIGEST_TEXT_MAX, "%s", at);
+	ret[0] = 0;
+	if (!c->req->platform && !c->images_only)
 		return 0;
-	}
-	if (platform_parse(c->req->platform, &want, e) < 0)
+	platform_host(&want);
+	if (c->req->platform && platform_parse(c->req->platform, &want, e) < 0)
 		return -e->eno;
-	(void)snprintf(ret, DIGEST_TEXT_MAX, "%s", at);
 	for (int depth = 0; depth <= MANIFEST_DEPTH_MAX; depth++) {
 		struct registry_manifest raw = { 0 };
 		OWN_MANIFEST m = { 0 };
 		const struct descriptor *d;
-		int r = registry_manifest_get(c->source, c->http, ret, &raw, e);
+		int r = c->from.kind->manifest_get(&c->from, c->http, depth ? ret : NULL, &raw, e);
 		if (r == 0)
-			r = manifest_parse(raw.bytes, raw.n, raw.content_type, &m, e);
+			r = manifest_parse(raw.bytes, raw.n, *raw.content_type ? raw.content_type : NULL, &m, e);
 		const bool found = r == 0 && m.kind == MANIFEST_IMAGE;
 		if (r == 0 && !found && (r = manifest_choose(&m, &want, &d, e)) == 0)
 			(void)snprintf(ret, DIGEST_TEXT_MAX, "%s", d->digest);
@@ -266,29 +260,29 @@ static int choose(struct copy *c, char ret[DIGEST_TEXT_MAX], struct err *e)
 
 static int tag_copy(struct copy *c, struct copy_result *ret, struct err *e)
 {
-	char at[DIGEST_TEXT_MAX + REFERENCE_TAG_MAX], name[REFERENCE_TEXT_MAX];
+	char at[DIGEST_TEXT_MAX], name[REFERENCE_TEXT_MAX] = "";
+	int r = choose(c, at, e);
 
-	reference_familiar(&c->to, name);
-	if (choose(c, at, e) < 0 || document_copy(c, at, *c->to.tag ? c->to.tag : NULL, 0, ret->digest, e) < 0)
-		return err_ctx(e, "copy to %s", name);
-	return 0;
+	if (r == 0)
+		r = document_copy(c, *at ? at : NULL, 0, ret->digest, e);
+	if (r == 0 && c->to.kind->finish)
+		r = c->to.kind->finish(&c->to, e);
+	if (*c->to.ref.domain)
+		reference_familiar(&c->to.ref, name);
+	return r < 0 ? err_ctx(e, "copy to %s", *name ? name : c->req->to) : 0;
 }
 
 static int tags_copy(struct copy *c, struct copy_result *ret, struct err *e)
 {
-	char **tags, name[REFERENCE_TEXT_MAX];
+	char **tags;
 	size_t n;
-	int r = registry_tags(c->source, c->http, &tags, &n, e);
+	int r = c->from.kind->tags(&c->from, c->http, &tags, &n, e);
 
 	if (r < 0)
 		return r;
-	if (!n) {
-		reference_familiar_name(&c->from, name);
-		r = err_new(e, E_NOT_FOUND, ENOENT, "repository %s has no tags", name);
-	}
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		(void)snprintf(c->from.tag, sizeof c->from.tag, "%s", tags[i]); /* was checked */
-		memcpy(c->to.tag, c->from.tag, sizeof c->to.tag);
+		(void)snprintf(c->from.ref.tag, sizeof c->from.ref.tag, "%s", tags[i]); /* was checked */
+		memcpy(c->to.ref.tag, c->from.ref.tag, sizeof c->to.ref.tag);
 		r = tag_copy(c, ret, e);
 		if (r == 0)
 			transfer_note(&c->teller, "%s: digest: %s", tags[i], ret->digest);
@@ -297,37 +291,37 @@ static int tags_copy(struct copy *c, struct copy_result *ret, struct err *e)
 	return r;
 }
 
-static int names_check(struct copy *c, struct err *e)
+/* flags that mean something for repositories only */
+static int check_kinds(const struct copy *c, struct err *e)
 {
-	const struct copy_req *q = c->req;
+	const struct transport *const ends[] = { c->from.kind, c->to.kind };
 
-	if (reference_parse(q->from, &c->from, e) < 0 || reference_parse(q->to, &c->to, e) < 0)
-		return -e->eno;
-	if (*c->to.digest)
-		return err_new(e, E_USAGE, EINVAL, "%s: the target has the digest of the source; give it a tag or none", q->to);
-	if (q->all_tags && (*c->from.tag || *c->from.digest || *c->to.tag))
-		return err_new(e, E_USAGE, EINVAL, "tag can't be used with --all-tags/-a");
-	if (q->all_tags)
-		return 0;
-	if (!*c->from.tag && !*c->from.digest && reference_parse_tagged(q->from, &c->from, e) < 0)
-		return -e->eno;
-	/* NAME@DIGEST to NAME: no tag; else the same tag */
-	if (!*c->to.tag && !*c->from.digest)
-		memcpy(c->to.tag, c->from.tag, sizeof c->to.tag);
+	for (size_t i = 0; i < 2; i++) {
+		if (c->req->all_tags && !ends[i]->tags)
+			return err_new(e, E_USAGE, EINVAL, "--all-tags is from registry to registry: %s: has no repositories",
+				       ends[i]->name);
+		if (c->req->referrers && !ends[i]->referrers)
+			return err_new(e, E_USAGE, EINVAL, "--referrers is from registry to registry: %s: has no list of them",
+				       ends[i]->name);
+	}
 	return 0;
 }
 
 static int prepare(struct copy *c, struct err *e)
 {
-	if (names_check(c, e) < 0 || registry_config_load(&c->config, e) < 0 || http_open(&c->http, e) < 0)
+	const struct copy_req *q = c->req;
+	struct place_req from = { .repository = q->all_tags, .config = &c->config, .cancel = &c->cancel };
+	struct place_req to = { .repository = q->all_tags, .config = &c->config, .cancel = &c->cancel, .target = true,
+				.source = &c->from.ref };
+
+	if (transport_find(q->from, &c->from.kind, &from.where, e) < 0 ||
+	    transport_find(q->to, &c->to.kind, &to.where, e) < 0)
 		return -e->eno;
-	if (registry_open(&c->from, &c->config, "pull", &c->cancel, &c->source, e) < 0 ||
-	    registry_open(&c->to, &c->config, "pull,push", &c->cancel, &c->target, e) < 0)
+	if (check_kinds(c, e) < 0 || registry_config_load(&c->config, e) < 0 || place_open(&c->from, &from, e) < 0 ||
+	    place_open(&c->to, &to, e) < 0)
 		return -e->eno;
-	c->same_registry = !strcmp(c->from.domain, c->to.domain);
-	if (c->same_registry)
-		registry_mount_from(c->target, c->from.path);
-	return 0;
+	c->images_only = !(c->to.kind->can & TRANSPORT_INDEX);
+	return (c->from.kind->can | c->to.kind->can) & TRANSPORT_ONLINE ? http_open(&c->http, e) : 0;
 }
 
 int copy_image(const struct copy_req *req, struct copy_result *ret, struct err *e)
@@ -338,8 +332,8 @@ int copy_image(const struct copy_req *req, struct copy_result *ret, struct err *
 	int r = prepare(&c, e);
 	if (r == 0)
 		r = req->all_tags ? tags_copy(&c, ret, e) : tag_copy(&c, ret, e);
-	registry_close(c.source);
-	registry_close(c.target);
+	place_close(&c.to);
+	place_close(&c.from);
 	http_close(c.http);
 	registry_config_done(&c.config);
 	(void)pthread_mutex_destroy(&c.teller.lock); /* nobody holds it */

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dir:DIR: one image as plain files, in skopeo's form.
+ *
+ *   DIR/version             "Directory Transport Version: 1.1"
+ *   DIR/manifest.json       what the image is, as it came
+ *   DIR/HEX.manifest.json   other manifests, of an index
+ *   DIR/HEX                 blobs; those of another algorithm than sha256 as ALGO-HEX
+ *
+ * Written into a new folder beside DIR, which takes its place at the end.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/own.h"
+#include "base/text.h"
+#include "format/hash.h"
+#include "registry/transport/files.h"
+#include "registry/transport/transport.h"
+
+#define VERSION_TEXT "Directory Transport Version: 1.1\n"
+
+enum { NAME_TEXT_MAX = DIGEST_TEXT_MAX + 24 };
+
+struct dir {
+	char path[FILES_PATH_MAX];
+	char tmp[FILES_PATH_MAX + 32]; /* target: "" when nothing is to be removed */
+	int dir;
+	bool replaces;
+};
+
+static void file_name(const char *digest, const char *suffix, char out[NAME_TEXT_MAX])
+{
+	const char *hex = digest_hex(digest);
+
+	if (text_starts(digest, "sha256:"))
+		(void)snprintf(out, NAME_TEXT_MAX, "%s%s", hex, suffix);
+	else
+		(void)snprintf(out, NAME_TEXT_MAX, "%.*s-%s%s", (int)(hex - 1 - digest), digest, hex, suffix);
+}
+
+/* a folder of this transport, or an empty one, may be replaced */
+static int target_check(struct dir *d, struct err *e)
+{
+	OWN_FD old = open(d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	OWN_DIR list = NULL;
+	struct dirent *en;
+	bool version = false, other = false;
+
+	if (old < 0)
+		return errno == ENOENT ? 0 : err_sys(e, errno, "open %s", d->path);
+	d->replaces = true;
+	list = fdopendir(old);
+	if (!list)
+		return err_sys(e, errno, "read %s", d->path);
+	(void)fd_take(&old);
+	while ((en = readdir(list))) {
+		version |= !strcmp(en->d_name, "version");
+		other |= strcmp(en->d_name, ".") != 0 && strcmp(en->d_name, "..") != 0;
+	}
+	if (other && !version)
+		return err_new(e, E_CONFLICT, EEXIST, "%s is no image of dir:, and has other files in it", d->path);
+	return 0;
+}
+
+static int target_open(struct dir *d, struct err *e)
+{
+	uint64_t tag;
+
+	if (target_check(d, e) < 0)
+		return -e->eno;
+	if (getrandom(&tag, sizeof tag, 0) != sizeof tag)
+		return err_sys(e, errno, "random name");
+	(void)snprintf(d->tmp, sizeof d->tmp, "%s.tmp-%016llx", d->path, (unsigned long long)tag);
+	if (mkdir(d->tmp, 0777) < 0) {
+		int eno = errno;
+		d->tmp[0] = 0;
+		return err_sys(e, eno, "mkdir %s", d->path);
+	}
+	d->dir = open(d->tmp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (d->dir < 0)
+		return err_sys(e, errno, "open %s", d->tmp);
+	return io_replace_file(d->dir, "version", VERSION_TEXT, strlen(VERSION_TEXT), 0644, 0, e);
+}
+
+static int dir_open(struct place *p, const struct place_req *q, struct err *e)
+{
+	struct dir *d = calloc(1, sizeof *d);
+	size_t n = strlen(q->where);
+
+	if (!d)
+		return err_new(e, E_NOMEM, ENOMEM, "dir");
+	d->dir = -1;
+	p->state = d;
+	while (n > 1 && q->where[n - 1] == '/')
+		n--;
+	if (n >= sizeof d->path)
+		return err_new(e, E_USAGE, ENAMETOOLONG, "dir:%.100s...: the path is too long", q->where);
+	memcpy(d->path, q->where, n);
+	if (q->target)
+		return target_open(d, e);
+	d->dir = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return d->dir < 0 ? err_sys(e, errno, "open %s", d->path) : 0;
+}
+
+static int dir_manifest_get(struct place *p, struct http *h, const char *digest, struct registry_manifest *ret,
+			    struct err *e)
+{
+	struct dir *d = p->state;
+	char name[NAME_TEXT_MAX] = "manifest.json";
+	struct registry_manifest m = { 0 };
+	struct hash hash;
+
+	(void)h;
+	if (digest)
+		file_name(digest, ".manifest.json", name);
+	if (files_read(d->dir, name, MANIFEST_BYTES_MAX, &m.bytes, &m.n, e) < 0)
+		return err_ctx(e, "%s", d->path);
+	hash_init(&hash, digest && hash_algo_of(digest) == HASH_SHA512 ? HASH_SHA512 : HASH_SHA256);
+	hash_add(&hash, m.bytes, m.n);
+	hash_text(&hash, m.digest);
+	if (digest && strcmp(digest, m.digest) != 0) {
+		free(m.bytes);
+		return err_new(e, E_CORRUPT, EBADMSG, "%s: %s has not the digest of its name", d->path, name);
+	}
+	*ret = m;
+	return 0;
+}
+
+static int dir_blob_get(struct place *p, struct http *h, const struct place_blob *blob, struct registry_sink *sink,
+			const struct registry_retry *retry, struct err *e)
+{
+	struct dir *d = p->state;
+	char name[NAME_TEXT_MAX];
+	OWN_FD fd = -1;
+	int64_t size;
+
+	(void)h;
+	(void)retry;
+	file_name(blob->digest, "", name);
+	if (files_open(d->dir, name, &fd, &size, e) < 0)
+		return err_ctx(e, "%s", d->path);
+	if (size != blob->size)
+		return err_new(e, E_CORRUPT, EBADMSG, "%s: %s has %lld bytes, not %lld", d->path, name, (long long)size,
+			       (long long)blob->size);
+	return files_feed(fd, 0, size, sink, e) < 0 ? err_ctx(e, "%s: %s", d->path, name) : 0;
+}
+
+static int dir_manifest_has(struct place *p, struct http *h, const char *digest, struct err *e)
+{
+	struct dir *d = p->state;
+	char name[NAME_TEXT_MAX];
+	struct stat st;
+
+	(void)h;
+	file_name(digest, ".manifest.json", name);
+	if (fstatat(d->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0) /* of this very copy */
+		return 1;
+	return errno == ENOENT ? 0 : err_sys(e, errno, "stat %s", name);
+}
+
+static int dir_blob_has(struct place *p, struct http *h, const struct place_blob *blob, struct err *e)
+{
+	struct dir *d = p->state;
+	char name[NAME_TEXT_MAX];
+	struct stat st;
+
+	(void)h;
+	file_name(blob->digest, "", name);
+	if (fstatat(d->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : err_sys(e, errno, "stat %s", name);
+}
+
+static int dir_blob_put(struct place *p, struct http *h, struct place_put *put, struct err *e)
+{
+	struct dir *d = p->state;
+	char name[NAME_TEXT_MAX];
+
+	(void)h;
+	file_name(put->blob.digest, "", name);
+	OWN_FD fd = openat(d->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0 && errno == EEXIST) /* another index entry has it too */
+		return 0;
+	if (fd < 0)
+		return err_sys(e, errno, "make %s in %s", name, d->path);
+	return files_copy(put->fd, 0, put->blob.size, fd, e) < 0 ? err_ctx(e, "%s: %s", d->path, name) : 0;
+}
+
+static int dir_manifest_put(struct place *p, struct http *h, const struct registry_manifest *m, bool top, struct err *e)
+{
+	struct dir *d = p->state;
+	char name[NAME_TEXT_MAX] = "manifest.json";
+
+	(void)h;
+	if (!top)
+		file_name(m->digest, ".manifest.json", name);
+	return io_replace_file(d->dir, name, m->bytes, m->n, 0644, 0, e) < 0 ? err_ctx(e, "%s", d->path) : 0;
+}
+
+static int dir_finish(struct place *p, struct err *e)
+{
+	struct dir *d = p->state;
+	unsigned how = d->replaces ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+
+	if (syncfs(d->dir) < 0)
+		return err_sys(e, errno, "sync %s", d->path);
+	if (renameat2(AT_FDCWD, d->tmp, AT_FDCWD, d->path, how) < 0)
+		return err_sys(e, errno, "rename to %s", d->path);
+	if (!d->replaces)
+		d->tmp[0] = 0; /* else the old one is there now: close removes it */
+	return 0;
+}
+
+static void dir_close(struct place *p)
+{
+	struct dir *d = p->state;
+	struct err ignored = { 0 };
+
+	if (!d)
+		return;
+	if (d->dir >= 0)
+		close(d->dir);
+	if (*d->tmp)
+		(void)io_remove_tree(AT_FDCWD, d->tmp, &ignored);
+	free(d);
+}
+
+const struct transport transport_dir = {
+	.name = "dir",
+	.can = TRANSPORT_INDEX,
+	.open = dir_open,
+	.manifest_get = dir_manifest_get,
+	.blob_get = dir_blob_get,
+	.manifest_has = dir_manifest_has,
+	.blob_has = dir_blob_has,
+	.blob_put = dir_blob_put,
+	.manifest_put = dir_manifest_put,
+	.finish = dir_finish,
+	.close = dir_close,
+};

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * oci:DIR[:REF]: an OCI image layout.
+ *
+ *   DIR/oci-layout          written first; writers of index.json lock it
+ *   DIR/blobs/sha256/HEX    shared by all images of the layout
+ *   DIR/index.json          replaced whole, last
+ *
+ * What is in DIR may be anybody's: every name is opened below the descriptor of DIR, links do not lead
+ * out, and what is read is verified by its digest.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/lock.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "format/hash.h"
+#include "registry/transport/files.h"
+#include "registry/transport/layout.h"
+#include "registry/transport/transport.h"
+
+struct oci {
+	struct files_where where;
+	int dir;
+	bool made;   /* DIR is ours: goes away when the copy fails */
+	bool done;
+	struct layout_entry entry; /* source */
+	struct registry_manifest top; /* target: what is to be entered */
+};
+
+static int source_open(struct place *p, struct oci *o, struct err *e)
+{
+	OWN_STR text = NULL;
+	OWN_STR version = NULL;
+	struct err ignored = { 0 };
+	size_t n;
+
+	o->dir = open(o->where.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (o->dir < 0)
+		return err_sys(e, errno, "open %s", o->where.path);
+	if (files_read(o->dir, "oci-layout", 4096, &version, &n, e) < 0 || layout_check_version(version, n, e) < 0) {
+		err_hint(e, "an OCI image layout has a file oci-layout in it");
+		return err_ctx(e, "%s", o->where.path);
+	}
+	if (files_read(o->dir, "index.json", FILES_DOCUMENT_MAX, &text, &n, e) < 0)
+		return err_ctx(e, "%s", o->where.path);
+	if (layout_find(text, n, &o->where, &o->entry, e) < 0)
+		return -e->eno;
+	if (*o->entry.name)
+		(void)reference_parse(o->entry.name, &p->ref, &ignored); /* it was parsed before */
+	return 0;
+}
+
+/* a folder that has other things in it is not made a layout */
+static int check_foreign(const struct oci *o, struct err *e)
+{
+	OWN_FD fd = openat(o->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	OWN_DIR d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *en;
+
+	if (!d)
+		return err_sys(e, errno, "open %s", o->where.path);
+	(void)fd_take(&fd);
+	while ((en = readdir(d)))
+		if (strcmp(en->d_name, ".") != 0 && strcmp(en->d_name, "..") != 0)
+			return err_new(e, E_CONFLICT, EEXIST, "%s is no image layout, and has other files in it",
+				       o->where.path);
+	return 0;
+}
+
+static int target_open(struct oci *o, struct err *e)
+{
+	struct stat st;
+
+	if (mkdir(o->where.path, 0777) == 0)
+		o->made = true;
+	else if (errno != EEXIST)
+		return err_sys(e, errno, "mkdir %s", o->where.path);
+	o->dir = open(o->where.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (o->dir < 0)
+		return err_sys(e, errno, "open %s", o->where.path);
+	/* whoever writes to it keeps others from taking it away, see undo() */
+	if (flock(o->dir, LOCK_SH) < 0)
+		return err_sys(e, errno, "lock %s", o->where.path);
+	if (fstatat(o->dir, "oci-layout", &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno != ENOENT)
+			return err_sys(e, errno, "stat %s/oci-layout", o->where.path);
+		if (!o->made && check_foreign(o, e) < 0)
+			return -e->eno;
+		int r = io_replace_file(o->dir, "oci-layout", LAYOUT_VERSION, strlen(LAYOUT_VERSION), 0644, IO_EXCLUSIVE, e);
+		if (r < 0 && r != -EEXIST) /* another copy was first */
+			return err_ctx(e, "%s", o->where.path);
+		err_clear(e);
+		return 0;
+	}
+	OWN_STR version = NULL;
+	size_t n;
+	if (files_read(o->dir, "oci-layout", 4096, &version, &n, e) < 0 || layout_check_version(version, n, e) < 0)
+		return err_ctx(e, "%s", o->where.path);
+	return 0;
+}
+
+static int oci_open(struct place *p, const struct place_req *q, struct err *e)
+{
+	struct oci *o = calloc(1, sizeof *o);
+
+	if (!o)
+		return err_new(e, E_NOMEM, ENOMEM, "image layout");
+	o->dir = -1;
+	p->state = o;
+	if (files_where_parse(q->where, &o->where, e) < 0)
+		return -e->eno;
+	if (!q->target)
+		return source_open(p, o, e);
+	if (o->where.at >= 0)
+		return err_new(e, E_USAGE, EINVAL, "oci:%.200s: an image is written by name, not by number", q->where);
+	return target_open(o, e);
+}
+
+static int oci_manifest_get(struct place *p, struct http *h, const char *digest, struct registry_manifest *ret,
+			    struct err *e)
+{
+	struct oci *o = p->state;
+	char path[LAYOUT_BLOB_PATH_MAX];
+	struct registry_manifest m = { 0 };
+	bool top = !digest;
+
+	(void)h;
+	digest = top ? o->entry.digest : digest;
+	layout_blob_path(digest, path);
+	if (files_read(o->dir, path, MANIFEST_BYTES_MAX, &m.bytes, &m.n, e) < 0)
+		return err_ctx(e, "%s", o->where.path);
+	struct hash hash;
+	hash_init(&hash, hash_algo_of(digest) == HASH_SHA512 ? HASH_SHA512 : HASH_SHA256);
+	hash_add(&hash, m.bytes, m.n);
+	hash_text(&hash, m.digest);
+	if (strcmp(m.digest, digest) != 0 || (top && (int64_t)m.n != o->entry.size)) {
+		free(m.bytes);
+		return err_new(e, E_CORRUPT, EBADMSG, "%s: %s has not the digest and size that it is listed with",
+			       o->where.path, path);
+	}
+	if (top)
+		(void)snprintf(m.content_type, sizeof m.content_type, "%s", o->entry.media_type);
+	*ret = m;
+	return 0;
+}
+
+static int oci_blob_get(struct place *p, struct http *h, const struct place_blob *blob, struct registry_sink *sink,
+			const struct registry_retry *retry, struct err *e)
+{
+	struct oci *o = p->state;
+	char path[LAYOUT_BLOB_PATH_MAX];
+	OWN_FD fd = -1;
+	int64_t size;
+
+	(void)h;
+	(void)retry;
+	layout_blob_path(blob->digest, path);
+	if (files_open(o->dir, path, &fd, &size, e) < 0)
+		return err_ctx(e, "%s", o->where.path);
+	if (size != blob->size)
+		return err_new(e, E_CORRUPT, EBADMSG, "%s: %s has %lld bytes, not %lld", o->where.path, path,
+			       (long long)size, (long long)blob->size);
+	return files_feed(fd, 0, size, sink, e) < 0 ? err_ctx(e, "%s: %s", o->where.path, path) : 0;
+}
+
+static int oci_blob_has(struct place *p, struct http *h, const struct place_blob *blob, struct err *e)
+{
+	struct oci *o = p->state;
+	char path[LAYOUT_BLOB_PATH_MAX];
+
+	(void)h;
+	layout_blob_path(blob->digest, path);
+	return files_is_there(o->dir, path, blob->digest, blob->size, e);
+}
+
+/* the manifest's own size is not known here: all of it is put again */
+static int oci_manifest_has(struct place *p, struct http *h, const char *digest, struct err *e)
+{
+	(void)p;
+	(void)h;
+	(void)digest;
+	(void)e;
+	return 0;
+}
+
+/* descriptor of blobs/ALGO, made when missing */
+static int folder_open(struct oci *o, const char *digest, int *ret_fd, struct err *e)
+{
+	char path[32];
+	OWN_FD made = -1;
+
+	(void)snprintf(path, sizeof path, "blobs/%.*s", (int)(digest_hex(digest) - 1 - digest), digest);
+	if (path_mkdir_in(o->dir, path, 0755, &made, e) < 0 ||
+	    path_open_in(o->dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, ret_fd, e) < 0)
+		return err_ctx(e, "%s", o->where.path);
+	return 0;
+}
+
+/* a file with a name only when it is whole */
+static int blob_place(struct oci *o, const char *digest, int xfd, int64_t size, struct err *e)
+{
+	OWN_FD folder = -1, fd = -1;
+	char proc[64];
+
+	if (folder_open(o, digest, &folder, e) < 0)
+		return -e->eno;
+	fd = openat(folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(e, errno, "make a file in %s", o->where.path);
+	if (files_copy(xfd, 0, size, fd, e) < 0)
+		return err_ctx(e, "%s", o->where.path);
+	if (fdatasync(fd) < 0)
+		return err_sys(e, errno, "sync a file in %s", o->where.path);
+	(void)snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
+	for (int tries = 0; tries < 3; tries++) {
+		if (linkat(AT_FDCWD, proc, folder, digest_hex(digest), AT_SYMLINK_FOLLOW) == 0)
+			return 0;
+		if (errno != EEXIST)
+			break;
+		/* another copy was faster, or what is there is damaged */
+		int r = files_is_there(folder, digest_hex(digest), digest, size, e);
+		if (r != 0)
+			return r < 0 ? r : 0;
+		if (unlinkat(folder, digest_hex(digest), 0) < 0 && errno != ENOENT)
+			break;
+	}
+	return err_sys(e, errno, "%s: make blob %s", o->where.path, digest);
+}
+
+static int oci_blob_put(struct place *p, struct http *h, struct place_put *put, struct err *e)
+{
+	(void)h;
+	return blob_place(p->state, put->blob.digest, put->fd, put->blob.size, e);
+}
+
+static int oci_manifest_put(struct place *p, struct http *h, const struct registry_manifest *m, bool top, struct err *e)
+{
+	struct oci *o = p->state;
+	const struct place_blob blob = { .digest = m->digest, .size = (int64_t)m->n };
+	OWN_FD spool = -1;
+
+	int r = oci_blob_has(p, h, &blob, e);
+	if (r == 0) {
+		if (files_spool(&spool, e) < 0)
+			return -e->eno;
+		r = io_write_all(spool, m->bytes, m->n);
+		if (r < 0)
+			return err_sys(e, -r, "write a temporary file");
+		r = blob_place(o, m->digest, spool, blob.size, e);
+	}
+	if (r < 0 || !top)
+		return r < 0 ? r : 0;
+	o->top = *m;
+	o->top.bytes = NULL;
+	return 0;
+}
+
+static int oci_finish(struct place *p, struct err *e)
+{
+	struct oci *o = p->state;
+	OWN_FD lock = -1;
+	OWN_STR old = NULL;
+	OWN_STR text = NULL;
+	size_t n = 0;
+
+	if (lock_take(o->dir, "oci-layout", LOCK_EXCLUSIVE, &lock, e) < 0)
+		return err_ctx(e, "%s", o->where.path);
+	if (files_read(o->dir, "index.json", FILES_DOCUMENT_MAX, &old, &n, e) < 0) {
+		if (e->kind != E_NOT_FOUND)
+			return err_ctx(e, "%s", o->where.path);
+		err_clear(e);
+	}
+	if (layout_enter(old, n, o->where.ref, &o->top, &text, e) < 0 ||
+	    io_replace_file(o->dir, "index.json", text, strlen(text), 0644, IO_DURABLE, e) < 0)
+		return err_ctx(e, "%s", o->where.path);
+	o->done = true;
+	return 0;
+}
+
+/* what this copy made of a layout that was not there before */
+static void undo(struct oci *o)
+{
+	struct err ignored = { 0 };
+	struct stat st;
+
+	/* somebody else copies to it, or has */
+	if (flock(o->dir, LOCK_EX | LOCK_NB) < 0 || fstatat(o->dir, "index.json", &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return;
+	(void)io_remove_tree(AT_FDCWD, o->where.path, &ignored);
+}
+
+static void oci_close(struct place *p)
+{
+	struct oci *o = p->state;
+
+	if (!o)
+		return;
+	if (o->dir >= 0) {
+		if (o->made && !o->done)
+			undo(o);
+		close(o->dir);
+	}
+	free(o);
+}
+
+const struct transport transport_oci = {
+	.name = "oci",
+	.can = TRANSPORT_INDEX,
+	.open = oci_open,
+	.manifest_get = oci_manifest_get,
+	.blob_get = oci_blob_get,
+	.manifest_has = oci_manifest_has,
+	.blob_has = oci_blob_has,
+	.blob_put = oci_blob_put,
+	.manifest_put = oci_manifest_put,
+	.finish = oci_finish,
+	.close = oci_close,
+};

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of transports: see transport.h.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "base/text.h"
+#include "registry/transport/transport.h"
+
+static const struct transport *const transports[] = {
+	&transport_dir, &transport_docker, &transport_oci,
+};
+
+/* of skopeo and podman, not here */
+static const char *const strangers[] = { "atomic", "containers-storage", "docker-archive", "docker-daemon",
+					 "oci-archive", "ostree", "sif", "tarball" };
+
+static bool begins(const char *text, const char *name)
+{
+	return text_starts(text, name) && text[strlen(name)] == ':';
+}
+
+/* "oci:8080/x" is a registry on a host named oci */
+static bool is_port(const char *rest)
+{
+	size_t n = strspn(rest, "0123456789");
+	return n && n <= 5 && rest[n] == '/' && rest[n + 1];
+}
+
+bool transport_is_named(const char *text)
+{
+	const struct transport *kind;
+	const char *where;
+	struct err ignored = { 0 };
+
+	return transport_find(text, &kind, &where, &ignored) == 0 && where != text;
+}
+
+int transport_find(const char *text, const struct transport **ret, const char **ret_where, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(transports); i++) {
+		const char *name = transports[i]->name;
+		const char *rest = text + strlen(name) + 1;
+		if (!begins(text, name) || is_port(rest))
+			continue;
+		if (transports[i] == &transport_docker && !text_starts(rest, "//"))
+			continue;
+		*ret = transports[i];
+		*ret_where = rest + (transports[i] == &transport_docker ? 2 : 0);
+		return **ret_where ? 0 : err_new(e, E_USAGE, EINVAL, "%s: nothing follows the transport", text);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(strangers); i++)
+		if (begins(text, strangers[i]) && !is_port(text + strlen(strangers[i]) + 1)) {
+			(void)err_new(e, E_USAGE, EINVAL, "%.200s: transport %s is not supported", text, strangers[i]);
+			err_hint(e, "there are docker://, oci: and dir:");
+			return -EINVAL;
+		}
+	*ret = &transport_docker;
+	*ret_where = text;
+	return 0;
+}
+
+int place_open(struct place *p, const struct place_req *q, struct err *e)
+{
+	return p->kind->open(p, q, e);
+}
+
+void place_close(struct place *p)
+{
+	if (p->kind)
+		p->kind->close(p);
+	*p = (struct place){ 0 };
+}
