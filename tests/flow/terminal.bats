@@ -116,7 +116,8 @@ talk() {
 		expect "/ # "
 		send "tty\r"
 		expect "/dev/pts/"
-		send "echo up\$((1+1)); sleep 500\r"
+		# in the foreground before it says so: an interrupt between two commands would reach neither
+		send "sh -c \"echo up\$((1+1)); exec sleep 500\"\r"
 		expect "up2"
 		send "\x03"
 		expect "/ # "

@@ -58,21 +58,24 @@ static int source_open(struct place *p, struct oci *o, struct err *e)
 	return 0;
 }
 
-/* a folder that has other things in it is not made a layout */
+/* A folder that has other things in it is not made a layout. Another copy may be about to make one here: its
+ * oci-layout comes first, and has a temporary name until it is whole. */
 static int check_foreign(const struct oci *o, struct err *e)
 {
 	OWN_FD fd = openat(o->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	OWN_DIR d = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *en;
+	bool other = false;
 
 	if (!d)
 		return err_sys(e, errno, "open %s", o->where.path);
 	(void)fd_take(&fd);
 	while ((en = readdir(d)))
-		if (strcmp(en->d_name, ".") != 0 && strcmp(en->d_name, "..") != 0)
-			return err_new(e, E_CONFLICT, EEXIST, "%s is no image layout, and has other files in it",
-				       o->where.path);
-	return 0;
+		other |= strcmp(en->d_name, ".") != 0 && strcmp(en->d_name, "..") != 0 &&
+			 strncmp(en->d_name, ".tmp-", 5) != 0; /* of io_replace_file */
+	if (!other || faccessat(o->dir, "oci-layout", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	return err_new(e, E_CONFLICT, EEXIST, "%s is no image layout, and has other files in it", o->where.path);
 }
 
 static int target_open(struct oci *o, struct err *e)
