@@ -29,4 +29,4 @@ while [ $r -lt "$rounds" ]; do
 done
 figures "$E/figures"
 size=$(skopeo inspect --raw "oci:$layout:latest" | jq '[.layers[].size] | add / 1000000 | floor')
-row "pull, 4 layers, 440 MB (${size:-?} MB gzip)" "$E/figures" onggi s "docker 0.5" "podman 0.5"
+row "pull, 4 layers, 440 MB (${size:-?} MB gzip)" "$E/figures" onggi s "docker 0.33" "podman 0.33"
