@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
+#include "base/io.h"
 #include "base/own.h"
 #include "driver/storage/storage.h"
 #include "engine/archive_int.h"
@@ -52,8 +53,10 @@ static int names_of(int fd, struct arena *a, char ***ret, size_t *ret_n, struct 
 
 	if (!d)
 		return err_sys(e, errno, "read directory");
-	for (struct dirent *en; (en = readdir(d));) {
-		if (!strcmp(en->d_name, ".") || !strcmp(en->d_name, "..") || !strcmp(en->d_name, STORAGE_OPAQUE_MARK))
+	const struct dirent *en;
+	int r;
+	while ((r = io_dir_next(d, &en, e)) > 0) {
+		if (!strcmp(en->d_name, STORAGE_OPAQUE_MARK))
 			continue; /* the attribute says the same */
 		names = arena_grow(a, names, &cap, n + 1, sizeof *names);
 		char *copy = names ? arena_strdup(a, en->d_name) : NULL;
@@ -61,6 +64,8 @@ static int names_of(int fd, struct arena *a, char ***ret, size_t *ret_n, struct 
 			return err_new(e, E_NOMEM, ENOMEM, "directory");
 		names[n++] = copy;
 	}
+	if (r < 0)
+		return r;
 	if (n)
 		qsort(names, n, sizeof *names, by_bytes);
 	*ret = names;
