@@ -25,7 +25,6 @@ struct copy {
 	struct http *http; /* of the main thread; NULL where both places are files */
 	atomic_bool cancel;
 	struct transfer_teller teller;
-	bool images_only;  /* the target holds no indexes */
 };
 
 /* one manifest with its blobs on the way */
@@ -146,7 +145,7 @@ static int blob_work(void *data, size_t i, struct http *h, struct err *e)
 {
 	struct part *p = data;
 	const struct descriptor *d = blob_of(p, i);
-	struct job j = { .c = p->c, .blob = { d->digest, d->size, d == &p->m.config }, .fd = -1 };
+	struct job j = { .c = p->c, .blob = { d->digest, d->size }, .fd = -1 };
 
 	(void)snprintf(j.name, sizeof j.name, "%.12s", digest_hex(d->digest));
 	if (is_repeated(p, i))
@@ -161,9 +160,8 @@ static int blob_work(void *data, size_t i, struct http *h, struct err *e)
 static int blobs_copy(struct part *p, struct err *e)
 {
 	const struct copy *c = p->c;
-	const bool serial = (c->from.kind->can | c->to.kind->can) & TRANSPORT_SERIAL;
-	const struct crew_plan plan = { .n = p->m.n_entries + 1, .threads = serial ? 1 : c->config.uploads,
-					.online = c->http, .cancel = &p->c->cancel, .work = blob_work, .data = p };
+	const struct crew_plan plan = { .n = p->m.n_entries + 1, .threads = c->config.uploads, .online = c->http,
+					 .cancel = &p->c->cancel, .work = blob_work, .data = p };
 	return crew_run(&plan, e);
 }
 
@@ -236,10 +234,9 @@ static int choose(struct copy *c, char ret[DIGEST_TEXT_MAX], struct err *e)
 	struct platform want;
 
 	ret[0] = 0;
-	if (!c->req->platform && !c->images_only)
+	if (!c->req->platform)
 		return 0;
-	platform_host(&want);
-	if (c->req->platform && platform_parse(c->req->platform, &want, e) < 0)
+	if (platform_parse(c->req->platform, &want, e) < 0)
 		return -e->eno;
 	for (int depth = 0; depth <= MANIFEST_DEPTH_MAX; depth++) {
 		struct registry_manifest raw = { 0 };
@@ -320,8 +317,7 @@ static int prepare(struct copy *c, struct err *e)
 	if (check_kinds(c, e) < 0 || registry_config_load(&c->config, e) < 0 || place_open(&c->from, &from, e) < 0 ||
 	    place_open(&c->to, &to, e) < 0)
 		return -e->eno;
-	c->images_only = !(c->to.kind->can & TRANSPORT_INDEX);
-	return (c->from.kind->can | c->to.kind->can) & TRANSPORT_ONLINE ? http_open(&c->http, e) : 0;
+	return c->from.kind->online || c->to.kind->online ? http_open(&c->http, e) : 0;
 }
 
 int copy_image(const struct copy_req *req, struct copy_result *ret, struct err *e)

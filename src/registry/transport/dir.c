@@ -20,7 +20,6 @@
 #include "base/io.h"
 #include "base/own.h"
 #include "base/text.h"
-#include "format/hash.h"
 #include "registry/transport/files.h"
 #include "registry/transport/transport.h"
 
@@ -114,23 +113,11 @@ static int dir_manifest_get(struct place *p, struct http *h, const char *digest,
 {
 	struct dir *d = p->state;
 	char name[NAME_TEXT_MAX] = "manifest.json";
-	struct registry_manifest m = { 0 };
-	struct hash hash;
 
 	(void)h;
 	if (digest)
 		file_name(digest, ".manifest.json", name);
-	if (files_read(d->dir, name, MANIFEST_BYTES_MAX, &m.bytes, &m.n, e) < 0)
-		return err_ctx(e, "%s", d->path);
-	hash_init(&hash, digest && hash_algo_of(digest) == HASH_SHA512 ? HASH_SHA512 : HASH_SHA256);
-	hash_add(&hash, m.bytes, m.n);
-	hash_text(&hash, m.digest);
-	if (digest && strcmp(digest, m.digest) != 0) {
-		free(m.bytes);
-		return err_new(e, E_CORRUPT, EBADMSG, "%s: %s has not the digest of its name", d->path, name);
-	}
-	*ret = m;
-	return 0;
+	return files_manifest_read(d->dir, name, digest, ret, e) < 0 ? err_ctx(e, "%s", d->path) : 0;
 }
 
 static int dir_blob_get(struct place *p, struct http *h, const struct place_blob *blob, struct registry_sink *sink,
@@ -138,44 +125,35 @@ static int dir_blob_get(struct place *p, struct http *h, const struct place_blob
 {
 	struct dir *d = p->state;
 	char name[NAME_TEXT_MAX];
-	OWN_FD fd = -1;
-	int64_t size;
 
 	(void)h;
 	(void)retry;
 	file_name(blob->digest, "", name);
-	if (files_open(d->dir, name, &fd, &size, e) < 0)
-		return err_ctx(e, "%s", d->path);
-	if (size != blob->size)
-		return err_new(e, E_CORRUPT, EBADMSG, "%s: %s has %lld bytes, not %lld", d->path, name, (long long)size,
-			       (long long)blob->size);
-	return files_feed(fd, 0, size, sink, e) < 0 ? err_ctx(e, "%s: %s", d->path, name) : 0;
+	return files_blob_feed(d->dir, name, blob->size, sink, e) < 0 ? err_ctx(e, "%s", d->path) : 0;
+}
+
+/* made by this very copy */
+static int is_made(const struct dir *d, const char *digest, const char *suffix, struct err *e)
+{
+	char name[NAME_TEXT_MAX];
+	struct stat st;
+
+	file_name(digest, suffix, name);
+	if (fstatat(d->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : err_sys(e, errno, "stat %s", name);
 }
 
 static int dir_manifest_has(struct place *p, struct http *h, const char *digest, struct err *e)
 {
-	struct dir *d = p->state;
-	char name[NAME_TEXT_MAX];
-	struct stat st;
-
 	(void)h;
-	file_name(digest, ".manifest.json", name);
-	if (fstatat(d->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0) /* of this very copy */
-		return 1;
-	return errno == ENOENT ? 0 : err_sys(e, errno, "stat %s", name);
+	return is_made(p->state, digest, ".manifest.json", e);
 }
 
 static int dir_blob_has(struct place *p, struct http *h, const struct place_blob *blob, struct err *e)
 {
-	struct dir *d = p->state;
-	char name[NAME_TEXT_MAX];
-	struct stat st;
-
 	(void)h;
-	file_name(blob->digest, "", name);
-	if (fstatat(d->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return 1;
-	return errno == ENOENT ? 0 : err_sys(e, errno, "stat %s", name);
+	return is_made(p->state, blob->digest, "", e);
 }
 
 static int dir_blob_put(struct place *p, struct http *h, struct place_put *put, struct err *e)
@@ -234,7 +212,6 @@ static void dir_close(struct place *p)
 
 const struct transport transport_dir = {
 	.name = "dir",
-	.can = TRANSPORT_INDEX,
 	.open = dir_open,
 	.manifest_get = dir_manifest_get,
 	.blob_get = dir_blob_get,

@@ -120,7 +120,7 @@ static void docker_close(struct place *p)
 
 const struct transport transport_docker = {
 	.name = "docker",
-	.can = TRANSPORT_ONLINE | TRANSPORT_INDEX,
+	.online = true,
 	.open = docker_open,
 	.manifest_get = docker_manifest_get,
 	.blob_get = docker_blob_get,

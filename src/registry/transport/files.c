@@ -15,6 +15,7 @@
 #include "base/own.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "spec/manifest.h"
 
 enum { PIECE = 256 << 10 };
 
@@ -105,13 +106,9 @@ static int each_piece(int xfd, int64_t offset, int64_t size,
 	return 0;
 }
 
-struct feed {
-	struct registry_sink *sink;
-};
-
 static int feed_add(void *data, const void *p, size_t n, struct err *e)
 {
-	struct registry_sink *sink = ((struct feed *)data)->sink;
+	struct registry_sink *sink = data;
 
 	if (sink->add(sink->data, p, n, e) < 0)
 		return -e->eno;
@@ -121,8 +118,37 @@ static int feed_add(void *data, const void *p, size_t n, struct err *e)
 
 int files_feed(int xfd, int64_t offset, int64_t size, struct registry_sink *sink, struct err *e)
 {
-	struct feed f = { sink };
-	return each_piece(xfd, offset + sink->at_bytes, size - sink->at_bytes, feed_add, &f, e);
+	return each_piece(xfd, offset + sink->at_bytes, size - sink->at_bytes, feed_add, sink, e);
+}
+
+int files_blob_feed(int xdir, const char *name, int64_t size, struct registry_sink *sink, struct err *e)
+{
+	OWN_FD fd = -1;
+	int64_t have;
+
+	if (files_open(xdir, name, &fd, &have, e) < 0)
+		return -e->eno;
+	if (have != size)
+		return err_new(e, E_CORRUPT, EBADMSG, "%s has %lld bytes, not %lld", name, (long long)have, (long long)size);
+	return files_feed(fd, 0, size, sink, e) < 0 ? err_ctx(e, "%s", name) : 0;
+}
+
+int files_manifest_read(int xdir, const char *name, const char *digest, struct registry_manifest *ret, struct err *e)
+{
+	struct registry_manifest m = { 0 };
+	struct hash hash;
+
+	if (files_read(xdir, name, MANIFEST_BYTES_MAX, &m.bytes, &m.n, e) < 0)
+		return -e->eno;
+	hash_init(&hash, digest && hash_algo_of(digest) == HASH_SHA512 ? HASH_SHA512 : HASH_SHA256);
+	hash_add(&hash, m.bytes, m.n);
+	hash_text(&hash, m.digest);
+	if (digest && strcmp(m.digest, digest) != 0) {
+		free(m.bytes);
+		return err_new(e, E_CORRUPT, EBADMSG, "%s has not the digest that it is listed with", name);
+	}
+	*ret = m;
+	return 0;
 }
 
 static int copy_add(void *data, const void *p, size_t n, struct err *e)

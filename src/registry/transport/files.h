@@ -32,6 +32,10 @@ int files_open(int xdir, const char *name, int *ret_fd, int64_t *ret_size, struc
 int files_read(int xdir, const char *name, size_t max, char **ret, size_t *ret_n, struct err *e);
 /** files_feed - @size bytes from @offset on into @sink, going on at sink->at_bytes. */
 int files_feed(int xfd, int64_t offset, int64_t size, struct registry_sink *sink, struct err *e);
+/** files_blob_feed - the blob that lies as @name below @xdir, which must have just blob->size bytes. */
+int files_blob_feed(int xdir, const char *name, int64_t size, struct registry_sink *sink, struct err *e);
+/** files_manifest_read - the manifest that lies as @name; E_CORRUPT when it has not @digest (NULL: any). */
+int files_manifest_read(int xdir, const char *name, const char *digest, struct registry_manifest *ret, struct err *e);
 /** files_copy - @size bytes from @offset on of @xfd to the position of @xout. */
 int files_copy(int xfd, int64_t offset, int64_t size, int xout, struct err *e);
 /** files_digest - digest of @size bytes from @offset on. */

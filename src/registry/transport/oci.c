@@ -21,7 +21,6 @@
 #include "base/lock.h"
 #include "base/own.h"
 #include "base/path.h"
-#include "format/hash.h"
 #include "registry/transport/files.h"
 #include "registry/transport/layout.h"
 #include "registry/transport/transport.h"
@@ -132,26 +131,18 @@ static int oci_manifest_get(struct place *p, struct http *h, const char *digest,
 {
 	struct oci *o = p->state;
 	char path[LAYOUT_BLOB_PATH_MAX];
-	struct registry_manifest m = { 0 };
-	bool top = !digest;
 
 	(void)h;
-	digest = top ? o->entry.digest : digest;
-	layout_blob_path(digest, path);
-	if (files_read(o->dir, path, MANIFEST_BYTES_MAX, &m.bytes, &m.n, e) < 0)
+	layout_blob_path(digest ? digest : o->entry.digest, path);
+	if (files_manifest_read(o->dir, path, digest ? digest : o->entry.digest, ret, e) < 0)
 		return err_ctx(e, "%s", o->where.path);
-	struct hash hash;
-	hash_init(&hash, hash_algo_of(digest) == HASH_SHA512 ? HASH_SHA512 : HASH_SHA256);
-	hash_add(&hash, m.bytes, m.n);
-	hash_text(&hash, m.digest);
-	if (strcmp(m.digest, digest) != 0 || (top && (int64_t)m.n != o->entry.size)) {
-		free(m.bytes);
-		return err_new(e, E_CORRUPT, EBADMSG, "%s: %s has not the digest and size that it is listed with",
-			       o->where.path, path);
+	if (digest)
+		return 0;
+	if ((int64_t)ret->n != o->entry.size) {
+		registry_manifest_done(ret);
+		return err_new(e, E_CORRUPT, EBADMSG, "%s: %s has not the size that it is listed with", o->where.path, path);
 	}
-	if (top)
-		(void)snprintf(m.content_type, sizeof m.content_type, "%s", o->entry.media_type);
-	*ret = m;
+	(void)snprintf(ret->content_type, sizeof ret->content_type, "%s", o->entry.media_type);
 	return 0;
 }
 
@@ -160,18 +151,11 @@ static int oci_blob_get(struct place *p, struct http *h, const struct place_blob
 {
 	struct oci *o = p->state;
 	char path[LAYOUT_BLOB_PATH_MAX];
-	OWN_FD fd = -1;
-	int64_t size;
 
 	(void)h;
 	(void)retry;
 	layout_blob_path(blob->digest, path);
-	if (files_open(o->dir, path, &fd, &size, e) < 0)
-		return err_ctx(e, "%s", o->where.path);
-	if (size != blob->size)
-		return err_new(e, E_CORRUPT, EBADMSG, "%s: %s has %lld bytes, not %lld", o->where.path, path,
-			       (long long)size, (long long)blob->size);
-	return files_feed(fd, 0, size, sink, e) < 0 ? err_ctx(e, "%s: %s", o->where.path, path) : 0;
+	return files_blob_feed(o->dir, path, blob->size, sink, e) < 0 ? err_ctx(e, "%s", o->where.path) : 0;
 }
 
 static int oci_blob_has(struct place *p, struct http *h, const struct place_blob *blob, struct err *e)
@@ -316,7 +300,6 @@ static void oci_close(struct place *p)
 
 const struct transport transport_oci = {
 	.name = "oci",
-	.can = TRANSPORT_INDEX,
 	.open = oci_open,
 	.manifest_get = oci_manifest_get,
 	.blob_get = oci_blob_get,

@@ -20,12 +20,6 @@
 #include "spec/manifest.h"
 #include "spec/reference.h"
 
-enum transport_can {
-	TRANSPORT_ONLINE = 1,   /* its verbs need a connection (@h) */
-	TRANSPORT_INDEX = 2,    /* holds indexes; the others hold the image of one platform */
-	TRANSPORT_SERIAL = 4,   /* takes one blob at a time, in the order of the manifest */
-};
-
 /* What is to be opened. All borrowed, until close. */
 struct place_req {
 	const char *where;   /* behind "NAME:" */
@@ -48,7 +42,6 @@ struct place {
 struct place_blob {
 	const char *digest; /* valid */
 	int64_t size;
-	bool config;        /* not a layer */
 };
 
 /* A blob to be written: @fd has exactly its bytes from offset 0 on, verified. */
@@ -61,10 +54,10 @@ struct place_put {
 };
 
 /* What an errorless verb returns is 0 unless said otherwise. @h: the thread's connection, only where the
- * transport is online. Blob verbs are called by many threads unless the transport is serial. */
+ * transport is online. Blob verbs are called by many threads. */
 struct transport {
 	const char *name;
-	unsigned can;
+	bool online; /* its verbs need a connection (@h) */
 	int (*open)(struct place *p, const struct place_req *q, struct err *e);
 	/** as a source; @digest NULL: what the place names. Bytes of a @digest are verified. */
 	int (*manifest_get)(struct place *p, struct http *h, const char *digest, struct registry_manifest *ret,
