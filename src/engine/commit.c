@@ -292,7 +292,7 @@ static int step_snapshot(void *ctx, struct err *e)
 	OWN_FD dir = -1;
 	char key[64];
 
-	if (storage_layer_begin(s, NULL, key, &dir, e) < 0)
+	if (storage_temp_begin(s, key, &dir, e) < 0)
 		return -e->eno;
 	if (unpack(c, dir, &loose, &stats, e) < 0 || name_layer(c, e) < 0) {
 		storage_layer_abort(s, key);

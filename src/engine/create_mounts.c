@@ -23,6 +23,7 @@
 #include "engine/volume.h"
 #include "format/js.h"
 #include "spec/mount_spec.h"
+#include "store/attr.h"
 
 static int no_memory(struct err *e)
 {
@@ -314,7 +315,7 @@ static int copy_up_one(int root, const json_t *item, struct err *e)
 			return 0; /* the image has nothing there */
 		return -e->eno;
 	}
-	if (tree_copy(from, to, e) < 0 || tree_copy_attributes(from, to, e) < 0)
+	if (tree_copy(from, to, e) < 0 || attr_copy(from, to, e) < 0)
 		return err_ctx(e, "copy %s of the image into its volume", from_path);
 	return 0;
 }

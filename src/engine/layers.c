@@ -77,10 +77,7 @@ int engine_lowers(struct engine *eng, const struct container *c, struct arena *a
 	const char *const *ids;
 	size_t n;
 
-	if (chain_of(c, a, &ids, &n, e) < 0)
-		return -e->eno;
-	int r = storage_lowers(&eng->store, ids, n, 0, a, ret);
-	return r < 0 ? err_new(e, r == -ENOMEM ? E_NOMEM : E_CORRUPT, -r, "layers of container %.12s", c->id) : 0;
+	return chain_of(c, a, &ids, &n, e) < 0 ? -e->eno : storage_lowers(&eng->store, c->id, ids, n, 0, a, ret, e);
 }
 
 int engine_changes(struct engine *eng, const struct container *c, const struct storage_lowers *lowers,

@@ -6,57 +6,15 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/own.h"
 #include "store/attr.h"
 
-enum { DEPTH_MAX = 400, XATTR_BYTES = 65536 };
-
-static int xattrs(int from, int to, struct err *e)
-{
-	OWN_STR names = malloc(XATTR_BYTES);
-	OWN_STR value = malloc(XATTR_BYTES);
-
-	if (!names || !value)
-		return err_new(e, E_NOMEM, ENOMEM, "copy attributes");
-	ssize_t n = flistxattr(from, names, XATTR_BYTES);
-	if (n < 0)
-		return errno == EOPNOTSUPP ? 0 : err_sys(e, errno, "list extended attributes");
-	for (char *p = names; p < names + n; p += strlen(p) + 1) {
-		/* overlay's own marks mean nothing elsewhere */
-		if (attr_is_overlay(p))
-			continue;
-		ssize_t len = fgetxattr(from, p, value, XATTR_BYTES);
-		if (len < 0 || (fsetxattr(to, p, value, (size_t)len, 0) < 0 && errno != EOPNOTSUPP))
-			return err_sys(e, errno, "copy attribute %s", p);
-	}
-	return 0;
-}
-
-int tree_copy_attributes(int from, int to, struct err *e)
-{
-	struct stat st;
-
-	if (fstat(from, &st) < 0)
-		return err_sys(e, errno, "stat");
-	if (fchown(to, st.st_uid, st.st_gid) < 0)
-		return err_sys(e, errno, "chown");
-	/* after the chown, which clears set-id bits and capabilities */
-	if (fchmod(to, st.st_mode & 07777) < 0)
-		return err_sys(e, errno, "chmod");
-	if (xattrs(from, to, e) < 0)
-		return -e->eno;
-	const struct timespec times[2] = { st.st_atim, st.st_mtim };
-	if (futimens(to, times) < 0)
-		return err_sys(e, errno, "set times");
-	return 0;
-}
+enum { DEPTH_MAX = 400 };
 
 static int copy_file(int from_dir, int to_dir, const char *name, struct err *e)
 {
@@ -70,32 +28,17 @@ static int copy_file(int from_dir, int to_dir, const char *name, struct err *e)
 		return errno == EEXIST ? 0 : err_sys(e, errno, "create");
 	if (io_copy_fd(from, to, e) < 0)
 		return -e->eno;
-	return tree_copy_attributes(from, to, e);
+	return attr_copy(from, to, e);
 }
 
+/* what is there already stays */
 static int copy_special(int from_dir, int to_dir, const char *name, const struct stat *st, struct err *e)
 {
-	const struct timespec times[2] = { st->st_atim, st->st_mtim };
-	char target[PATH_MAX];
-
-	if (S_ISLNK(st->st_mode)) {
-		ssize_t n = readlinkat(from_dir, name, target, sizeof target - 1);
-		if (n < 0)
-			return err_sys(e, errno, "read link");
-		target[n] = 0;
-		if (symlinkat(target, to_dir, name) < 0)
-			return errno == EEXIST ? 0 : err_sys(e, errno, "link");
-	} else {
-		if (S_ISSOCK(st->st_mode))
-			return 0; /* means nothing without its server */
-		if (mknodat(to_dir, name, st->st_mode, st->st_rdev) < 0)
-			return errno == EEXIST ? 0 : err_sys(e, errno, "mknod");
-		if (fchmodat(to_dir, name, st->st_mode & 07777, 0) < 0)
-			return err_sys(e, errno, "chmod");
-	}
-	if (fchownat(to_dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    utimensat(to_dir, name, times, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(e, errno, "set owner and times");
+	if (attr_copy_special(from_dir, name, to_dir, name, st, e) >= 0)
+		return 0;
+	if (e->eno != EEXIST)
+		return -e->eno;
+	err_clear(e);
 	return 0;
 }
 
@@ -119,7 +62,7 @@ static int copy_one(int from, int to, const char *name, int depth, struct err *e
 		return err_sys(e, errno, "open directory");
 	if (copy_dir(sub_from, sub_to, depth + 1, e) < 0)
 		return -e->eno;
-	return tree_copy_attributes(sub_from, sub_to, e);
+	return attr_copy(sub_from, sub_to, e);
 }
 
 static int copy_dir(int from, int to, int depth, struct err *e)

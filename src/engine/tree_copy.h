@@ -10,7 +10,5 @@
 /** tree_copy - what is in directory @xfrom into directory @xto (both borrowed, open for reading);
  * existing names are left alone. Links are copied, never followed. */
 int tree_copy(int xfrom, int xto, struct err *e);
-/** tree_copy_attributes - owner, mode, times and extended attributes of one open file. */
-int tree_copy_attributes(int xfrom, int xto, struct err *e);
 
 #endif

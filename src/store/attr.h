@@ -7,6 +7,7 @@
 #define ONGGI_STORE_ATTR_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #include "base/err.h"
 
@@ -16,5 +17,12 @@ bool attr_is_overlay(const char *name);
 /** attr_copy - owner, extended attributes (but overlay's), mode, then times of @xfrom to @xto.
  * Both open for reading (no O_PATH). What the file system of @xto does not support is left out. */
 int attr_copy(int xfrom, int xto, struct err *e);
+/** attr_copy_special - a link, device or pipe as a whole: @from_name below @xfrom_dir, of which @st is, to the new
+ * @name below @to_dir. Sockets are left out: they mean nothing without their server. */
+int attr_copy_special(int xfrom_dir, const char *from_name, int xto_dir, const char *name, const struct stat *st,
+		      struct err *e);
+/** attr_compare - 0 when the extended attributes (but overlay's) of two files of any kind are the same, 1 when
+ * not. Links are not followed. */
+int attr_compare(const char *a, const char *b);
 
 #endif

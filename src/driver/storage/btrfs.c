@@ -122,9 +122,8 @@ static int prepare(const struct store *s, const char *id, const char *const *cha
 	struct make m = { .s = s, .chain_id = n_chain ? chain[n_chain - 1] : NULL };
 	ARENA a = { 0 };
 
-	int r = storage_lowers(s, chain, n_chain, 0, &a, &m.lowers);
-	if (r < 0)
-		return err_new(e, r == -ENOMEM ? E_NOMEM : E_CORRUPT, -r, "layers of container %.12s", id);
+	if (storage_lowers(s, id, chain, n_chain, 0, &a, &m.lowers, e) < 0)
+		return -e->eno;
 	return flat_prepare(s, id, make, &m, e);
 }
 
@@ -144,7 +143,6 @@ static int remove_rw(const struct store *s, const char *id, struct err *e)
 
 const struct storage_ops storage_btrfs = {
 	.name = "btrfs",
-	.can = STORAGE_ROOTLESS,
 	.probe = probe,
 	.prepare = prepare,
 	.plan = flat_plan,

@@ -19,7 +19,6 @@
 
 #include "base/io.h"
 #include "base/own.h"
-#include "base/path.h"
 #include "driver/storage/flat_int.h"
 #include "store/attr.h"
 
@@ -89,12 +88,11 @@ static int unchanged(struct changes *c, const struct place *p, const char *name,
 		return 0;
 	if (!p->touched && !is_newer(st, &c->made))
 		return 1;
-	if (path_open_in(c->m.base[entry->layer], *p->lower.path ? p->lower.path : ".", O_RDONLY | O_DIRECTORY, 0,
-			 &dir, e) < 0)
+	if (merge_dir_open(&c->m, &p->lower, entry->layer, &dir, e) < 0)
 		return -e->eno;
 	(void)snprintf(ours, sizeof ours, "/proc/self/fd/%d/%s", p->from, name);
 	(void)snprintf(theirs, sizeof theirs, "/proc/self/fd/%d/%s", dir, name);
-	if (flat_compare_xattrs(ours, theirs))
+	if (attr_compare(ours, theirs))
 		return 0;
 	if (S_ISLNK(st->st_mode))
 		return same_link(p->from, name, dir, name);
@@ -120,7 +118,7 @@ static int keep_file(struct changes *c, const struct place *p, const char *name,
 			return -e->eno;
 	}
 	if (!S_ISREG(st->st_mode))
-		return flat_copy_special(p->from, name, p->to, name, st, e);
+		return attr_copy_special(p->from, name, p->to, name, st, e);
 	OWN_FD from = openat(p->from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (from < 0)
 		return errno == ENOENT ? 0 : err_sys(e, errno, "open");

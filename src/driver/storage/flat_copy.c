@@ -8,16 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/own.h"
-#include "base/path.h"
 #include "driver/storage/flat_int.h"
 #include "store/attr.h"
-
-enum { XATTR_BYTES = 65536 }; /* limit of Linux */
 
 struct flat_link {
 	unsigned source;
@@ -79,84 +75,6 @@ int flat_copy_file(int from, int to_dir, const char *name, struct err *e)
 	return io_copy_fd(from, to, e) < 0 ? -e->eno : attr_copy(from, to, e);
 }
 
-/* names of attributes of @path, in @list of XATTR_BYTES; overlay's are taken out */
-static ssize_t xattr_names(const char *path, char *list)
-{
-	ssize_t n = llistxattr(path, list, XATTR_BYTES), w = 0;
-
-	for (ssize_t i = 0; i < n;) {
-		size_t len = strlen(list + i) + 1;
-		if (!attr_is_overlay(list + i)) {
-			memmove(list + w, list + i, len);
-			w += (ssize_t)len;
-		}
-		i += (ssize_t)len;
-	}
-	return w;
-}
-
-static int copy_special_xattrs(const char *from, const char *to, struct err *e)
-{
-	OWN_STR names = malloc(XATTR_BYTES);
-	OWN_STR value = malloc(XATTR_BYTES);
-
-	if (!names || !value)
-		return err_new(e, E_NOMEM, ENOMEM, "copy attributes");
-	ssize_t n = xattr_names(from, names);
-	for (const char *p = names; p < names + n; p += strlen(p) + 1) {
-		ssize_t len = lgetxattr(from, p, value, XATTR_BYTES);
-		if (len >= 0 && lsetxattr(to, p, value, (size_t)len, 0) < 0 && errno != ENOTSUP && errno != EPERM)
-			return err_sys(e, errno, "set attribute %s", p);
-	}
-	return 0;
-}
-
-int flat_compare_xattrs(const char *a, const char *b)
-{
-	OWN_STR room = malloc(4 * XATTR_BYTES);
-
-	if (!room)
-		return 1;
-	char *names = room, *others = room + XATTR_BYTES, *x = others + XATTR_BYTES, *y = x + XATTR_BYTES;
-	ssize_t n = xattr_names(a, names), m = xattr_names(b, others);
-	if (n != m)
-		return 1;
-	for (const char *p = names; p < names + n; p += strlen(p) + 1) {
-		ssize_t i = lgetxattr(a, p, x, XATTR_BYTES), j = lgetxattr(b, p, y, XATTR_BYTES);
-		if (i != j || (i > 0 && memcmp(x, y, (size_t)i) != 0))
-			return 1;
-	}
-	return 0;
-}
-
-int flat_copy_special(int xfrom_dir, const char *from_name, int to_dir, const char *name, const struct stat *st,
-		      struct err *e)
-{
-	const struct timespec times[2] = { st->st_atim, st->st_mtim };
-	char target[PATH_MAX], from[PATH_MAX], to[PATH_MAX];
-
-	if (S_ISSOCK(st->st_mode))
-		return 0; /* means nothing without its server */
-	if (S_ISLNK(st->st_mode)) {
-		ssize_t n = readlinkat(xfrom_dir, from_name, target, sizeof target - 1);
-		if (n < 0)
-			return err_sys(e, errno, "read link");
-		target[n] = 0;
-		if (symlinkat(target, to_dir, name) < 0)
-			return err_sys(e, errno, "link");
-	} else if (mknodat(to_dir, name, st->st_mode, st->st_rdev) < 0) {
-		return err_sys(e, errno, "mknod");
-	}
-	if (fchownat(to_dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    (!S_ISLNK(st->st_mode) && fchmodat(to_dir, name, st->st_mode & 07777, 0) < 0))
-		return err_sys(e, errno, "set owner and mode");
-	(void)snprintf(from, sizeof from, "/proc/self/fd/%d/%s", xfrom_dir, from_name);
-	(void)snprintf(to, sizeof to, "/proc/self/fd/%d/%s", to_dir, name);
-	if (copy_special_xattrs(from, to, e) < 0)
-		return -e->eno;
-	return utimensat(to_dir, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? err_sys(e, errno, "set times") : 0;
-}
-
 struct copy {
 	struct merge m;
 	int root;
@@ -209,10 +127,9 @@ static int copy_one(struct copy *c, const struct merge_dir *d, const struct merg
 			return -e->eno;
 		return flat_copy_file(from, to, entry->name, e);
 	}
-	struct merge_dir up = *d;
-	if (path_open_in(c->m.base[entry->layer], *up.path ? up.path : ".", O_RDONLY | O_DIRECTORY, 0, &from, e) < 0)
+	if (merge_dir_open(&c->m, d, entry->layer, &from, e) < 0)
 		return -e->eno;
-	return flat_copy_special(from, entry->name, to, entry->name, &entry->st, e);
+	return attr_copy_special(from, entry->name, to, entry->name, &entry->st, e);
 }
 
 static int copy_dir(struct copy *c, const struct merge_dir *d, int to, int depth, struct err *e)

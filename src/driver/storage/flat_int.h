@@ -28,13 +28,6 @@ void flat_links_done(struct flat_links *l);
 int flat_copy(const struct storage_lowers *lowers, int to, struct err *e);
 /** flat_copy_file - content and attributes of @from into @name, which is new, in @to_dir. */
 int flat_copy_file(int from, int to_dir, const char *name, struct err *e);
-/** flat_copy_special - a link, device, pipe; @xfrom_dir holds @name. Sockets are left out. */
-int flat_copy_special(int xfrom_dir, const char *from_name, int to_dir, const char *name, const struct stat *st,
-		      struct err *e);
-/** flat_compare_xattrs - 0 when both have the same attributes but overlay's, 1 when not. Paths may be
- * of any kind of file; a link is not followed. */
-int flat_compare_xattrs(const char *a, const char *b);
-
 /** flat_prepare - folders of container @id and, by @make, its tree; then the mark. */
 int flat_prepare(const struct store *s, const char *id, int (*make)(void *data, int rw_fd, struct err *e), void *data,
 		 struct err *e);

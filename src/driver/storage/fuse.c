@@ -18,7 +18,6 @@
 #include "base/libc.h"
 #include "base/own.h"
 #include "driver/storage/overlay_int.h"
-#include "format/js.h"
 #include "sys/mountfd.h"
 
 static const char *program(void)
@@ -150,7 +149,6 @@ static int plan(const struct store *s, const char *id, const char *const *chain,
 
 const struct storage_ops storage_fuse = {
 	.name = "fuse-overlayfs",
-	.can = STORAGE_ROOTLESS | STORAGE_NATIVE_DIFF,
 	.probe = probe,
 	.prepare = overlay_prepare,
 	.plan = plan,

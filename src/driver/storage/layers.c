@@ -98,9 +98,8 @@ int storage_layer_begin(const struct store *s, const char *chain_id, char key[64
 {
 	char path[SNAPSHOT_PATH_MAX];
 
-	if (chain_id && snapshot_path(chain_id, path, e) < 0)
+	if (snapshot_path(chain_id, path, e) < 0)
 		return -e->eno;
-	chain_id = chain_id ? chain_id : "to be made";
 	return storage_temp_begin(s, key, ret_dirfd, e) < 0 ? err_ctx(e, "layer %s", chain_id) : 0;
 }
 
@@ -160,29 +159,22 @@ fail:
 	return err_ctx(e, "commit layer %s", chain_id);
 }
 
-int storage_layer_remove(const struct store *s, const char *chain_id, struct err *e)
-{
-	if (snapshot_hide(s, chain_id, e) < 0)
-		return -e->eno;
-	return snapshot_bury(s, e);
-}
-
-int storage_lowers(const struct store *s, const char *const *chain, size_t n_chain, size_t room, struct arena *a,
-		   struct storage_lowers *ret)
+int storage_lowers(const struct store *s, const char *id, const char *const *chain, size_t n_chain, size_t room,
+		   struct arena *a, struct storage_lowers *ret, struct err *e)
 {
 	const char **dirs = arena_get(a, (n_chain + room + 1) * sizeof *dirs);
 	size_t n = room;
 
 	if (!dirs)
-		return -ENOMEM;
+		return err_new(e, E_NOMEM, ENOMEM, "layers of container %.12s", id);
 	for (size_t i = n_chain; i--;) {
 		const char *hex = strchr(chain[i], ':');
 		char opaque[PATH_BUF];
 		if (!hex)
-			return -EINVAL;
+			return err_new(e, E_CORRUPT, EINVAL, "container %.12s: bad chain of layers", id);
 		dirs[n] = arena_printf(a, "%s/snapshots/%s/diff", s->root, hex + 1);
 		if (!dirs[n++])
-			return -ENOMEM;
+			return err_new(e, E_NOMEM, ENOMEM, "layers of container %.12s", id);
 		/* overlay itself does not look at the attribute on the root of a layer */
 		(void)snprintf(opaque, sizeof opaque, "snapshots/%.64s/opaque", hex + 1);
 		if (!faccessat(s->root_fd, opaque, F_OK, 0))

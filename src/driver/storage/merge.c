@@ -67,6 +67,11 @@ static int by_name(const void *x, const void *y)
 	return r ? r : (a->layer > b->layer) - (a->layer < b->layer);
 }
 
+int merge_dir_open(const struct merge *m, const struct merge_dir *d, unsigned layer, int *ret_fd, struct err *e)
+{
+	return path_open_in(m->base[layer], *d->path ? d->path : ".", O_RDONLY | O_DIRECTORY, 0, ret_fd, e);
+}
+
 struct names {
 	struct merge_entry *list;
 	size_t n, cap;
@@ -77,7 +82,7 @@ static int names_add(struct names *names, const struct merge *m, const struct me
 {
 	int fd = -1;
 
-	if (path_open_in(m->base[layer], *d->path ? d->path : ".", O_RDONLY | O_DIRECTORY, 0, &fd, e) < 0)
+	if (merge_dir_open(m, d, layer, &fd, e) < 0)
 		return -e->eno;
 	OWN_DIR dir = fdopendir(fd);
 	if (!dir) {

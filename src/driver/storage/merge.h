@@ -42,6 +42,8 @@ int merge_list(const struct merge *m, const struct merge_dir *d, struct arena *a
 /** merge_enter - the directory @name of @d, which layer @layer shows. */
 int merge_enter(const struct merge *m, const struct merge_dir *d, const struct merge_entry *entry, struct arena *a,
 		struct merge_dir *ret, struct err *e);
+/** merge_dir_open - the part of @d in @layer, for reading. */
+int merge_dir_open(const struct merge *m, const struct merge_dir *d, unsigned layer, int *ret_fd, struct err *e);
 /** merge_file - open what @entry of @d is, in the layer that shows it. @flags as of open(2); O_NOFOLLOW is
  * added. */
 int merge_file(const struct merge *m, const struct merge_dir *d, const struct merge_entry *entry, int flags,

@@ -83,16 +83,15 @@ static int adopt_root(const struct store *s, const char *id, const char *lower, 
 }
 
 static int plan_lowers(const struct store *s, const char *id, const char *const *chain,
-		       size_t n_chain, struct arena *a, struct mount_step *step)
+		       size_t n_chain, struct arena *a, struct mount_step *step, struct err *e)
 {
 	struct storage_lowers lowers;
 	size_t first = !step->upper; /* read-only: what was written before is to be seen */
 
-	int r = storage_lowers(s, chain, n_chain, first, a, &lowers);
-	if (r < 0)
-		return r;
+	if (storage_lowers(s, id, chain, n_chain, first, a, &lowers, e) < 0)
+		return -e->eno;
 	if (first && !(lowers.dirs[0] = arena_printf(a, "%s/containers/%s/rw/diff", s->root, id)))
-		return -ENOMEM;
+		return err_new(e, E_NOMEM, ENOMEM, "mount plan");
 	step->lowers = lowers.dirs;
 	step->n_lowers = lowers.n;
 	return 0;
@@ -112,9 +111,8 @@ int overlay_step(const struct store *s, const char *id, const char *const *chain
 		if (!step->upper || !step->work)
 			return err_new(e, E_NOMEM, ENOMEM, "mount plan");
 	}
-	int r = plan_lowers(s, id, chain, n_chain, a, step);
-	if (r < 0)
-		return err_new(e, r == -ENOMEM ? E_NOMEM : E_CORRUPT, -r, "mount plan of %s", id);
+	if (plan_lowers(s, id, chain, n_chain, a, step, e) < 0)
+		return -e->eno;
 	size_t first = read_only ? 1 : 0;
 	if (step->n_lowers == first) { /* an image without layers */
 		const char **none = arena_get(a, 2 * sizeof *none);
@@ -198,7 +196,6 @@ uint64_t overlay_bytes(const struct store *s, const char *id, const struct stora
 
 const struct storage_ops storage_overlay = {
 	.name = "overlay",
-	.can = STORAGE_ROOTLESS | STORAGE_NATIVE_DIFF,
 	.probe = probe,
 	.prepare = overlay_prepare,
 	.plan = plan,

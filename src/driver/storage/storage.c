@@ -14,11 +14,6 @@
 
 static const struct storage_ops *const storage_table[] = { &storage_overlay, &storage_btrfs, &storage_fuse, &storage_vfs };
 
-const struct storage_ops *storage_table_each(size_t i)
-{
-	return i < ARRAY_LEN(storage_table) ? storage_table[i] : NULL;
-}
-
 int storage_by_name(const char *name, const struct storage_ops **ret, struct err *e)
 {
 	char known[128] = "";

@@ -15,11 +15,6 @@
 #include "spec/mount_plan.h"
 #include "store/store.h"
 
-enum storage_can {
-	STORAGE_ROOTLESS = 1,      /* works in a user namespace */
-	STORAGE_NATIVE_DIFF = 2,   /* the difference to the image is kept as such: no comparison of trees */
-};
-
 enum { STORAGE_PATH_MAX = 160 };
 
 struct storage_layer {
@@ -55,7 +50,6 @@ struct storage_changes {
 /* A driver composes the root of a container over layers that all drivers share. */
 struct storage_ops {
 	const char *name;
-	uint32_t can;
 	/* whether it works on the file system below the store; the error names the missing feature */
 	int (*probe)(const struct store *s, struct err *e);
 	/* make the writable layer of container @id over @chain (lowest first). Killed in between,
@@ -72,7 +66,7 @@ struct storage_ops {
 	uint64_t (*bytes)(const struct store *s, const char *id, const struct storage_lowers *lowers);
 };
 
-/** storage_layer_begin - a directory descriptor to unpack layer @chain_id into (NULL: its content will tell; as overlay
+/** storage_layer_begin - a directory descriptor to unpack layer @chain_id into (as overlay
  * whiteouts); invisible until storage_layer_commit. storage_layer_abort drops it. @key identifies
  * this attempt. The descriptor holds the lock that protects the attempt from being swept: close it
  * last. */
@@ -82,14 +76,13 @@ int storage_layer_begin(const struct store *s, const char *chain_id, char key[64
 int storage_layer_commit(const struct store *s, const char *chain_id, const char *key,
 			 const struct storage_layer *info, struct err *e);
 void storage_layer_abort(const struct store *s, const char *key);
-int storage_layer_remove(const struct store *s, const char *chain_id, struct err *e);
 /** storage_temp_begin - the same folder (tmp/layer-KEY/, @ret_dirfd its diff/) for other work; what is
  * left of it after a kill is swept. Ended with storage_layer_abort. */
 int storage_temp_begin(const struct store *s, char key[64], int *ret_dirfd, struct err *e);
-/** storage_lowers - directories of @chain (lowest first), @room free places before them (counted in
- * n). -ENOMEM, or -EINVAL for a bad chain ID. */
-int storage_lowers(const struct store *s, const char *const *chain, size_t n_chain, size_t room, struct arena *a,
-		   struct storage_lowers *ret);
+/** storage_lowers - directories of @chain (lowest first) of container @id, @room free places before them
+ * (counted in n). E_CORRUPT for a bad chain ID. */
+int storage_lowers(const struct store *s, const char *id, const char *const *chain, size_t n_chain, size_t room,
+		   struct arena *a, struct storage_lowers *ret, struct err *e);
 /** storage_changes_done - close it and drop what was made for it. */
 void storage_changes_done(const struct store *s, struct storage_changes *c);
 /** storage_rw_path - "containers/ID/rw" and @what ("" or "/name"); E_INVALID for a bad ID. */
@@ -98,8 +91,6 @@ int storage_rw_path(const char *id, const char *what, char out[STORAGE_PATH_MAX]
 uint64_t storage_tree_bytes(int xdir, const char *name);
 
 extern const struct storage_ops storage_overlay, storage_vfs, storage_btrfs, storage_fuse;
-/** storage_table_each - the drivers in order of preference; NULL after the last. */
-const struct storage_ops *storage_table_each(size_t i);
 /** storage_by_name - driver from the table; E_UNSUPPORTED lists the known ones. */
 int storage_by_name(const char *name, const struct storage_ops **ret, struct err *e);
 /** storage_in_userns - whether this process cannot use trusted.* attributes, so that whiteouts and

@@ -32,9 +32,8 @@ static int prepare(const struct store *s, const char *id, const char *const *cha
 	struct storage_lowers lowers;
 	ARENA a = { 0 };
 
-	int r = storage_lowers(s, chain, n_chain, 0, &a, &lowers);
-	if (r < 0)
-		return err_new(e, r == -ENOMEM ? E_NOMEM : E_CORRUPT, -r, "layers of container %.12s", id);
+	if (storage_lowers(s, id, chain, n_chain, 0, &a, &lowers, e) < 0)
+		return -e->eno;
 	return flat_prepare(s, id, make, &lowers, e);
 }
 
@@ -47,7 +46,6 @@ static int remove_rw(const struct store *s, const char *id, struct err *e)
 
 const struct storage_ops storage_vfs = {
 	.name = "vfs",
-	.can = STORAGE_ROOTLESS,
 	.probe = probe,
 	.prepare = prepare,
 	.plan = flat_plan,
