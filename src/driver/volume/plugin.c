@@ -4,11 +4,13 @@
  */
 #include "driver/volume/plugin.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,20 +71,18 @@ static int connect_plugin(const struct call *c, int *ret_fd, struct err *e)
 	int64_t end = clock_mono_ns() + limit_s * 1000000000LL;
 
 	for (;;) {
-		OWN_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		if (fd < 0)
+		OWN_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		/* where many wait to be accepted we wait too: it lives, which is no matter of retries */
+		const struct timeval limit = { .tv_sec = limit_s };
+		if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0)
 			return err_sys(e, errno, "plugin %s: socket", c->plugin);
 		if (!connect(fd, (const struct sockaddr *)&c->addr, sizeof c->addr)) {
+			if (fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+				return err_sys(e, errno, "plugin %s: socket", c->plugin);
 			*ret_fd = fd_take(&fd);
 			return 0;
 		}
 		int why = errno;
-		/* it lives, but many wait to be accepted: not a matter of retries */
-		if (why == EAGAIN && clock_mono_ns() < end) {
-			const struct timespec moment = { .tv_nsec = 5000000 };
-			(void)nanosleep(&moment, NULL);
-			continue;
-		}
 		bool again = why == ECONNREFUSED || why == ENOENT;
 		if (!again || (c->flags & PLUGIN_NO_RETRY) ||
 		    clock_mono_ns() + pause_s * 1000000000LL > end) {
