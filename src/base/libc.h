@@ -41,6 +41,17 @@ static inline int libc_statx(int xdir, const char *path, int flags, unsigned mas
 	return (int)syscall(SYS_statx, xdir, path, flags, mask, ret);
 }
 
+/** libc_is_mount_root - whether a mount begins at @path below @xdir (Linux 5.8 tells): 1, 0, or -1 with errno. @flags of
+ * statx(2). */
+static inline int libc_is_mount_root(int xdir, const char *path, int flags)
+{
+	struct statx sx;
+
+	if (libc_statx(xdir, path, flags, STATX_BASIC_STATS, &sx) < 0)
+		return -1;
+	return (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 /** libc_error_text - what strerror says in glibc, whose words users know and engines look for. No locale, no lock, no memory. */
 const char *libc_error_text(int eno);
 

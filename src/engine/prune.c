@@ -187,10 +187,7 @@ static int sweep_run(struct engine *eng, struct err *e)
 
 static void sweep_files(const struct store *s)
 {
-	static const char *const durable[] = { "images", "references", "network" };
-
-	for (size_t i = 0; i < ARRAY_LEN(durable); i++)
-		io_sweep_replaced(s->root_fd, durable[i]);
+	io_sweep_replaced(s->root_fd, "network"); /* those of images: image_collect */
 	io_sweep_replaced(s->run_fd, "network/plans");
 }
 

@@ -48,9 +48,7 @@ static int data_open(const struct store *s, const char *name, int *ret_fd, struc
 
 static bool is_mounted(int fd)
 {
-	struct statx sx;
-
-	return !libc_statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &sx) && (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+	return libc_is_mount_root(fd, "", AT_EMPTY_PATH) > 0;
 }
 
 /* "addr=HOST" -> "addr=IP": the kernel resolves no names */

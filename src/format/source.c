@@ -27,6 +27,22 @@ void source_mem_init(struct source_mem *m, const void *p, size_t n)
 	*m = (struct source_mem){ .source.next = mem_next, .p = p, .n = n };
 }
 
+/* what read or pread gave of at most @left bytes */
+static int give(ssize_t n, unsigned char *buf, uint64_t *left, const unsigned char **ret, size_t *ret_n, struct err *e)
+{
+	if (n < 0)
+		return err_sys(e, errno, "read");
+	if (!n) {
+		*left = 0;
+		return 0;
+	}
+	if (*left != UINT64_MAX)
+		*left -= (uint64_t)n;
+	*ret = buf;
+	*ret_n = (size_t)n;
+	return 1;
+}
+
 static int fd_next(struct source *s, const unsigned char **ret, size_t *ret_n, struct err *e)
 {
 	struct source_fd *f = (struct source_fd *)s;
@@ -38,17 +54,7 @@ static int fd_next(struct source *s, const unsigned char **ret, size_t *ret_n, s
 	do
 		n = read(f->xfd, f->buf, want);
 	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return err_sys(e, errno, "read");
-	if (!n) {
-		f->left = 0;
-		return 0;
-	}
-	if (f->left != UINT64_MAX)
-		f->left -= (uint64_t)n;
-	*ret = f->buf;
-	*ret_n = (size_t)n;
-	return 1;
+	return give(n, f->buf, &f->left, ret, ret_n, e);
 }
 
 int source_fd_init(struct source_fd *f, int xfd, uint64_t max, struct err *e)
@@ -76,17 +82,8 @@ static int at_next(struct source *s, const unsigned char **ret, size_t *ret_n, s
 	do
 		n = pread(f->xfd, f->buf, want, (off_t)f->at);
 	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return err_sys(e, errno, "read");
-	if (!n) {
-		f->left = 0;
-		return 0;
-	}
-	f->at += (uint64_t)n;
-	f->left -= (uint64_t)n;
-	*ret = f->buf;
-	*ret_n = (size_t)n;
-	return 1;
+	f->at += n > 0 ? (uint64_t)n : 0;
+	return give(n, f->buf, &f->left, ret, ret_n, e);
 }
 
 static uint64_t at_skip(struct source *s, uint64_t n)

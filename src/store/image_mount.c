@@ -23,9 +23,7 @@ void image_mount_name(const char *image_id, char out[IMAGE_MOUNT_NAME_MAX])
 bool image_is_mounted(const struct store *s, const char *image_id)
 {
 	char path[IMAGE_MOUNT_PATH_MAX];
-	struct statx sx;
 
 	image_mount_point(s, image_id, path);
-	return !libc_statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &sx) &&
-	       (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+	return libc_is_mount_root(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW) > 0;
 }

@@ -277,15 +277,15 @@ int volume_users(const struct store *s, const char *name, json_t **ret, struct e
 static int unmount(const struct store *s, const char *name, struct err *e)
 {
 	char path[PATH_MAX];
-	struct statx sx;
 
 	if (snprintf(path, sizeof path, "%s/volumes/%s/_data", s->root, name) >= (int)sizeof path)
 		return err_new(e, E_INVALID, ENAMETOOLONG, "volume %s", name);
 	while (!umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW))
 		;
-	if (libc_statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &sx) < 0)
+	int mounted = libc_is_mount_root(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+	if (mounted < 0)
 		return errno == ENOENT ? 0 : err_sys(e, errno, "volume %s", name);
-	return sx.stx_attributes & STATX_ATTR_MOUNT_ROOT ?
+	return mounted ?
 		       err_new(e, E_CONFLICT, EBUSY, "remove %s: %s is mounted and cannot be unmounted", name, path) : 0;
 }
 

@@ -96,4 +96,9 @@ void usage_hint(const struct command *cmd);
 int complete_run(struct cli *c, struct err *e);
 int manual_run(struct cli *c, struct err *e);
 
+/** cli_export - the archive that @write makes of object argv[0], to the file of --output or to standard output, which
+ * must be no terminal. */
+int cli_export(struct cli *c, int (*write)(struct engine *eng, const char *name, int out_fd, struct err *e),
+	       struct err *e);
+
 #endif

@@ -48,7 +48,7 @@ int cmd_cp(struct cli *c, struct err *e)
 	return from ? engine_copy_out(&c->eng, &q, e) : engine_copy_in(&c->eng, &q, e);
 }
 
-int cmd_export(struct cli *c, struct err *e)
+int cli_export(struct cli *c, int (*write)(struct engine *eng, const char *name, int out_fd, struct err *e), struct err *e)
 {
 	const char *file = opt_str(c->req, "@output", NULL);
 	OWN_FD fd = -1;
@@ -59,8 +59,13 @@ int cmd_export(struct cli *c, struct err *e)
 			return err_sys(e, errno, "create %s", file);
 	} else if (isatty(STDOUT_FILENO))
 		return err_new(e, E_USAGE, EINVAL, "cowardly refusing to save to a terminal. Use the -o flag or redirect");
-	int r = engine_export(&c->eng, c->argv[0], file ? fd : STDOUT_FILENO, e);
+	int r = write(&c->eng, c->argv[0], file ? fd : STDOUT_FILENO, e);
 	if (r < 0 && file)
 		(void)unlink(file); /* half an archive is of no use */
 	return r;
+}
+
+int cmd_export(struct cli *c, struct err *e)
+{
+	return cli_export(c, engine_export, e);
 }

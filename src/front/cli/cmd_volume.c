@@ -105,20 +105,7 @@ int cmd_volume_prune(struct cli *c, struct err *e)
 
 int cmd_volume_export(struct cli *c, struct err *e)
 {
-	const char *file = opt_str(c->req, "@output", NULL);
-	OWN_FD fd = -1;
-
-	if (file) {
-		fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-		if (fd < 0)
-			return err_sys(e, errno, "create %s", file);
-	} else if (isatty(STDOUT_FILENO)) {
-		return err_new(e, E_USAGE, EINVAL, "cowardly refusing to save to a terminal. Use the -o flag or redirect");
-	}
-	int r = engine_volume_export(&c->eng, c->argv[0], file ? fd : STDOUT_FILENO, e);
-	if (r < 0 && file)
-		(void)unlink(file); /* half an archive is of no use */
-	return r;
+	return cli_export(c, engine_volume_export, e);
 }
 
 int cmd_volume_import(struct cli *c, struct err *e)
