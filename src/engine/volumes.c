@@ -253,33 +253,51 @@ int volume_attach(const struct store *s, const char *id, int run_fd, const char 
 	return use_note(run_fd, name, e) < 0 || mount_volume(s, name, e) < 0 ? -e->eno : 0;
 }
 
-static void detach(const struct store *s, const char *id, const char *name)
+/* unmount a local volume unless others use it; @but: of whose use we know */
+static void release(const struct store *s, const char *name, const char *but)
 {
 	char path[PATH_MAX];
 	struct err ignored = { 0 };
-	OWN_JSON v = NULL;
 	OWN_FD lock = -1;
 
-	if (volume_inspect(s, name, &v, &ignored) == 0 && !volume_is_local(v)) {
-		plugin_detach(v, id);
-		return;
-	}
-	if (!volume_name_is_valid(name) || lock_volume(s, name, &lock, &ignored) < 0 || is_used(s, name, id))
+	if (!volume_name_is_valid(name) || lock_volume(s, name, &lock, &ignored) < 0 || is_used(s, name, but))
 		return;
 	(void)snprintf(path, sizeof path, "%s/volumes/%s/_data", s->root, name);
 	while (!umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW))
 		;
 }
 
+static bool in_plugin(const struct store *s, const char *name, json_t **ret)
+{
+	struct err ignored = { 0 };
+
+	return volume_inspect(s, name, ret, &ignored) == 0 && !volume_is_local(*ret);
+}
+
 void volumes_detach(const struct store *s, const char *id)
 {
 	char path[PATH_SPACE], *save = NULL;
 	OWN_STR text = NULL;
+	OWN_STR again = NULL;
 
 	if (uses_read(s, id, &text) <= 0)
 		return;
+	again = strdup(text);
+	/* the note stays until it is done, for whoever clears up after us */
+	for (char *p = strtok_r(text, "\n", &save); p; p = strtok_r(NULL, "\n", &save)) {
+		OWN_JSON v = NULL;
+		if (in_plugin(s, p, &v))
+			plugin_detach(v, id);
+		else
+			release(s, p, id);
+	}
 	(void)snprintf(path, sizeof path, "containers/%s/volumes", id);
-	for (char *p = strtok_r(text, "\n", &save); p; p = strtok_r(NULL, "\n", &save))
-		detach(s, id, p);
 	(void)unlinkat(s->run_fd, path, 0); /* goes with the folder at the latest */
+	/* of two that end at once each may have seen the other's note: the later one does not see any now */
+	save = NULL;
+	for (char *p = again ? strtok_r(again, "\n", &save) : NULL; p; p = strtok_r(NULL, "\n", &save)) {
+		OWN_JSON v = NULL;
+		if (!in_plugin(s, p, &v))
+			release(s, p, id);
+	}
 }
