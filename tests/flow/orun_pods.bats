@@ -115,7 +115,8 @@ u_run() {
 	both 0 u_run -t box sh -c 'tty; stat -c %u:%a /dev/console'
 	both 0 u_run --group-add keep-groups box true
 	both 0 u_run --sysctl kernel.shmmax=1234567 --ulimit nofile=99:99 box sh -c 'cat /proc/sys/kernel/shmmax; ulimit -n'
-	both 0 u_run --uidmap 0:1:1000 --gidmap 0:1:1000 box sh -c 'id -u; cat /proc/self/uid_map'
+	# two at once get in each other's way in podman's storage: the root of one is out of reach for a moment
+	BOTH_APART=1 both 0 u_run --uidmap 0:1:1000 --gidmap 0:1:1000 box sh -c 'id -u; cat /proc/self/uid_map'
 }
 
 @test "podman of an ordinary user: life of a container" {
