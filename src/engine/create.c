@@ -15,6 +15,7 @@
 #include "spec/create_body.h"
 #include "spec/name.h"
 #include "spec/platform.h"
+#include "store/volume.h"
 
 enum { NAME_TRIES = 32 };
 
@@ -157,12 +158,23 @@ static void undo_write(void *ctx)
 	(void)unlinkat(c->c.dir_fd, "config.json", 0);
 }
 
-static int step_image_again(void *ctx, struct err *e)
+static int step_again(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
+	const json_t *m;
+	size_t i;
+
 	/* removed meanwhile? see image_use() */
 	if (!image_exists(&c->eng->store, c->image.id))
 		return err_new(e, E_NOT_FOUND, ENOENT, "No such image: %s", js_str(c->body, "Image", ""));
+	json_array_foreach(json_object_get(c->c.record, "Mounts"), i, m) { /* see volume_remove() */
+		const char *name = js_str(m, "Type", "");
+		if (strcmp(name, "volume") != 0 || strcmp(js_str(m, "Driver", ""), "local") != 0)
+			continue;
+		name = js_str(m, "Name", "");
+		if (!volume_exists(&c->eng->store, name))
+			return err_new(e, E_NOT_FOUND, ENOENT, "volume %s was removed meanwhile", name);
+	}
 	return 0;
 }
 
@@ -171,7 +183,7 @@ static const struct step create_steps[] = {
 	{ "folder", step_folder, undo_folder }, { "record", step_record, NULL },
 	{ "name", step_name, undo_name }, { "layer", step_layer, NULL },
 	{ "mounts", step_mounts, undo_mounts }, { "volumes", step_volumes, NULL },
-	{ "write", step_write, undo_write },   { "again", step_image_again, NULL },
+	{ "write", step_write, undo_write },   { "again", step_again, NULL },
 };
 WAY_DEFINE(create_way, "create", create_steps);
 

@@ -88,6 +88,14 @@ int volume_inspect(const struct store *s, const char *name, json_t **ret, struct
 	return 0;
 }
 
+bool volume_exists(const struct store *s, const char *name)
+{
+	char path[PATH_SPACE];
+
+	(void)snprintf(path, sizeof path, "volumes/%s/volume.json", name);
+	return volume_name_is_valid(name) && faccessat(s->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 /* the volume of this name exists: it must be what is asked for */
 static int same_check(const json_t *have, const struct volume_spec *spec, struct err *e)
 {
@@ -153,12 +161,28 @@ static bool is_half_made(const char *name)
 	unsigned long long ticks;
 	int pid;
 
-	if (text_starts(name, ".old-"))
+	if (!text_starts(name, ".new-") && !text_starts(name, ".old-"))
+		return false;
+	if (sscanf(name + 5, "%d-%llu-", &pid, &ticks) != 2)
 		return true;
-	if (sscanf(name, ".new-%d-%llu-", &pid, &ticks) != 2)
-		return text_starts(name, ".new-");
 	maker = (struct proc_id){ pid, ticks };
 	return !proc_alive(&maker);
+}
+
+/* What a killed engine left mounted below @dir ("volumes/…") is somebody's: never to be taken for the volume's
+ * own files. */
+static int unmount(const struct store *s, const char *dir, struct err *e)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof path, "%s/%s/_data", s->root, dir) >= (int)sizeof path)
+		return err_new(e, E_INVALID, ENAMETOOLONG, "%s", dir);
+	while (!umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW))
+		;
+	int mounted = libc_is_mount_root(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+	if (mounted < 0)
+		return errno == ENOENT ? 0 : err_sys(e, errno, "%s", dir);
+	return mounted ? err_new(e, E_CONFLICT, EBUSY, "%s is mounted and cannot be unmounted", path) : 0;
 }
 
 void volume_sweep(const struct store *s)
@@ -167,9 +191,13 @@ void volume_sweep(const struct store *s)
 	int dup_fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	OWN_DIR d = dup_fd < 0 ? NULL : fdopendir(dup_fd);
 
-	for (struct dirent *en; d && (en = readdir(d));)
-		if (is_half_made(en->d_name))
-			(void)io_remove_tree(fd, en->d_name, &(struct err){ 0 }); /* the next sweep tries again */
+	for (struct dirent *en; d && (en = readdir(d));) {
+		struct err ignored = { 0 }; /* the next sweep tries again */
+		char dir[PATH_SPACE];
+		(void)snprintf(dir, sizeof dir, "volumes/%s", en->d_name);
+		if (is_half_made(en->d_name) && unmount(s, dir, &ignored) == 0)
+			(void)io_remove_tree(s->root_fd, dir, &ignored);
+	}
 }
 
 int volume_create(const struct store *s, const struct volume_spec *spec, json_t **ret,
@@ -273,27 +301,24 @@ int volume_users(const struct store *s, const char *name, json_t **ret, struct e
 	return 0;
 }
 
-/* What a killed engine left mounted there is somebody's: never to be taken for the volume's own files. */
-static int unmount(const struct store *s, const char *name, struct err *e)
+static int in_use(const struct store *s, const char *name, struct err *e)
 {
-	char path[PATH_MAX];
+	OWN_JSON users = NULL;
+	char ids[512] = "";
 
-	if (snprintf(path, sizeof path, "%s/volumes/%s/_data", s->root, name) >= (int)sizeof path)
-		return err_new(e, E_INVALID, ENAMETOOLONG, "volume %s", name);
-	while (!umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW))
-		;
-	int mounted = libc_is_mount_root(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
-	if (mounted < 0)
-		return errno == ENOENT ? 0 : err_sys(e, errno, "volume %s", name);
-	return mounted ?
-		       err_new(e, E_CONFLICT, EBUSY, "remove %s: %s is mounted and cannot be unmounted", name, path) : 0;
+	if (volume_users(s, name, &users, e) < 0)
+		return -e->eno;
+	for (size_t i = 0, w = 0; i < json_array_size(users) && w + 70 < sizeof ids; i++)
+		w += (size_t)snprintf(ids + w, sizeof ids - w, "%s%s", i ? ", " : "",
+				      json_string_value(json_array_get(users, i)));
+	return *ids ? err_new(e, E_CONFLICT, EBUSY, "remove %s: volume is in use - [%s]", name, ids) : 0;
 }
 
 int volume_remove(const struct store *s, const char *name, unsigned flags, struct err *e)
 {
 	char from[PATH_SPACE], to[PATH_SPACE], tmp[65];
+	struct proc_id self;
 	OWN_JSON have = NULL;
-	OWN_JSON users = NULL;
 	int r;
 
 	if (volume_inspect(s, name, &have, e) < 0) {
@@ -301,23 +326,24 @@ int volume_remove(const struct store *s, const char *name, unsigned flags, struc
 			return 0;
 		return -e->eno;
 	}
-	if (volume_users(s, name, &users, e) < 0)
+	if (in_use(s, name, e) < 0 || proc_id_of(getpid(), &self, e) < 0)
 		return -e->eno;
-	if (json_array_size(users)) {
-		char ids[512] = "";
-		for (size_t i = 0, w = 0; i < json_array_size(users) && w + 70 < sizeof ids; i++)
-			w += (size_t)snprintf(ids + w, sizeof ids - w, "%s%s", i ? ", " : "",
-					      json_string_value(json_array_get(users, i)));
-		return err_new(e, E_CONFLICT, EBUSY, "remove %s: volume is in use - [%s]", name, ids);
-	}
 	if ((r = text_random_id(tmp)) < 0)
 		return err_sys(e, -r, "random name");
-	if (unmount(s, name, e) < 0)
-		return -e->eno;
-	/* out of sight by one rename, then the slow part */
+	/* Out of sight by one rename, then another look: a container's maker writes its record first and looks
+	 * for its volumes afterwards, so one of the two sees the other. */
 	(void)snprintf(from, sizeof from, "volumes/%s", name);
-	(void)snprintf(to, sizeof to, "volumes/.old-%.16s", tmp);
-	if (renameat(s->root_fd, from, s->root_fd, to) < 0 && errno != ENOENT)
-		return err_sys(e, errno, "remove volume %s", name);
-	return io_remove_tree(s->root_fd, to, e);
+	(void)snprintf(to, sizeof to, "volumes/.old-%d-%llu-%.16s", (int)self.pid, (unsigned long long)self.start_ticks, tmp);
+	if (renameat(s->root_fd, from, s->root_fd, to) < 0)
+		return errno == ENOENT ? 0 : err_sys(e, errno, "remove volume %s", name);
+	r = in_use(s, name, e);
+	if (r == 0 && unmount(s, to, e) < 0)
+		r = err_ctx(e, "remove %s", name);
+	if (r == 0)
+		return io_remove_tree(s->root_fd, to, e);
+	/* a new one of this name may be there already: then nobody means this one any more, and the next sweep
+	 * takes it */
+	if (libc_renameat2(s->root_fd, to, s->root_fd, from, RENAME_NOREPLACE) < 0 && errno == EEXIST)
+		err_clear(e);
+	return -e->eno;
 }

@@ -31,6 +31,8 @@ int volume_create(const struct store *s, const struct volume_spec *spec, json_t 
 		  bool *ret_new, struct err *e);
 /** volume_inspect - E_NOT_FOUND "get X: no such volume". Caller owns @ret. */
 int volume_inspect(const struct store *s, const char *name, json_t **ret, struct err *e);
+/** volume_exists - whether there is one of this name. */
+bool volume_exists(const struct store *s, const char *name);
 /** volume_list - array of volume objects, sorted by name. Caller owns. */
 int volume_list(const struct store *s, json_t **ret, struct err *e);
 /** volume_users - IDs of the containers that mount @name, as JSON array. Caller owns. */

@@ -181,3 +181,23 @@ mounted() { # VOLUME
 	run ! mounted mine
 	[ -z "$(ls "$ONGGI_RUN/containers")" ]
 }
+
+@test "rm beside create: a container that was made has its volume, one that is in use is never removed" {
+	make() { "$ONGGI_BIN/onggi" create --name "c$1" --network none -v "v$1:/v" busybox true >"made$1" 2>&1 || echo refused >"made$1"; }
+	for i in $(seq 25); do
+		onggi volume create "v$i" >/dev/null
+		echo "$i" >"$(data "v$i")/f"
+		make "$i" &
+		pid=$!
+		run onggi volume rm "v$i"
+		wait $pid
+		if ! grep -q refused "made$i"; then
+			# either made anew after the removal, or never removed
+			onggi volume inspect "v$i" >/dev/null
+			[ "$status" = 0 ] || grep -qx "$i" "$(data "v$i")/f"
+		elif [ "$status" != 0 ]; then
+			grep -qx "$i" "$(data "v$i")/f"
+		fi
+	done
+	[ -z "$(find "$ONGGI_ROOT/volumes" -name '.old-*')" ]
+}
