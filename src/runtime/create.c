@@ -311,7 +311,7 @@ int create_record(struct container *c, struct err *e)
 		return create_broken(c, -e->eno, e);
 	if (create_describe(c, e) < 0 || state_save(&c->state, e) < 0)
 		return -e->eno;
-	return create_seccomp_save(c, e);
+	return c->filter_late ? 0 : create_seccomp_save(c, e); /* else with create_seccomp_give() */
 }
 
 /* An ordinary user may find out only in "enter" that a group cannot be made: recorded after it. */

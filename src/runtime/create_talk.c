@@ -50,7 +50,8 @@ int create_seccomp_save(const struct container *c, struct err *e)
 	const struct filter_listener to = { js_str(c->b.seccomp, "listenerPath", ""),
 					    js_str(c->b.seccomp, "listenerMetadata", "") };
 
-	return c->filter ? filter_save(c->state.dir_fd, c->filter, &to, e) : 0;
+	/* one without instructions, too: exec refuses where the record speaks of a filter and there is none */
+	return c->b.process && c->b.seccomp ? filter_save(c->state.dir_fd, &c->filter_room, &to, e) : 0;
 }
 
 int create_seccomp_late(struct container *c, struct err *e)

@@ -196,7 +196,9 @@ static int prepare(struct exec *x, struct err *e)
 	x->launch.keep_groups = launch_keeps_groups(x->state.annotations);
 	if ((r = filter_read(x->state.dir_fd, &x->arena, &x->filter, &x->listener, e)) < 0)
 		return r;
-	x->launch.filter = r ? &x->filter : NULL;
+	if (!r && x->state.filtered) /* never with more rights than the container was given */
+		return err_new(e, E_CORRUPT, ENOENT, "the seccomp filter of the container is lost");
+	x->launch.filter = x->filter.n ? &x->filter : NULL;
 	if (!x->state.cgroup)
 		return 0;
 	if (state_cgroup(&x->state, &x->cg, e) < 0)

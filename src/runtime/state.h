@@ -49,6 +49,7 @@ struct state {
 	const json_t *rdt;         /* for rdt_read; NULL: none */
 	bool rootless;
 	bool creating;             /* create has not finished */
+	bool filtered;             /* there is a seccomp filter, see filter.h */
 	bool bare;                 /* nothing was made in the folder but state.json and the lock */
 	bool removed;              /* nobody can wait for the lock any more but to learn that */
 	bool own_pids;             /* its own new PID namespace: killing init ends all */

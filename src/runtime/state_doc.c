@@ -116,6 +116,8 @@ static json_t *own_object(const struct state_new *n, const json_t *cgroup)
 		json_object_set_new(o, "process", process);
 	json_object_set_new(o, "hooks", late_hooks(n->config));
 	exec_linux(o, n->config);
+	if (n->parsed->process && n->parsed->seccomp)
+		json_object_set_new(o, "seccomp", json_true());
 	if (n->creating)
 		json_object_set_new(o, "creating", json_true());
 	return o;
@@ -177,6 +179,7 @@ int state_decode(struct state *s, struct err *e)
 	if (!json_object_size(json_object_get(s->cgroup, "paths")) && !json_object_get(s->cgroup, "unit"))
 		s->cgroup = NULL;
 	s->creating = js_bool(own, "creating", false);
+	s->filtered = js_bool(own, "seccomp", false);
 	s->own_pids = false;
 	json_array_foreach((json_t *)list, i, ns)
 		if (!strcmp(js_str(ns, "type", ""), ns_table[NS_PID].runc) && !*js_str(ns, "path", ""))

@@ -61,6 +61,27 @@ mode='grep ^Seccomp: /proc/self/status | tr -d "\t"'
 	orun delete --force "$ID"
 }
 
+@test "exec never runs with fewer bounds: a lost filter, a filter of nothing" {
+	cfg '.process.args = ["sleep", "1000"] | .linux.seccomp = { defaultAction: "SCMP_ACT_ALLOW",
+		syscalls: [{ names: ["mkdir"], action: "SCMP_ACT_ERRNO" }] }'
+	orun run -d -b "$B" "$ID" >/dev/null 2>&1 </dev/null
+	run orun exec "$ID" true
+	ok
+	filter=$(find "$T" -path "*/$ID/seccomp")
+	[ -f "$filter" ]
+	mv "$filter" "$T/lost"
+	run orun exec "$ID" true
+	fails "the seccomp filter of the container is lost"
+	mv "$T/lost" "$filter"
+	run orun exec "$ID" true
+	ok
+	orun delete -f "$ID"
+	cfg '.linux.seccomp = { defaultAction: "SCMP_ACT_ALLOW" }'
+	orun run -d -b "$B" "$ID" >/dev/null 2>&1 </dev/null
+	run orun exec "$ID" true
+	ok
+}
+
 @test "killed by the filter: 128 + SIGSYS" {
 	cfg '.linux.seccomp = { defaultAction: "SCMP_ACT_ALLOW",
 		syscalls: [{ names: ["mkdir", "mkdirat"], action: "SCMP_ACT_KILL_PROCESS" }] }
