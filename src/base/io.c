@@ -380,30 +380,3 @@ void io_sweep_replaced(int xdir, const char *name)
 		    !fstatat(xdirfd, en->d_name, &st, AT_SYMLINK_NOFOLLOW) && st.st_mtime + OLD_S < time(NULL))
 			(void)unlinkat(xdirfd, en->d_name, 0);
 }
-
-int io_copy_fd(int xin, int xout, struct err *e)
-{
-	char block[65536];
-
-	for (;;) {
-		ssize_t n = copy_file_range(xin, NULL, xout, NULL, 1 << 30, 0);
-		if (n > 0)
-			continue;
-		if (n < 0 && errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EBADF &&
-		    errno != EOPNOTSUPP)
-			return err_sys(e, errno, "copy");
-		break; /* 0 may mean a file of procfs that has content all the same: read on */
-	}
-	for (;;) {
-		ssize_t n = read(xin, block, sizeof block);
-		if (!n)
-			return 0;
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(e, errno, "copy: read");
-		int r = io_write_all(xout, block, (size_t)n);
-		if (r < 0)
-			return err_sys(e, -r, "copy: write");
-	}
-}

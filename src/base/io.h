@@ -54,5 +54,8 @@ int io_remove_tree(int xdir, const char *name, struct err *e);
 void io_sweep_replaced(int xdir, const char *name);
 /** io_copy_fd - copy all from @xin to @xout (copy_file_range, else read and write). */
 int io_copy_fd(int xin, int xout, struct err *e);
+/** io_copy_file - content of the regular file @xin into the new one @xout: blocks are shared where the file
+ * system can, and holes stay holes. */
+int io_copy_file(int xin, int xout, struct err *e);
 
 #endif

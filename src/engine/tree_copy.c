@@ -26,7 +26,7 @@ static int copy_file(int from_dir, int to_dir, const char *name, struct err *e)
 	to = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (to < 0)
 		return errno == EEXIST ? 0 : err_sys(e, errno, "create");
-	if (io_copy_fd(from, to, e) < 0)
+	if (io_copy_file(from, to, e) < 0)
 		return -e->eno;
 	return attr_copy(from, to, e);
 }

@@ -202,7 +202,7 @@ static int copy_instead(struct layer_apply *a, int from_dir, const char *from, i
 
 	if (in < 0 || out < 0)
 		return layer_sys(a, e, "copy instead of link");
-	if (io_copy_fd(in, out, e) < 0 || attr_copy(in, out, e) < 0)
+	if (io_copy_file(in, out, e) < 0 || attr_copy(in, out, e) < 0)
 		return err_ctx(e, "entry %s", a->shown);
 	return 0;
 }

@@ -64,7 +64,7 @@ static int file_copy(int from, int to, const char *name, struct err *e)
 	OWN_FD out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (out < 0)
 		return err_sys(e, errno, "make %s", name);
-	if (io_copy_fd(in, out, e) < 0)
+	if (io_copy_file(in, out, e) < 0)
 		return err_ctx(e, "%s", name);
 	xattrs_copy(in, out);
 	return 0;

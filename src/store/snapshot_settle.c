@@ -176,7 +176,7 @@ static int copy_file(int xfrom_dir, const char *from, int xto_dir, const char *t
 	OWN_FD b = openat(xto_dir, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (b < 0)
 		return err_sys(e, errno, "create %s", to);
-	return io_copy_fd(a, b, e) < 0 ? -e->eno : attr_copy(a, b, e);
+	return io_copy_file(a, b, e) < 0 ? -e->eno : attr_copy(a, b, e);
 }
 
 /* anything that is neither file nor directory */

@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/lock.h"
+#include "base/own.h"
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/step.h"
@@ -181,6 +182,34 @@ static void files_are_replaced_atomically(void **state)
 	assert_int_equal(io_remove_tree(AT_FDCWD, dir, &e), 0);
 }
 
+static void copies_keep_holes(void **state)
+{
+	enum { SIZE = 64 << 20 };
+	static const off_t places[] = { 0, 5 << 20, (40 << 20) + 123 };
+	char dir[] = "/tmp/onggi-unit-XXXXXX", got[8];
+	struct err e = { 0 };
+	struct stat a, b;
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	OWN_FD d = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	OWN_FD in = openat(d, "in", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	OWN_FD out = openat(d, "out", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	for (size_t i = 0; i < ARRAY_LEN(places); i++)
+		assert_int_equal(pwrite(in, "content", 8, places[i]), 8);
+	assert_int_equal(ftruncate(in, SIZE), 0);
+	assert_int_equal(io_copy_file(in, out, &e), 0);
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		assert_int_equal(pread(out, got, 8, places[i]), 8);
+		assert_string_equal(got, "content");
+	}
+	assert_int_equal(fstat(in, &a), 0);
+	assert_int_equal(fstat(out, &b), 0);
+	assert_int_equal(b.st_size, SIZE);
+	/* the same blocks, but for those of the file system's own records */
+	assert_true(b.st_blocks <= a.st_blocks + 64);
+	assert_int_equal(io_remove_tree(AT_FDCWD, dir, &e), 0);
+}
+
 static void processes_have_identity(void **state)
 {
 	struct proc_id id;
@@ -242,6 +271,7 @@ int main(void)
 		cmocka_unit_test(paths_stay_below_the_root),
 		cmocka_unit_test(deep_trees_are_removed),
 		cmocka_unit_test(files_are_replaced_atomically),
+		cmocka_unit_test(copies_keep_holes),
 		cmocka_unit_test(processes_have_identity),
 		cmocka_unit_test(steps_undo_backwards),
 	};

@@ -72,7 +72,7 @@ int flat_copy_file(int from, int to_dir, const char *name, struct err *e)
 
 	if (to < 0)
 		return err_sys(e, errno, "create");
-	return io_copy_fd(from, to, e) < 0 ? -e->eno : attr_copy(from, to, e);
+	return io_copy_file(from, to, e) < 0 ? -e->eno : attr_copy(from, to, e);
 }
 
 struct copy {
