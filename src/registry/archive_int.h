@@ -25,7 +25,7 @@ struct archive_file {
 };
 
 struct archive {
-	const struct store *store;
+	const struct store *store; /* NULL: archive_list() */
 	struct lease *lease;
 	struct arena a;
 	struct archive_file *files; /* sorted by name once read */
@@ -40,7 +40,12 @@ struct archive {
 /** archive_read - everything of @xfd into the store and @ar. Layers of a plain archive in a file stay where they
  * are, see archive_file.waits: the kernel need not hold them twice, and those of other platforms are never read. */
 int archive_read(struct archive *ar, int xfd, struct err *e);
+/** archive_list - the list alone of the plain archive of @size bytes in the file @xfd, without a store: @ar is zero
+ * before. Entries and links that lead out of the archive are E_CORRUPT and named. */
+int archive_list(struct archive *ar, int xfd, uint64_t size, struct err *e);
 void archive_done(struct archive *ar);
+/** archive_entry - by clean name, a link as itself. NULL when absent. */
+struct archive_file *archive_entry(const struct archive *ar, const char *name);
 /** archive_find - file by name, links followed inside the archive. NULL when absent. */
 struct archive_file *archive_find(const struct archive *ar, const char *name);
 /** archive_waiting - the file of this digest that waits. NULL: none does. */

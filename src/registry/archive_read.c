@@ -4,6 +4,8 @@
  * into the store under the digest they claim (verified), other files under the one they have, the
  * few documents that name them stay in memory. Names are only ever looked up in the list of what
  * was in the archive; no path of it reaches a file system.
+ *
+ * archive_list() makes the list alone: everything stays in the archive.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +146,20 @@ static bool can_wait(const struct archive *ar, const struct archive_file *f)
 	return !memcmp(head + 257, "ustar", 5);
 }
 
+/* the list alone: where the content lies, and what digest the name claims */
+static int list_file(struct archive *ar, const struct tar_reader *t, const struct tar_entry *en, struct archive_file *f,
+		     struct err *e)
+{
+	if (en->hunks)
+		return err_new(e, E_UNSUPPORTED, EINVAL, "%.200s: a sparse file in an image archive", f->name);
+	f->size = (int64_t)en->size;
+	f->at = ar->start + tar_offset(t);
+	f->claims = blob_name(f->name, f->digest);
+	if (!f->claims)
+		f->digest[0] = 0;
+	return 0;
+}
+
 static int store_file(struct archive *ar, struct tar_reader *t, const struct tar_entry *en,
 		      struct archive_file *f, struct err *e)
 {
@@ -190,12 +206,16 @@ static int take_entry(struct archive *ar, struct tar_reader *t, const struct tar
 	const char *name = clean_name(&ar->a, NULL, 0, en->path);
 	struct archive_file *f;
 
+	if (!name && !ar->store)
+		return err_new(e, E_CORRUPT, EBADMSG, "entry %.200s leads out of the archive", en->path);
 	if (!name || !*name || en->type == TAR_DIR)
 		return 0;
 	if (en->type == TAR_SYMLINK || en->type == TAR_HARDLINK) {
 		/* old docker archives link equal layers */
 		const char *slash = en->type == TAR_SYMLINK ? strrchr(name, '/') : NULL;
 		const char *target = clean_name(&ar->a, name, slash ? (size_t)(slash - name) : 0, en->link);
+		if (!target && !ar->store)
+			return err_new(e, E_CORRUPT, EBADMSG, "entry %.200s is a link out of the archive", name);
 		f = target ? add_file(ar, name, e) : NULL;
 		if (f)
 			f->link = target;
@@ -218,7 +238,9 @@ static int take_entry(struct archive *ar, struct tar_reader *t, const struct tar
 		if (!strcmp(base, skipped[i]))
 			return 0;
 	f = add_file(ar, name, e);
-	return f ? store_file(ar, t, en, f, e) : -e->eno;
+	if (!f)
+		return -e->eno;
+	return ar->store ? store_file(ar, t, en, f, e) : list_file(ar, t, en, f, e);
 }
 
 /* a name that came twice: the last one counts */
@@ -288,6 +310,14 @@ static uint64_t plain_bytes(struct archive *ar, int xfd)
 	return (uint64_t)(st.st_size - at);
 }
 
+/* stable for equal names: merge sort by hand is not worth it, equal names are an attack or an accident, and either
+ * content is verified by its digest */
+static void sort_files(struct archive *ar)
+{
+	if (ar->n)
+		qsort(ar->files, ar->n, sizeof *ar->files, file_compare);
+}
+
 int archive_read(struct archive *ar, int xfd, struct err *e)
 {
 	uint64_t plain = plain_bytes(ar, xfd);
@@ -295,10 +325,16 @@ int archive_read(struct archive *ar, int xfd, struct err *e)
 
 	if (r < 0)
 		return err_ctx(e, "read image archive");
-	/* stable for equal names: merge sort by hand is not worth it, equal names are an attack or
-	 * an accident, and either content is verified by its digest */
-	if (ar->n)
-		qsort(ar->files, ar->n, sizeof *ar->files, file_compare);
+	sort_files(ar);
+	return 0;
+}
+
+int archive_list(struct archive *ar, int xfd, uint64_t size, struct err *e)
+{
+	ar->xfd = xfd;
+	if (read_file(ar, size, e) < 0)
+		return err_ctx(e, "read image archive");
+	sort_files(ar);
 	return 0;
 }
 
@@ -311,15 +347,20 @@ void archive_done(struct archive *ar)
 	arena_done(&ar->a);
 }
 
+struct archive_file *archive_entry(const struct archive *ar, const char *name)
+{
+	const struct archive_file key = { .name = name };
+
+	return ar->n ? bsearch(&key, ar->files, ar->n, sizeof key, file_compare) : NULL;
+}
+
 struct archive_file *archive_find(const struct archive *ar, const char *name)
 {
 	ARENA a = { 0 };
 	const char *clean = clean_name(&a, NULL, 0, name);
 
 	for (int hops = 0; clean && hops < LINKS_MAX; hops++) {
-		const struct archive_file key = { .name = clean };
-		struct archive_file *f =
-			ar->n ? bsearch(&key, ar->files, ar->n, sizeof key, file_compare) : NULL;
+		struct archive_file *f = archive_entry(ar, clean);
 		if (!f || !f->link)
 			return f;
 		clean = f->link;

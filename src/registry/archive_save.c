@@ -13,14 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/io.h"
 #include "base/own.h"
-#include "base/text.h"
 #include "format/js.h"
-#include "format/tar.h"
 #include "registry/archive.h"
+#include "registry/tar_out.h"
+#include "registry/transport/layout.h"
 #include "spec/manifest.h"
 #include "store/blob.h"
 #include "store/image.h"
@@ -218,10 +216,9 @@ static json_t *make_index(const struct save *s)
 
 static json_t *blob_path_json(const char *digest)
 {
-	char path[DIGEST_TEXT_MAX + 8];
-	const char *hex = digest_hex(digest);
+	char path[LAYOUT_BLOB_PATH_MAX];
 
-	(void)snprintf(path, sizeof path, "blobs/%.*s/%s", (int)(hex - 1 - digest), digest, hex);
+	layout_blob_path(digest, path);
 	return json_string(path);
 }
 
@@ -297,52 +294,14 @@ static json_t *make_repositories(const struct save *s)
 
 /* ---- output ---- */
 
-static int flush(const struct save *s, struct buf *b, struct err *e)
+static int put_blob(const struct save *s, struct tar_out *t, const char *digest, struct err *e)
 {
-	if (buf_failed(b))
-		return err_new(e, E_NOMEM, ENOMEM, "archive");
-	int r = io_write_all(s->q->xfd, b->p, b->n);
-	b->n = 0;
-	return r < 0 ? err_sys(e, -r, "write archive") : 0;
-}
-
-static int put_text(const struct save *s, struct buf *b, const char *name, const char *text,
-		    struct err *e)
-{
-	struct tar_entry en = { .type = TAR_FILE, .path = name, .mode = 0644, .size = strlen(text) };
-
-	if (tar_put_header(b, &en, e) < 0)
-		return -e->eno;
-	buf_puts(b, text);
-	tar_put_padding(b, en.size);
-	return flush(s, b, e);
-}
-
-static int put_json(const struct save *s, struct buf *b, const char *name, json_t *j, struct err *e)
-{
-	OWN_STR text = j ? json_dumps(j, JSON_COMPACT) : NULL;
-
-	json_decref(j);
-	if (!text)
-		return err_new(e, E_NOMEM, ENOMEM, "%s", name);
-	return put_text(s, b, name, text, e);
-}
-
-static int put_blob(const struct save *s, struct buf *b, const char *digest, struct err *e)
-{
-	char path[DIGEST_TEXT_MAX + 8];
-	const char *hex = digest_hex(digest);
+	char path[LAYOUT_BLOB_PATH_MAX];
 	OWN_FD fd = -1;
 	uint64_t size;
 
-	(void)snprintf(path, sizeof path, "blobs/%.*s/%s", (int)(hex - 1 - digest), digest, hex);
-	if (blob_open(s->q->store, digest, &fd, &size, e) < 0)
-		return -e->eno;
-	struct tar_entry en = { .type = TAR_FILE, .path = path, .mode = 0644, .size = size };
-	if (tar_put_header(b, &en, e) < 0 || flush(s, b, e) < 0 || io_copy_fd(fd, s->q->xfd, e) < 0)
-		return err_ctx(e, "blob %s", digest);
-	tar_put_padding(b, size);
-	return flush(s, b, e);
+	layout_blob_path(digest, path);
+	return blob_open(s->q->store, digest, &fd, &size, e) < 0 ? -e->eno : tar_out_file(t, path, fd, size, e);
 }
 
 static int string_compare(const void *a, const void *b)
@@ -350,7 +309,7 @@ static int string_compare(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static int put_blobs(const struct save *s, struct buf *b, struct err *e)
+static int put_blobs(const struct save *s, struct tar_out *t, struct err *e)
 {
 	size_t n = json_object_size(s->blobs), i = 0;
 	OWN_PTR const char **digests = calloc(n + 1, sizeof *digests);
@@ -363,50 +322,46 @@ static int put_blobs(const struct save *s, struct buf *b, struct err *e)
 	json_object_foreach(s->blobs, key, v)
 		digests[i++] = key;
 	qsort(digests, n, sizeof *digests, string_compare);
-	struct tar_entry en = { .type = TAR_DIR, .path = "blobs/", .mode = 0755 };
-	if (tar_put_header(b, &en, e) < 0)
+	if (tar_out_dir(t, "blobs/", e) < 0)
 		return -e->eno;
 	for (i = 0; i < n; i++) {
 		char now[32];
 		(void)snprintf(now, sizeof now, "blobs/%.*s/", (int)strcspn(digests[i], ":"), digests[i]);
 		if (strcmp(now, folder)) {
 			memcpy(folder, now, sizeof folder);
-			en.path = folder;
-			if (tar_put_header(b, &en, e) < 0)
+			if (tar_out_dir(t, folder, e) < 0)
 				return -e->eno;
 		}
-		if (put_blob(s, b, digests[i], e) < 0)
+		if (put_blob(s, t, digests[i], e) < 0)
 			return -e->eno;
 	}
 	return 0;
 }
 
-static int save(struct save *s, struct err *e)
+static int save(struct save *s, struct tar_out *t, struct err *e)
 {
-	OWN_BUF b = { 0 };
-
 	for (size_t i = 0; i < s->q->n_names; i++)
 		if (add_asked(s, s->q->names[i], e) < 0)
 			return -e->eno;
-	if (collect_blobs(s, e) < 0 || put_blobs(s, &b, e) < 0 ||
-	    put_json(s, &b, "index.json", make_index(s), e) < 0 ||
-	    put_json(s, &b, "manifest.json", make_manifest(s), e) < 0 ||
-	    put_text(s, &b, "oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", e) < 0 ||
-	    put_json(s, &b, "repositories", make_repositories(s), e) < 0)
+	if (collect_blobs(s, e) < 0 || put_blobs(s, t, e) < 0 || tar_out_json(t, "index.json", make_index(s), e) < 0 ||
+	    tar_out_json(t, "manifest.json", make_manifest(s), e) < 0 ||
+	    tar_out_text(t, "oci-layout", LAYOUT_VERSION, e) < 0 ||
+	    tar_out_json(t, "repositories", make_repositories(s), e) < 0)
 		return -e->eno;
-	tar_put_end(&b);
-	return flush(s, &b, e);
+	return tar_out_end(t, e);
 }
 
 int archive_save(const struct archive_save_req *q, struct err *e)
 {
 	struct save s = { .q = q, .blobs = json_object() };
+	struct tar_out t = { .xfd = q->xfd };
 	int r = s.blobs ? lease_open(q->store, &s.lease, e) : err_new(e, E_NOMEM, ENOMEM, "save");
 
 	if (!r) {
-		r = save(&s, e);
+		r = save(&s, &t, e);
 		lease_close(&s.lease);
 	}
+	tar_out_done(&t);
 	for (size_t i = 0; i < s.n; i++) {
 		json_decref(s.items[i].names);
 		image_done(&s.items[i].img);

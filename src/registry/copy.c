@@ -5,6 +5,7 @@
  */
 #include "registry/copy.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,10 +33,17 @@ struct part {
 	struct copy *c;
 	struct registry_manifest raw;
 	struct manifest m;
+	/* targets that are ordered: blobs are fetched side by side and put one by one */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	size_t turn;                        /* whose it is to put */
+	bool ended[MANIFEST_LAYERS_MAX + 1];
 };
 
 struct job {
 	struct copy *c;
+	struct part *part;
+	size_t at; /* number of the blob */
 	struct place_blob blob;
 	char name[13];
 	int fd;
@@ -87,6 +95,27 @@ static int fetch(struct job *j, struct http *h, struct err *e)
 	return 0;
 }
 
+/* Those before us in the list were taken by the crew before we were, and each ends, well or not. */
+static void turn_wait(struct job *j)
+{
+	struct part *p = j->part;
+
+	pthread_mutex_lock(&p->lock);
+	while (p->turn < j->at)
+		pthread_cond_wait(&p->changed, &p->lock);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void turn_end(struct part *p, size_t i)
+{
+	pthread_mutex_lock(&p->lock);
+	p->ended[i] = true;
+	while (p->turn <= p->m.n_entries && p->ended[p->turn])
+		p->turn++;
+	pthread_cond_broadcast(&p->changed);
+	pthread_mutex_unlock(&p->lock);
+}
+
 /* 1: taken over within one registry */
 static int mount(struct job *j, struct http *h, struct err *e)
 {
@@ -119,6 +148,8 @@ static int blob_copy(struct job *j, struct http *h, struct err *e)
 	r = fetch(j, h, e);
 	if (r == 0) {
 		put.fd = j->fd;
+		if (to->kind->ordered)
+			turn_wait(j);
 		r = to->kind->blob_put(to, h, &put, e);
 	}
 	own_fd_done(&j->fd);
@@ -141,11 +172,11 @@ static bool is_repeated(const struct part *p, size_t i)
 	return false;
 }
 
-static int blob_work(void *data, size_t i, struct http *h, struct err *e)
+static int job_run(struct part *p, size_t i, struct http *h, struct err *e)
 {
-	struct part *p = data;
 	const struct descriptor *d = blob_of(p, i);
-	struct job j = { .c = p->c, .blob = { d->digest, d->size }, .fd = -1 };
+	struct job j = { .c = p->c, .part = p, .at = i, .fd = -1,
+			 .blob = { .digest = d->digest, .size = d->size, .config = i == p->m.n_entries } };
 
 	(void)snprintf(j.name, sizeof j.name, "%.12s", digest_hex(d->digest));
 	if (is_repeated(p, i))
@@ -155,6 +186,13 @@ static int blob_work(void *data, size_t i, struct http *h, struct err *e)
 		return 0;
 	}
 	return blob_copy(&j, h, e) < 0 ? err_ctx(e, "blob %s", j.name) : 0;
+}
+
+static int blob_work(void *data, size_t i, struct http *h, struct err *e)
+{
+	int r = job_run(data, i, h, e);
+	turn_end(data, i);
+	return r;
 }
 
 static int blobs_copy(struct part *p, struct err *e)
@@ -217,7 +255,7 @@ static int part_copy(struct part *p, bool top, int depth, struct err *e)
 /* @digest NULL: what the source names, which is what the target is to name */
 static int document_copy(struct copy *c, const char *digest, int depth, char ret[DIGEST_TEXT_MAX], struct err *e)
 {
-	struct part p = { .c = c };
+	struct part p = { .c = c, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 	int r = c->from.kind->manifest_get(&c->from, c->http, digest, &p.raw, e);
 
 	if (r == 0)
@@ -225,6 +263,8 @@ static int document_copy(struct copy *c, const char *digest, int depth, char ret
 	(void)snprintf(ret, DIGEST_TEXT_MAX, "%s", p.raw.digest);
 	manifest_done(&p.m);
 	registry_manifest_done(&p.raw);
+	(void)pthread_mutex_destroy(&p.lock); /* nobody holds it */
+	(void)pthread_cond_destroy(&p.changed);
 	return r < 0 && digest ? err_ctx(e, "manifest %s", digest) : r;
 }
 
@@ -234,9 +274,11 @@ static int choose(struct copy *c, char ret[DIGEST_TEXT_MAX], struct err *e)
 	struct platform want;
 
 	ret[0] = 0;
-	if (!c->req->platform)
+	if (!c->req->platform && !c->to.kind->single)
 		return 0;
-	if (platform_parse(c->req->platform, &want, e) < 0)
+	if (!c->req->platform)
+		platform_host(&want);
+	else if (platform_parse(c->req->platform, &want, e) < 0)
 		return -e->eno;
 	for (int depth = 0; depth <= MANIFEST_DEPTH_MAX; depth++) {
 		struct registry_manifest raw = { 0 };
@@ -246,6 +288,8 @@ static int choose(struct copy *c, char ret[DIGEST_TEXT_MAX], struct err *e)
 		if (r == 0)
 			r = manifest_parse(raw.bytes, raw.n, *raw.content_type ? raw.content_type : NULL, &m, e);
 		const bool found = r == 0 && m.kind == MANIFEST_IMAGE;
+		if (r == 0 && !found && c->req->all)
+			r = err_new(e, E_USAGE, EINVAL, "--all: %s: has room for one image, not for an index", c->to.kind->name);
 		if (r == 0 && !found && (r = manifest_choose(&m, &want, &d, e)) == 0)
 			(void)snprintf(ret, DIGEST_TEXT_MAX, "%s", d->digest);
 		registry_manifest_done(&raw);
@@ -264,6 +308,8 @@ static int tag_copy(struct copy *c, struct copy_result *ret, struct err *e)
 		r = document_copy(c, *at ? at : NULL, 0, ret->digest, e);
 	if (r == 0 && c->to.kind->finish)
 		r = c->to.kind->finish(&c->to, e);
+	if (r == 0 && *c->to.digest)
+		memcpy(ret->digest, c->to.digest, sizeof ret->digest);
 	if (*c->to.ref.domain)
 		reference_familiar(&c->to.ref, name);
 	return r < 0 ? err_ctx(e, "copy to %s", *name ? name : c->req->to) : 0;
@@ -293,6 +339,8 @@ static int check_kinds(const struct copy *c, struct err *e)
 {
 	const struct transport *const ends[] = { c->from.kind, c->to.kind };
 
+	if (c->req->all && c->req->platform)
+		return err_new(e, E_USAGE, EINVAL, "--all and --platform exclude each other");
 	for (size_t i = 0; i < 2; i++) {
 		if (c->req->all_tags && !ends[i]->tags)
 			return err_new(e, E_USAGE, EINVAL, "--all-tags is from registry to registry: %s: has no repositories",
@@ -309,11 +357,12 @@ static int prepare(struct copy *c, struct err *e)
 	const struct copy_req *q = c->req;
 	struct place_req from = { .repository = q->all_tags, .config = &c->config, .cancel = &c->cancel };
 	struct place_req to = { .repository = q->all_tags, .config = &c->config, .cancel = &c->cancel, .target = true,
-				.source = &c->from.ref };
+				.preserve = q->preserve, .source = &c->from.ref };
 
 	if (transport_find(q->from, &c->from.kind, &from.where, e) < 0 ||
 	    transport_find(q->to, &c->to.kind, &to.where, e) < 0)
 		return -e->eno;
+	from.oci = c->to.kind->oci;
 	if (check_kinds(c, e) < 0 || registry_config_load(&c->config, e) < 0 || place_open(&c->from, &from, e) < 0 ||
 	    place_open(&c->to, &to, e) < 0)
 		return -e->eno;

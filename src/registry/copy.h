@@ -16,6 +16,9 @@
 struct copy_req {
 	const char *from, *to;  /* references as the user gave them; a digest at @to is refused */
 	const char *platform;   /* only this one of an index; NULL: the whole index */
+	bool all;               /* the whole index or an error: where the target has room for one image only, that of
+				   the host's platform is meant otherwise */
+	bool preserve;          /* refuse a target whose form gives the image another digest */
 	bool all_tags;          /* of the repository @from */
 	bool referrers;         /* signatures, SBOMs and whatever else has it as its subject, too */
 	transfer_progress *progress; /* may be NULL */

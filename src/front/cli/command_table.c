@@ -259,9 +259,11 @@ const struct command command_table[] = {
 	  "  onggi tag app localhost:5000/team/app:1.2\n  onggi push localhost:5000/team/app:1.2\n",
 	  { { push_rows, PUSH_ROWS_N } }, 1, 1, CMD_RAW_ARGS, cmd_push, "image" },
 	{ "registry copy", "image copy", "[OPTIONS] SOURCE[:TAG|@DIGEST] TARGET[:TAG]",
-	  "Copy an image between registries, OCI layouts (oci:DIR:REF) and folders (dir:DIR), bit by bit",
+	  "Copy an image between registries, OCI layouts (oci:DIR:REF), archives (oci-archive:FILE:REF, "
+	  "docker-archive:FILE:NAME) and folders (dir:DIR)",
 	  "  onggi registry copy nginx:1.27 localhost:5000/mirror/nginx\n"
 	  "  onggi registry copy nginx:1.27 oci:/srv/images:nginx-1.27\n"
+	  "  onggi registry copy docker-archive:app.tar.gz localhost:5000/app:1.2\n"
 	  "  onggi registry copy -a -r team.example.com/app other.example.com/app\n",
 	  { { registry_copy_rows, REGISTRY_COPY_ROWS_N } }, 2, 2, CMD_RAW_ARGS, cmd_registry_copy, NULL },
 	{ "registry ls", "registry list", "HOST[:PORT]", "List the repositories of a registry", NULL, { { NULL, 0 } }, 1, 1,

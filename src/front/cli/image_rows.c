@@ -43,8 +43,10 @@ const struct opt save_rows[SAVE_ROWS_N] = {
 	STR("platform", 0, "Save only this platform"),
 };
 const struct opt registry_copy_rows[REGISTRY_COPY_ROWS_N] = {
+	BOOL("all", 0, "Copy the whole index or nothing, also where one image is meant (docker-archive:)"),
 	BOOL("all-tags", 'a', "Copy every tag of the repository"),
 	STR("platform", 0, "Copy only this platform of the image"),
+	BOOL("preserve-digests", 0, "Refuse a target that gives the image another digest (docker-archive:)"),
 	BOOL("quiet", 'q', "Print only the digest"),
 	BOOL("referrers", 'r', "Copy signatures and whatever else refers to the image, too"),
 };

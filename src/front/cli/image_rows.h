@@ -9,7 +9,7 @@
 #include "front/cli/opt.h"
 
 enum { PULL_ROWS_N = 4, LOAD_ROWS_N = 3, SAVE_ROWS_N = 2, IMPORT_ROWS_N = 3, PUSH_ROWS_N = 7,
-       LOGIN_ROWS_N = 4, LOGOUT_ROWS_N = 2, REGISTRY_COPY_ROWS_N = 4, REGISTRY_REFERRERS_ROWS_N = 2, SEARCH_ROWS_N = 5 };
+       LOGIN_ROWS_N = 4, LOGOUT_ROWS_N = 2, REGISTRY_COPY_ROWS_N = 6, REGISTRY_REFERRERS_ROWS_N = 2, SEARCH_ROWS_N = 5 };
 
 extern const struct opt pull_rows[PULL_ROWS_N];
 extern const struct opt load_rows[LOAD_ROWS_N];

@@ -189,19 +189,28 @@ int verb_registry_rm(const struct image_call *call)
 	return image_flush(status);
 }
 
+/* an archive that goes to standard output leaves no room for words there */
+static FILE *words_out(const char *to)
+{
+	return strstr(to, ":/dev/stdout") || strstr(to, ":/dev/fd/1") || strstr(to, ":/proc/self/fd/1") ? stderr : stdout;
+}
+
 int verb_registry_copy(const struct image_call *call)
 {
+	FILE *out = words_out(call->argv[1]);
 	bool quiet = opt_bool(call->req, "@quiet");
 	struct copy_req q = { .from = call->argv[0],
 			      .to = call->argv[1],
 			      .platform = opt_str(call->req, "@platform", NULL),
+			      .all = opt_bool(call->req, "@all"),
+			      .preserve = opt_bool(call->req, "@preserve-digests"),
 			      .all_tags = opt_bool(call->req, "@all-tags"),
 			      .referrers = opt_bool(call->req, "@referrers") };
 	struct copy_result result;
 	struct progress progress;
 	struct err e = { 0 };
 
-	progress_init(&progress, stdout);
+	progress_init(&progress, out);
 	if (!quiet) {
 		q.progress = progress_event;
 		q.data = &progress;
@@ -210,6 +219,6 @@ int verb_registry_copy(const struct image_call *call)
 	progress_done(&progress);
 	if (r < 0)
 		return image_fail(&e);
-	printf(quiet ? "%s\n" : "Copied: %s\n", result.digest);
+	fprintf(out, quiet ? "%s\n" : "Copied: %s\n", result.digest);
 	return image_flush(0);
 }

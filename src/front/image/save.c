@@ -2,18 +2,13 @@
  *
  * onggi-image save [-o FILE] [--platform P] IMAGE [IMAGE...]
  */
-#include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/own.h"
 #include "front/cli/opt.h"
 #include "front/image/verb.h"
 #include "registry/archive.h"
+#include "registry/out_file.h"
 
 struct options {
 	const char *output, *platform;
@@ -34,31 +29,16 @@ static int save_to(const struct options *o, int fd, struct err *e)
 	return r;
 }
 
-/* A file appears whole or not at all; devices and pipes are written to directly. */
 static int save_to_file(const struct options *o, struct err *e)
 {
-	char tmp[4200];
-	struct stat st;
-	uint64_t tag;
+	struct out_file out;
+	int r = out_file_open(&out, o->output, 0600, e);
 
-	if (!stat(o->output, &st) && !S_ISREG(st.st_mode)) {
-		OWN_FD out = open(o->output, O_WRONLY | O_CLOEXEC);
-		if (out < 0)
-			return err_sys(e, errno, "open %s", o->output);
-		return save_to(o, out, e);
-	}
-	if (getrandom(&tag, sizeof tag, 0) != sizeof tag)
-		return err_sys(e, errno, "random name");
-	if (snprintf(tmp, sizeof tmp, "%s.tmp-%016llx", o->output, (unsigned long long)tag) >= (int)sizeof tmp)
-		return err_new(e, E_INVALID, ENAMETOOLONG, "invalid output path: %s", o->output);
-	OWN_FD fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_sys(e, errno, "invalid output path: %s", o->output);
-	int r = save_to(o, fd, e);
-	if (!r && rename(tmp, o->output) < 0)
-		r = err_sys(e, errno, "rename %s", tmp);
-	if (r < 0)
-		(void)unlink(tmp); /* the first error counts */
+	if (r == 0)
+		r = save_to(o, out.fd, e);
+	if (r == 0)
+		r = out_file_show(&out, e);
+	out_file_close(&out);
 	return r;
 }
 

@@ -133,22 +133,30 @@ int files_blob_feed(int xdir, const char *name, int64_t size, struct registry_si
 	return files_feed(fd, 0, size, sink, e) < 0 ? err_ctx(e, "%s", name) : 0;
 }
 
-int files_manifest_read(int xdir, const char *name, const char *digest, struct registry_manifest *ret, struct err *e)
+int files_manifest_take(char **text, size_t n, const char *name, const char *digest, struct registry_manifest *ret,
+			struct err *e)
 {
-	struct registry_manifest m = { 0 };
+	struct registry_manifest m = { .n = n };
 	struct hash hash;
 
-	if (files_read(xdir, name, MANIFEST_BYTES_MAX, &m.bytes, &m.n, e) < 0)
-		return -e->eno;
 	hash_init(&hash, digest && hash_algo_of(digest) == HASH_SHA512 ? HASH_SHA512 : HASH_SHA256);
-	hash_add(&hash, m.bytes, m.n);
+	hash_add(&hash, *text, n);
 	hash_text(&hash, m.digest);
-	if (digest && strcmp(m.digest, digest) != 0) {
-		free(m.bytes);
+	if (digest && strcmp(m.digest, digest) != 0)
 		return err_new(e, E_CORRUPT, EBADMSG, "%s has not the digest that it is listed with", name);
-	}
+	m.bytes = ptr_take(text);
 	*ret = m;
 	return 0;
+}
+
+int files_manifest_read(int xdir, const char *name, const char *digest, struct registry_manifest *ret, struct err *e)
+{
+	OWN_STR text = NULL;
+	size_t n;
+
+	if (files_read(xdir, name, MANIFEST_BYTES_MAX, &text, &n, e) < 0)
+		return -e->eno;
+	return files_manifest_take(&text, n, name, digest, ret, e);
 }
 
 static int copy_add(void *data, const void *p, size_t n, struct err *e)
@@ -191,6 +199,14 @@ int files_spool(int *ret_fd, struct err *e)
 	(void)err_sys(e, errno, "make a temporary file in %s", dir);
 	err_hint(e, "set TMPDIR to a directory with room");
 	return -e->eno;
+}
+
+int files_spool_bytes(const void *p, size_t n, int *ret_fd, struct err *e)
+{
+	if (files_spool(ret_fd, e) < 0)
+		return -e->eno;
+	int r = io_write_all(*ret_fd, p, n);
+	return r < 0 ? err_sys(e, -r, "write a temporary file") : 0;
 }
 
 int files_is_there(int xdir, const char *name, const char *digest, int64_t size, struct err *e)

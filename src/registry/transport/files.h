@@ -36,12 +36,17 @@ int files_feed(int xfd, int64_t offset, int64_t size, struct registry_sink *sink
 int files_blob_feed(int xdir, const char *name, int64_t size, struct registry_sink *sink, struct err *e);
 /** files_manifest_read - the manifest that lies as @name; E_CORRUPT when it has not @digest (NULL: any). */
 int files_manifest_read(int xdir, const char *name, const char *digest, struct registry_manifest *ret, struct err *e);
+/** files_manifest_take - the same for its @n bytes, which are taken from *@text. */
+int files_manifest_take(char **text, size_t n, const char *name, const char *digest, struct registry_manifest *ret,
+			struct err *e);
 /** files_copy - @size bytes from @offset on of @xfd to the position of @xout. */
 int files_copy(int xfd, int64_t offset, int64_t size, int xout, struct err *e);
 /** files_digest - digest of @size bytes from @offset on. */
 int files_digest(int xfd, int64_t offset, int64_t size, enum hash_algo algo, char out[HASH_TEXT_MAX], struct err *e);
 /** files_spool - a temporary file without a name, below TMPDIR: gone with us, however we end. */
 int files_spool(int *ret_fd, struct err *e);
+/** files_spool_bytes - such a file that has @n bytes. */
+int files_spool_bytes(const void *p, size_t n, int *ret_fd, struct err *e);
 /** files_is_there - whether the plain file @name below @xdir has just the bytes that @digest and @size say;
  * a file with others is none. 1, 0, negative. */
 int files_is_there(int xdir, const char *name, const char *digest, int64_t size, struct err *e);

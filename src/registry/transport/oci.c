@@ -236,11 +236,8 @@ static int oci_manifest_put(struct place *p, struct http *h, const struct regist
 
 	int r = oci_blob_has(p, h, &blob, e);
 	if (r == 0) {
-		if (files_spool(&spool, e) < 0)
+		if (files_spool_bytes(m->bytes, m->n, &spool, e) < 0)
 			return -e->eno;
-		r = io_write_all(spool, m->bytes, m->n);
-		if (r < 0)
-			return err_sys(e, -r, "write a temporary file");
 		r = blob_place(o, m->digest, spool, blob.size, e);
 	}
 	if (r < 0 || !top)
@@ -300,6 +297,7 @@ static void oci_close(struct place *p)
 
 const struct transport transport_oci = {
 	.name = "oci",
+	.oci = true,
 	.open = oci_open,
 	.manifest_get = oci_manifest_get,
 	.blob_get = oci_blob_get,

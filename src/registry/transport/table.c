@@ -10,12 +10,11 @@
 #include "registry/transport/transport.h"
 
 static const struct transport *const transports[] = {
-	&transport_dir, &transport_docker, &transport_oci,
+	&transport_dir, &transport_docker, &transport_docker_archive, &transport_oci, &transport_oci_archive,
 };
 
 /* of skopeo and podman, not here */
-static const char *const strangers[] = { "atomic", "containers-storage", "docker-archive", "docker-daemon",
-					 "oci-archive", "ostree", "sif", "tarball" };
+static const char *const strangers[] = { "atomic", "containers-storage", "docker-daemon", "ostree", "sif", "tarball" };
 
 static bool begins(const char *text, const char *name)
 {
@@ -54,7 +53,7 @@ int transport_find(const char *text, const struct transport **ret, const char **
 	for (size_t i = 0; i < ARRAY_LEN(strangers); i++)
 		if (begins(text, strangers[i]) && !is_port(text + strlen(strangers[i]) + 1)) {
 			(void)err_new(e, E_USAGE, EINVAL, "%.200s: transport %s is not supported", text, strangers[i]);
-			err_hint(e, "there are docker://, oci: and dir:");
+			err_hint(e, "there are docker://, oci:, oci-archive:, docker-archive: and dir:");
 			return -EINVAL;
 		}
 	*ret = &transport_docker;

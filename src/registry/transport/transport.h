@@ -4,6 +4,8 @@
  *
  *   docker://NAME[:TAG|@DIGEST]        a registry; so is a name without any transport
  *   oci:DIR[:REF|:@N]                  OCI image layout, many images in one folder
+ *   oci-archive:FILE[:REF|:@N]         such a layout in a tar
+ *   docker-archive:FILE[:NAME:TAG|:@N] what docker save writes: layers plain, no manifests
  *   dir:DIR                            one image as plain files
  *
  * Each is a table of verbs in a file of its own. A target shows nothing of a copy before finish(): until
@@ -25,6 +27,8 @@ struct place_req {
 	const char *where;   /* behind "NAME:" */
 	bool target;         /* to be written; else to be read */
 	bool repository;     /* all tags of a repository, no single image */
+	bool oci;            /* source: a manifest that it has to make is OCI's, not docker's */
+	bool preserve;       /* target: refuse to name anything but the manifest that comes */
 	const struct reference *source; /* target: name of the image at the source, domain "" when it has none */
 	const struct registry_config *config;
 	const atomic_bool *cancel;
@@ -37,11 +41,13 @@ struct place {
 	const struct transport *kind;
 	void *state;
 	struct reference ref; /* name of the image there, domain "" when it has none */
+	char digest[DIGEST_TEXT_MAX]; /* target: of the manifest that it gives the image; "": the one that came */
 };
 
 struct place_blob {
 	const char *digest; /* valid */
 	int64_t size;
+	bool config; /* not a layer */
 };
 
 /* A blob to be written: @fd has exactly its bytes from offset 0 on, verified. */
@@ -57,7 +63,11 @@ struct place_put {
  * transport is online. Blob verbs are called by many threads. */
 struct transport {
 	const char *name;
-	bool online; /* its verbs need a connection (@h) */
+	bool online;  /* its verbs need a connection (@h) */
+	bool oci;     /* its readers know OCI's manifests only */
+	bool single;  /* it has images, no indexes */
+	bool ordered; /* a target that is one stream: blobs come in the order of the manifest, so that the same image
+			 gives the same bytes */
 	int (*open)(struct place *p, const struct place_req *q, struct err *e);
 	/** as a source; @digest NULL: what the place names. Bytes of a @digest are verified. */
 	int (*manifest_get)(struct place *p, struct http *h, const char *digest, struct registry_manifest *ret,
@@ -84,7 +94,8 @@ struct transport {
 			  struct err *e);
 };
 
-extern const struct transport transport_dir, transport_docker, transport_oci;
+extern const struct transport transport_dir, transport_docker, transport_docker_archive, transport_oci,
+	transport_oci_archive;
 
 /** transport_find - the transport that @text begins with; *ret_where: what follows. A text that begins with
  * the name of none is a reference of docker://. E_USAGE for names that skopeo knows and onggi does not. */
