@@ -140,6 +140,45 @@ layer_path() { # LAYOUT NAME
 	[ "$(ls -d -- *tmp* 2>/dev/null)" = "" ]
 }
 
+@test "dir: what a killed copy left goes away with the next one to the same place, a running one stays" {
+	local tmp
+	copy "$REGISTRY/src:gzip" dir:src
+	# killed in the middle: folders that nobody holds
+	for tmp in d.tmp-0123456789abcdef d.tmp-fedcba9876543210; do cp -r src $tmp; done
+	mkdir d.tmp-00000000000000ff d.tmp-notes d.tmp-0123456789abcdee && echo x >d.tmp-0123456789abcdee/mine
+	exec 5<d.tmp-fedcba9876543210
+	flock -x 5
+	copy "$REGISTRY/src:gzip" dir:./d
+	is_status 0
+	[ "$(echo d*)" = "d d.tmp-0123456789abcdee d.tmp-fedcba9876543210 d.tmp-notes" ] || { ls; return 1; }
+	exec 5<&-
+	copy "$REGISTRY/src:zstd" dir:d
+	is_status 0
+	[ "$(echo d*)" = "d d.tmp-0123456789abcdee d.tmp-notes" ]
+	same dir:d "docker://$REGISTRY/src:zstd"
+}
+
+@test "oci: a copy that fails takes its blobs out of a layout that was there, and no others" {
+	copy "$REGISTRY/src:gzip" oci:lay:a
+	find lay | sort >before
+	copy "$REGISTRY/src:zstd" dir:broken
+	rm "broken/$(jq -r '.layers[-1].digest' broken/manifest.json | cut -d: -f2)"
+	copy dir:broken oci:lay:b
+	is_status 1
+	find lay | sort | diff before -
+	same oci:lay:a "docker://$REGISTRY/src:gzip"
+	# somebody else writes to it meanwhile: he may have found them
+	exec 5<lay
+	flock -s 5
+	copy dir:broken oci:lay:b
+	is_status 1
+	exec 5<&-
+	[ "$(find lay | sort | diff before - | grep -c '^>')" -gt 0 ]
+	copy "$REGISTRY/src:zstd" oci:lay:b
+	is_status 0
+	same oci:lay:b "docker://$REGISTRY/src:zstd"
+}
+
 @test "lies in a layout: missing and changed blobs, links, pipes, absolute paths: refused by name, nothing left" {
 	for trick in missing changed short link outside fifo digest version nojson manifest blobsdir; do
 		rm -rf lay && cp -r "$T/oci" lay

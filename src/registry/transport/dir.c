@@ -7,12 +7,14 @@
  *   DIR/HEX.manifest.json   other manifests, of an index
  *   DIR/HEX                 blobs; those of another algorithm than sha256 as ALGO-HEX
  *
- * Written into a new folder beside DIR, which takes its place at the end.
+ * Written into a new folder beside DIR, which takes its place at the end. Its maker holds a lock on that folder: one
+ * that nobody has locked was left by a copy that was killed, and goes away with the next copy to DIR.
  */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,36 +46,75 @@ static void file_name(const char *digest, const char *suffix, char out[NAME_TEXT
 		(void)snprintf(out, NAME_TEXT_MAX, "%.*s-%s%s", (int)(hex - 1 - digest), digest, hex, suffix);
 }
 
-/* a folder of this transport, or an empty one, may be replaced */
+/* whether the folder is of this transport, or empty */
+static int is_ours(int xfd, struct err *e)
+{
+	OWN_FD fd = openat(xfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	OWN_DIR list = fd >= 0 ? fdopendir(fd) : NULL;
+	bool version = false, other = false;
+	const struct dirent *en;
+	int r;
+
+	if (!list)
+		return err_sys(e, errno, "read a folder");
+	(void)fd_take(&fd);
+	while ((r = io_dir_next(list, &en, e)) > 0) {
+		version |= !strcmp(en->d_name, "version");
+		other = true;
+	}
+	return r < 0 ? r : version || !other;
+}
+
 static int target_check(struct dir *d, struct err *e)
 {
 	OWN_FD old = open(d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	OWN_DIR list = NULL;
-	struct dirent *en;
-	bool version = false, other = false;
 
 	if (old < 0)
 		return errno == ENOENT ? 0 : err_sys(e, errno, "open %s", d->path);
 	d->replaces = true;
-	list = fdopendir(old);
-	if (!list)
-		return err_sys(e, errno, "read %s", d->path);
-	(void)fd_take(&old);
-	while ((en = readdir(list))) {
-		version |= !strcmp(en->d_name, "version");
-		other |= strcmp(en->d_name, ".") != 0 && strcmp(en->d_name, "..") != 0;
-	}
-	if (other && !version)
+	int r = is_ours(old, e);
+	if (r == 0)
 		return err_new(e, E_CONFLICT, EEXIST, "%s is no image of dir:, and has other files in it", d->path);
-	return 0;
+	return r < 0 ? err_ctx(e, "%s", d->path) : 0;
 }
 
-static int target_open(struct dir *d, struct err *e)
+/* one that has no lock; the lock is held until it is gone, see tmp_make() */
+static void sweep_one(int xparent, const char *name)
 {
+	OWN_FD fd = openat(xparent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct err ignored = { 0 }; /* left-overs of others are no reason to fail */
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && is_ours(fd, &ignored) > 0)
+		(void)io_remove_tree(xparent, name, &ignored);
+}
+
+/* what killed copies to the same place have left: "DIR.tmp-" and 16 hex digits */
+static void sweep(const struct dir *d)
+{
+	const char *slash = strrchr(d->path, '/'), *base = slash ? slash + 1 : d->path;
+	const size_t n = strlen(base);
+	char parent[FILES_PATH_MAX];
+	const struct dirent *en;
+	struct err ignored = { 0 };
+
+	(void)snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - d->path) + 1 : 1, slash ? d->path : ".");
+	OWN_FD fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	OWN_DIR list = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!list)
+		return;
+	const int xparent = fd_take(&fd); /* now the stream's */
+	while (io_dir_next(list, &en, &ignored) > 0)
+		if (!strncmp(en->d_name, base, n) && text_starts(en->d_name + n, ".tmp-") &&
+		    text_is_hex(en->d_name + n + 5, 16))
+			sweep_one(xparent, en->d_name);
+}
+
+/* 1: made and locked | 0: taken away by somebody's sweep before it was locked */
+static int tmp_make(struct dir *d, struct err *e)
+{
+	struct stat st;
 	uint64_t tag;
 
-	if (target_check(d, e) < 0)
-		return -e->eno;
 	if (getrandom(&tag, sizeof tag, 0) != sizeof tag)
 		return err_sys(e, errno, "random name");
 	(void)snprintf(d->tmp, sizeof d->tmp, "%s.tmp-%016llx", d->path, (unsigned long long)tag);
@@ -84,7 +125,23 @@ static int target_open(struct dir *d, struct err *e)
 	}
 	d->dir = open(d->tmp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (d->dir < 0)
-		return err_sys(e, errno, "open %s", d->tmp);
+		return errno == ENOENT ? 0 : err_sys(e, errno, "open %s", d->tmp);
+	if (flock(d->dir, LOCK_EX) < 0 || fstat(d->dir, &st) < 0)
+		return err_sys(e, errno, "lock %s", d->tmp);
+	return st.st_nlink > 0;
+}
+
+static int target_open(struct dir *d, struct err *e)
+{
+	int r;
+
+	if (target_check(d, e) < 0)
+		return -e->eno;
+	sweep(d);
+	while ((r = tmp_make(d, e)) == 0)
+		own_fd_done(&d->dir);
+	if (r < 0)
+		return r;
 	return io_replace_file(d->dir, "version", VERSION_TEXT, strlen(VERSION_TEXT), 0644, 0, e);
 }
 

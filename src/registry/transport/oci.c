@@ -10,6 +10,7 @@
  * out, and what is read is verified by its digest.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,9 @@ struct oci {
 	bool done;
 	struct layout_entry entry; /* source */
 	struct registry_manifest top; /* target: what is to be entered */
+	struct stat index;            /* target: index.json as it was at the beginning; 0: there was none */
+	pthread_mutex_t lock;         /* of @added: many threads bring blobs */
+	json_t *added;                /* digests of the blobs that this copy has made */
 };
 
 static int source_open(struct place *p, struct oci *o, struct err *e)
@@ -91,6 +95,8 @@ static int target_open(struct oci *o, struct err *e)
 	/* whoever writes to it keeps others from taking it away, see undo() */
 	if (flock(o->dir, LOCK_SH) < 0)
 		return err_sys(e, errno, "lock %s", o->where.path);
+	if (fstatat(o->dir, "index.json", &o->index, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+		return err_sys(e, errno, "stat %s/index.json", o->where.path);
 	if (fstatat(o->dir, "oci-layout", &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		if (errno != ENOENT)
 			return err_sys(e, errno, "stat %s/oci-layout", o->where.path);
@@ -116,7 +122,11 @@ static int oci_open(struct place *p, const struct place_req *q, struct err *e)
 	if (!o)
 		return err_new(e, E_NOMEM, ENOMEM, "image layout");
 	o->dir = -1;
+	(void)pthread_mutex_init(&o->lock, NULL); /* never fails on Linux */
+	o->added = json_array();
 	p->state = o;
+	if (!o->added)
+		return err_new(e, E_NOMEM, ENOMEM, "image layout");
 	if (files_where_parse(q->where, &o->where, e) < 0)
 		return -e->eno;
 	if (!q->target)
@@ -191,6 +201,14 @@ static int folder_open(struct oci *o, const char *digest, int *ret_fd, struct er
 	return 0;
 }
 
+static int note_added(struct oci *o, const char *digest, struct err *e)
+{
+	pthread_mutex_lock(&o->lock);
+	int r = json_array_append_new(o->added, json_string(digest));
+	pthread_mutex_unlock(&o->lock);
+	return r < 0 ? err_new(e, E_NOMEM, ENOMEM, "blobs") : 0;
+}
+
 /* a file with a name only when it is whole */
 static int blob_place(struct oci *o, const char *digest, int xfd, int64_t size, struct err *e)
 {
@@ -209,7 +227,7 @@ static int blob_place(struct oci *o, const char *digest, int xfd, int64_t size, 
 	(void)snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
 	for (int tries = 0; tries < 3; tries++) {
 		if (linkat(AT_FDCWD, proc, folder, digest_hex(digest), AT_SYMLINK_FOLLOW) == 0)
-			return 0;
+			return tries ? 0 : note_added(o, digest, e);
 		if (errno != EEXIST)
 			break;
 		/* another copy was faster, or what is there is damaged */
@@ -269,16 +287,36 @@ static int oci_finish(struct place *p, struct err *e)
 	return 0;
 }
 
-/* what this copy made of a layout that was not there before */
+/* nobody has entered an image since the beginning */
+static bool is_index_old(const struct oci *o)
+{
+	struct stat now;
+
+	if (fstatat(o->dir, "index.json", &now, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT && !o->index.st_ino;
+	return now.st_ino == o->index.st_ino && now.st_ctim.tv_sec == o->index.st_ctim.tv_sec &&
+	       now.st_ctim.tv_nsec == o->index.st_ctim.tv_nsec;
+}
+
+/* What this copy has made: the layout that was not there before, or blobs in it. They stay where somebody else
+ * copies to it or has, since he may have found them and not brought them himself. */
 static void undo(struct oci *o)
 {
 	struct err ignored = { 0 };
-	struct stat st;
+	json_t *digest;
+	size_t i;
 
-	/* somebody else copies to it, or has */
-	if (flock(o->dir, LOCK_EX | LOCK_NB) < 0 || fstatat(o->dir, "index.json", &st, AT_SYMLINK_NOFOLLOW) == 0)
+	if (flock(o->dir, LOCK_EX | LOCK_NB) < 0 || !is_index_old(o))
 		return;
-	(void)io_remove_tree(AT_FDCWD, o->where.path, &ignored);
+	if (o->made) {
+		(void)io_remove_tree(AT_FDCWD, o->where.path, &ignored);
+		return;
+	}
+	json_array_foreach(o->added, i, digest) {
+		OWN_FD folder = -1;
+		if (folder_open(o, json_string_value(digest), &folder, &ignored) == 0)
+			(void)unlinkat(folder, digest_hex(json_string_value(digest)), 0); /* the first error counts */
+	}
 }
 
 static void oci_close(struct place *p)
@@ -288,10 +326,12 @@ static void oci_close(struct place *p)
 	if (!o)
 		return;
 	if (o->dir >= 0) {
-		if (o->made && !o->done)
+		if (!o->done && (o->made || json_array_size(o->added)))
 			undo(o);
 		close(o->dir);
 	}
+	json_decref(o->added);
+	(void)pthread_mutex_destroy(&o->lock); /* nobody holds it */
 	free(o);
 }
 
