@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The check of check.h: blobs, then images, references, containers, each by what it names.
+ * The check of check.h: blobs, then images, references, lists, containers, each by what it names.
  */
 #include "store/check.h"
 
@@ -26,6 +26,7 @@
 #include "store/image.h"
 #include "store/image_gc.h"
 #include "store/image_int.h"
+#include "store/manifest_store.h"
 #include "store/snapshot.h"
 
 enum { BLOCK = 256 << 10, PROBLEM_MAX = 400 };
@@ -291,6 +292,21 @@ static int references_check(struct check *c, struct err *e)
 	return 0;
 }
 
+/* blobs that a list has from here; members in registries are theirs */
+static int list_look(void *data, const char *name, const json_t *list)
+{
+	struct check *c = data;
+	json_t *entry;
+	size_t i;
+
+	if (!list)
+		tell(c, "list", name, NULL, "cannot be read: remove it with onggi manifest rm");
+	json_array_foreach(json_object_get(list, "entries"), i, entry)
+		if (!*js_str(entry, "from", "") && !blob_fits(c->q->store, json_object_get(entry, "descriptor")))
+			tell(c, "list", name, NULL, "its member %s is missing", js_str(entry, "descriptor.digest", ""));
+	return 0;
+}
+
 static int containers_check(struct check *c, struct err *e)
 {
 	OWN_PTR char(*ids)[65] = NULL;
@@ -324,7 +340,8 @@ int store_check(const struct check_req *req, struct check_result *ret, struct er
 
 	*ret = (struct check_result){ 0 };
 	if (blobs_check(&c, "sha256", e) < 0 || blobs_check(&c, "sha512", e) < 0 || images_check(&c, e) < 0 ||
-	    references_check(&c, e) < 0 || containers_check(&c, e) < 0)
+	    references_check(&c, e) < 0 || manifest_list_each(req->store, list_look, &c, e) < 0 ||
+	    containers_check(&c, e) < 0)
 		return err_ctx(e, "check");
 	return 0;
 }

@@ -14,7 +14,7 @@
 #include "store/store.h"
 
 struct check_fault {
-	const char *kind;    /* "blob", "image", "reference", "container" */
+	const char *kind;    /* "blob", "image", "reference", "list", "container" */
 	const char *name;    /* digest, ID or reference */
 	const char *problem;
 	const char *mended;  /* what was done; NULL: nothing */

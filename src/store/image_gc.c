@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is needed and what is not: marking from images, references, containers and leases, then
+ * What is needed and what is not: marking from images, references, lists, containers and leases, then
  * taking everything else out of sight. Runs under the exclusive lock locks/gc; trees are removed
  * after it was let go.
  */
@@ -24,6 +24,7 @@
 #include "store/image_gc.h"
 #include "store/image_int.h"
 #include "store/image_mount.h"
+#include "store/manifest_store.h"
 #include "store/snapshot.h"
 
 enum {
@@ -119,6 +120,22 @@ static int mark_reference(void *data, const struct reference_entry *r)
 	return need_document(m->s, m->set, r->manifest, 0, m->e);
 }
 
+/* what lists have from here: the images that it came with may be gone */
+static int mark_list(void *data, const char *name, const json_t *list)
+{
+	struct mark *m = data;
+	json_t *entry;
+	size_t i;
+
+	if (!list) /* rather keep all than lose what it names */
+		return err_new(m->e, E_CORRUPT, EBADMSG, "list %.200s of onggi manifest is damaged", name);
+	json_array_foreach(json_object_get(list, "entries"), i, entry)
+		if (!*js_str(entry, "from", "") &&
+		    need_document(m->s, m->set, js_str(entry, "descriptor.digest", ""), 0, m->e) < 0)
+			return -m->e->eno;
+	return 0;
+}
+
 static int mark_lease_text(char *text, json_t *set, struct err *e)
 {
 	char *save = NULL;
@@ -208,7 +225,7 @@ int image_mark(const struct store *s, json_t **ret, struct err *e)
 		return err_new(e, E_NOMEM, ENOMEM, "list of what is needed");
 	/* images kept for containers alone are in the same folder */
 	if (each_name(s, "images", mark_image_name, &m, e) < 0 ||
-	    reference_each(s, mark_reference, &m, e) < 0 ||
+	    reference_each(s, mark_reference, &m, e) < 0 || manifest_list_each(s, mark_list, &m, e) < 0 ||
 	    each_name(s, "leases", mark_lease_name, &m, e) < 0)
 		return -e->eno;
 	*ret = ptr_take(&set);
@@ -346,6 +363,7 @@ int image_sweep_tmp(const struct store *s, struct err *e)
 
 	io_sweep_replaced(s->root_fd, "references");
 	io_sweep_replaced(s->root_fd, "images");
+	io_sweep_replaced(s->root_fd, "manifests");
 	return each_name(s, "tmp", sweep_tmp_name, &w, e);
 }
 

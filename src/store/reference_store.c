@@ -17,12 +17,12 @@
 #include "spec/reference.h"
 #include "store/image_int.h"
 
-enum { REF_FILE_MAX = 16 << 10, REF_NAME_MAX = 240, REF_NAME_KEEP = 150, REF_PATH_MAX = 300 };
+enum { REF_FILE_MAX = 16 << 10, REF_NAME_MAX = 240, REF_NAME_KEEP = 150 };
 
-static int ref_path(const char *reference, char out[REF_PATH_MAX], struct err *e)
+int reference_path(const char *folder, const char *reference, char out[REFERENCE_PATH_MAX], struct err *e)
 {
 	size_t n = strlen(reference), keep = n > REF_NAME_MAX ? REF_NAME_KEEP : n;
-	size_t w = (size_t)snprintf(out, REF_PATH_MAX, "references/");
+	size_t w = (size_t)snprintf(out, REFERENCE_PATH_MAX, "%s/", folder);
 
 	if (!n || reference[0] == '.')
 		return err_new(e, E_INVALID, EINVAL, "invalid reference format");
@@ -36,7 +36,7 @@ static int ref_path(const char *reference, char out[REF_PATH_MAX], struct err *e
 	if (keep < n) {
 		char digest[DIGEST_TEXT_MAX];
 		digest_sha256(reference, n, digest);
-		(void)snprintf(out + w, REF_PATH_MAX - w, "~%s", digest_hex(digest));
+		(void)snprintf(out + w, REFERENCE_PATH_MAX - w, "~%s", digest_hex(digest));
 	}
 	return 0;
 }
@@ -44,10 +44,10 @@ static int ref_path(const char *reference, char out[REF_PATH_MAX], struct err *e
 int reference_write(const struct store *s, const char *reference, const char *image_id,
 		    const char *manifest, unsigned flags, struct err *e)
 {
-	char path[REF_PATH_MAX], now[CLOCK_TEXT_MAX];
+	char path[REFERENCE_PATH_MAX], now[CLOCK_TEXT_MAX];
 	struct digest d;
 
-	if (ref_path(reference, path, e) < 0 || digest_parse(image_id, &d, e) < 0 ||
+	if (reference_path("references", reference, path, e) < 0 || digest_parse(image_id, &d, e) < 0 ||
 	    (manifest && digest_parse(manifest, &d, e) < 0))
 		return err_ctx(e, "set reference %s", reference);
 	clock_format(clock_now_ns(), now);
@@ -69,9 +69,9 @@ int reference_set(const struct store *s, const char *reference, const char *imag
 
 int reference_remove(const struct store *s, const char *reference, struct err *e)
 {
-	char path[REF_PATH_MAX];
+	char path[REFERENCE_PATH_MAX];
 
-	if (ref_path(reference, path, e) < 0)
+	if (reference_path("references", reference, path, e) < 0)
 		return -e->eno;
 	if (unlinkat(s->root_fd, path, 0) < 0 && errno != ENOENT)
 		return err_sys(e, errno, "remove reference %s", reference);
@@ -81,10 +81,10 @@ int reference_remove(const struct store *s, const char *reference, struct err *e
 int reference_get(const struct store *s, const char *reference, char ret_id[DIGEST_TEXT_MAX],
 		  char ret_manifest[DIGEST_TEXT_MAX], struct err *e)
 {
-	char path[REF_PATH_MAX];
+	char path[REFERENCE_PATH_MAX];
 	OWN_JSON j = NULL;
 
-	if (ref_path(reference, path, e) < 0)
+	if (reference_path("references", reference, path, e) < 0)
 		return -e->eno;
 	if (js_load(s->root_fd, path, REF_FILE_MAX, &j, e) < 0)
 		return err_ctx(e, "reference %s", reference);

@@ -5,6 +5,7 @@
  *   blobs/sha256/HEX        content by digest: indexes, manifests, configs, layers as received
  *   references/ENC          one file per image reference -> descriptor (see image.h)
  *   images/HEX              one file per image ID (= config digest): manifest, layers, sizes
+ *   manifests/ENC           lists in the making, of `onggi manifest` (see manifest_store.h)
  *   snapshots/CHAINID/      unpacked layer: diff/ (driver overlay), meta.json; tmp name until whole
  *   containers/ID/          config.json (record), bundle, rw/{diff,work}, logs, exit.json, hosts ...
  *   names/NAME              claims a container name: hard link, content is the ID
