@@ -155,3 +155,34 @@ int registry_blob_get(struct registry *r, struct http *h, const char *digest, in
 		return registry_status_err(r, &resp, NULL, e);
 	return 0;
 }
+
+static int document_add(void *data, const void *bytes, size_t n, struct err *e)
+{
+	struct buf *b = data;
+
+	buf_add(b, bytes, n);
+	return buf_failed(b) ? err_new(e, E_NOMEM, ENOMEM, "document") : 0;
+}
+
+int registry_document_get(struct registry *r, struct http *h, const char *digest, int64_t size, char **ret,
+			  size_t *ret_n, struct err *e)
+{
+	OWN_BUF b = { 0 };
+	struct registry_sink sink = { .add = document_add, .data = &b };
+	struct hash hash;
+	char got[HASH_TEXT_MAX];
+
+	if (registry_blob_get(r, h, digest, size, &sink, NULL, e) < 0)
+		return -e->eno;
+	hash_init(&hash, hash_algo_of(digest) == HASH_SHA512 ? HASH_SHA512 : HASH_SHA256);
+	hash_add(&hash, buf_str(&b), b.n);
+	hash_text(&hash, got);
+	if (strcmp(got, digest) != 0)
+		return err_new(e, E_CORRUPT, EBADMSG, "wrong digest: expected %s, got %s", digest, got);
+	size_t n = b.n;
+	*ret = buf_take(&b);
+	if (!*ret)
+		return err_new(e, E_NOMEM, ENOMEM, "document");
+	*ret_n = n;
+	return 0;
+}

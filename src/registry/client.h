@@ -59,6 +59,10 @@ struct registry_sink {
 int registry_blob_get(struct registry *r, struct http *h, const char *digest, int64_t size,
 		      struct registry_sink *sink, const struct registry_retry *retry, struct err *e);
 
+/** registry_document_get - a small blob (a config) as a heap string, verified by size and digest. */
+int registry_document_get(struct registry *r, struct http *h, const char *digest, int64_t size, char **ret,
+			  size_t *ret_n, struct err *e);
+
 /** registry_mount_from - blobs may be taken over from repository @path of the same registry. To be
  * called before the first exchange. */
 void registry_mount_from(struct registry *r, const char *path);

@@ -27,6 +27,7 @@ struct registry_config {
 	unsigned attempts;       /* of one exchange */
 	unsigned retry_delay_ms; /* before the second attempt; doubles */
 	unsigned stall_s;
+	bool all_insecure;       /* asked for by a flag of the command */
 	json_t *insecure;        /* array of hosts, host:port and networks */
 	json_t *mirrors;         /* array of base URLs for docker.io */
 	json_t *registries;      /* tables of registries.conf */

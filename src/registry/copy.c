@@ -363,8 +363,10 @@ static int prepare(struct copy *c, struct err *e)
 	    transport_find(q->to, &c->to.kind, &to.where, e) < 0)
 		return -e->eno;
 	from.oci = c->to.kind->oci;
-	if (check_kinds(c, e) < 0 || registry_config_load(&c->config, e) < 0 || place_open(&c->from, &from, e) < 0 ||
-	    place_open(&c->to, &to, e) < 0)
+	if (check_kinds(c, e) < 0 || registry_config_load(&c->config, e) < 0)
+		return -e->eno;
+	c->config.all_insecure = q->insecure;
+	if (place_open(&c->from, &from, e) < 0 || place_open(&c->to, &to, e) < 0)
 		return -e->eno;
 	return c->from.kind->online || c->to.kind->online ? http_open(&c->http, e) : 0;
 }

@@ -21,6 +21,7 @@ struct copy_req {
 	bool preserve;          /* refuse a target whose form gives the image another digest */
 	bool all_tags;          /* of the repository @from */
 	bool referrers;         /* signatures, SBOMs and whatever else has it as its subject, too */
+	bool insecure;          /* any certificate, or plain http */
 	transfer_progress *progress; /* may be NULL */
 	void *data;
 };

@@ -82,34 +82,14 @@ static int step_choose(void *ctx, struct err *e)
 	return 0;
 }
 
-struct memory {
-	struct buf buf;
-};
-
-static int memory_add(void *data, const void *bytes, size_t n, struct err *e)
-{
-	struct memory *m = data;
-
-	buf_add(&m->buf, bytes, n);
-	return buf_failed(&m->buf) ? err_new(e, E_NOMEM, ENOMEM, "config") : 0;
-}
-
 static int config_fetch(struct pull *p, struct err *e)
 {
 	const struct descriptor *d = &p->manifest.config;
-	struct memory m = { 0 };
-	struct registry_sink sink = { .add = memory_add, .data = &m };
 
-	int r = registry_blob_get(p->registry, p->http, d->digest, d->size, &sink, NULL, e);
-	if (r == 0)
-		r = blob_write(p->req->store, m.buf.p ? m.buf.p : "", m.buf.n, d->digest, NULL, e);
-	if (r < 0) {
-		buf_done(&m.buf);
+	if (registry_document_get(p->registry, p->http, d->digest, d->size, &p->config_bytes, &p->config_n, e) < 0 ||
+	    blob_write(p->req->store, p->config_bytes, p->config_n, d->digest, NULL, e) < 0)
 		return err_ctx(e, "image config");
-	}
-	p->config_n = m.buf.n;
-	p->config_bytes = buf_take(&m.buf);
-	return p->config_bytes ? 0 : err_new(e, E_NOMEM, ENOMEM, "image config");
+	return 0;
 }
 
 static void platform_warn(struct pull *p)

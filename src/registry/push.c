@@ -171,7 +171,6 @@ static int raw_load(struct push *p, const char *digest, struct registry_manifest
 	return 0;
 }
 
-/* whether all of @digest and what it names is in the store */
 static bool is_whole(const struct store *s, const char *digest, int depth)
 {
 	struct err ignored = { 0 };
@@ -190,6 +189,11 @@ static bool is_whole(const struct store *s, const char *digest, int depth)
 	return true;
 }
 
+bool push_is_whole(const struct store *s, const char *digest)
+{
+	return is_whole(s, digest, 0);
+}
+
 static int document_send(struct push *p, const char *digest, int depth, struct registry_manifest *ret,
 			 struct err *e);
 
@@ -205,7 +209,7 @@ static int index_send(struct push *p, struct manifest *index, int depth, struct 
 		struct registry_manifest child = { 0 };
 		json_t *d = json_array_get(json_object_get(doc, "manifests"), i);
 		/* what is not here is there already: see is_pushable() */
-		if (!is_whole(p->req->store, index->entries[i].digest, 0))
+		if (!push_is_whole(p->req->store, index->entries[i].digest))
 			continue;
 		int r = document_send(p, index->entries[i].digest, depth + 1, &child, e);
 		if (r == 0)
@@ -250,6 +254,11 @@ static int document_send(struct push *p, const char *digest, int depth, struct r
 	return r;
 }
 
+int push_document(struct push *p, const char *digest, struct registry_manifest *ret, struct err *e)
+{
+	return document_send(p, digest, 0, ret, e);
+}
+
 /* ---- what is to be pushed ---- */
 
 /* the manifest for the wanted platform out of an index, all of it here */
@@ -270,7 +279,7 @@ static int choose_platform(struct push *p, struct err *e)
 		if (manifest_choose(&m, &p->want, &d, e) < 0)
 			return -e->eno;
 		(void)snprintf(p->top, sizeof p->top, "%s", d->digest);
-		if (media_is_manifest(d->media_type) && !is_whole(p->req->store, p->top, 0)) {
+		if (media_is_manifest(d->media_type) && !push_is_whole(p->req->store, p->top)) {
 			platform_format(&p->want, text);
 			return err_new(e, E_NOT_FOUND, ENOENT, "the image for platform %s is not here", text);
 		}
@@ -306,13 +315,13 @@ static int is_pushable(struct push *p, struct err *e)
 	struct err ignored = { 0 };
 	size_t n;
 
-	if (is_whole(s, p->top, 0))
+	if (push_is_whole(s, p->top))
 		return 1;
 	if (blob_read(s, p->top, MANIFEST_BYTES_MAX, &text, &n, &ignored) < 0 ||
 	    manifest_parse(text, n, NULL, &m, &ignored) < 0 || m.kind != MANIFEST_INDEX)
 		return 0;
 	for (size_t i = 0; i < m.n_entries; i++) {
-		int r = is_whole(s, m.entries[i].digest, 0) ? 1 :
+		int r = push_is_whole(s, m.entries[i].digest) ? 1 :
 			registry_manifest_has(p->registry, p->http, m.entries[i].digest, e);
 		if (r <= 0)
 			return r;
@@ -357,7 +366,7 @@ static int step_send(void *ctx, struct err *e)
 	struct push *p = ctx;
 	struct registry_manifest top;
 
-	if (document_send(p, p->top, 0, &top, e) < 0)
+	if (push_document(p, p->top, &top, e) < 0)
 		return -e->eno;
 	int r = registry_manifest_publish(p->registry, p->http, p->ref.tag, &top, e);
 	memcpy(p->result->digest, top.digest, sizeof top.digest);

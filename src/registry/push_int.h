@@ -6,6 +6,7 @@
 #define ONGGI_REGISTRY_PUSH_INT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "registry/client.h"
 #include "registry/push.h"
@@ -51,7 +52,11 @@ struct push_image {
 	size_t n;
 };
 
-
+/** push_is_whole - whether all of @digest and what it names is in the store. */
+bool push_is_whole(const struct store *s, const char *digest);
+/** push_document - everything below manifest or index @digest of the store; @ret: the document as it is to be put,
+ * caller owns. Of @p: req, ref, config, registry, http, teller and lease. */
+int push_document(struct push *p, const char *digest, struct registry_manifest *ret, struct err *e);
 /** push_layers - everything of @img that the registry lacks. */
 int push_layers(struct push_image *img, struct err *e);
 /** push_sources_find - fill in from where each layer may be mounted: other repositories of the same

@@ -5,6 +5,7 @@
  */
 #include "front/cli/commands.h"
 #include "front/cli/image_rows.h"
+#include "front/cli/manifest_flags.h"
 #include "front/cli/opt_rows.h"
 #include "front/cli/run_fields.h"
 
@@ -39,6 +40,11 @@ static const struct opt image_unmount_opts[] = {
 static const struct opt history_opts[] = {
 	{ "human", 'H', OPT_BOOL, 0, "@human", NULL, "Sizes and dates for people (default true)", NULL, NULL },
 };
+static const struct opt manifest_annotate_opts[] = {
+	MANIFEST_EDIT_ROWS,
+	BOOL("index", 0, "Annotate the list as a whole"),
+};
+static const struct opt ignore_opts[] = { BOOL("ignore", 'i', "A missing one is no error") };
 static const struct opt filter_opts[] = { FILTER('f') };
 static const struct opt run_opts[] = {
 	BOOL("detach", 'd', "Run in the background and print the container ID"),
@@ -235,6 +241,29 @@ const struct command command_table[] = {
 	  { { logout_rows, LOGOUT_ROWS_N } }, 0, 1, CMD_RAW_ARGS, cmd_logout, NULL },
 	{ "logs", "container logs", "[OPTIONS] CONTAINER", "Show the output of a container",
 	  "  onggi logs -f --tail 20 web\n", { SET(logs_opts) }, 1, 1, 0, cmd_logs, "container" },
+	{ "manifest add", NULL, "[OPTIONS] LIST IMAGE [IMAGE...]", "Add images to a list",
+	  "  onggi manifest add app:1 registry.example.com/app:1-arm64\n  onggi manifest add app:1 containers-storage:app:dev\n",
+	  { { manifest_add_rows, MANIFEST_ADD_ROWS_N } }, 2, -1, CMD_RAW_ARGS, cmd_manifest_add, NULL },
+	{ "manifest annotate", NULL, "[OPTIONS] LIST MANIFEST", "Change what a list says of one image",
+	  "  onggi manifest annotate --variant v8 app:1 registry.example.com/app:1-arm64\n",
+	  { SET(manifest_annotate_opts) }, 1, 2, 0, cmd_manifest_annotate, NULL },
+	{ "manifest create", NULL, "[OPTIONS] LIST [IMAGE...]", "Begin a list of images for several platforms",
+	  "  onggi manifest create registry.example.com/app:1 registry.example.com/app:1-amd64 registry.example.com/app:1-arm64\n",
+	  { { manifest_create_rows, MANIFEST_CREATE_ROWS_N } }, 1, -1, CMD_RAW_ARGS, cmd_manifest_create, NULL },
+	{ "manifest exists", NULL, "LIST", "Whether there is a list of this name: exit status 0 or 1", NULL, { { NULL, 0 } },
+	  1, 1, CMD_EXIT_125, cmd_manifest_exists, NULL },
+	{ "manifest inspect", NULL, "[OPTIONS] [LIST] MANIFEST", "Show a list that is here, or what a registry has",
+	  "  onggi manifest inspect registry.example.com/app:1\n  onggi manifest inspect -v app:1\n",
+	  { { manifest_inspect_rows, MANIFEST_INSPECT_ROWS_N } }, 1, 2, CMD_RAW_ARGS, cmd_manifest_inspect, NULL },
+	{ "manifest ls", "manifest list", "[OPTIONS]", "Show the lists that are here", NULL, { SET(list_opts) }, 0, 0, 0,
+	  cmd_manifest_ls, NULL },
+	{ "manifest push", NULL, "[OPTIONS] LIST [DESTINATION]", "Send a list and its images to a registry",
+	  "  onggi manifest push --purge registry.example.com/app:1\n  onggi manifest push --format v2s2 app:1 registry.example.com/app:1\n",
+	  { { manifest_push_rows, MANIFEST_PUSH_ROWS_N } }, 1, 2, CMD_RAW_ARGS, cmd_manifest_push, NULL },
+	{ "manifest remove", NULL, "LIST MANIFEST", "Take an image out of a list", NULL, { { NULL, 0 } }, 2, 2, 0,
+	  cmd_manifest_remove, NULL },
+	{ "manifest rm", NULL, "[OPTIONS] LIST [LIST...]", "Remove lists; images stay", NULL, { SET(ignore_opts) }, 1, -1, 0,
+	  cmd_manifest_rm, NULL },
 	{ "network create", NULL, "[OPTIONS] NETWORK", "Make a network", NULL, { SET(network_create_opts) }, 1, 1, 0,
 	  cmd_network_create, NULL },
 	{ "network inspect", NULL, "[OPTIONS] NETWORK [NETWORK...]", "Show networks in detail", NULL,

@@ -170,3 +170,23 @@ int cmd_search(struct cli *c, struct err *e)
 {
 	return forward(c, "search", e);
 }
+
+int cmd_manifest_add(struct cli *c, struct err *e)
+{
+	return forward(c, "manifest add", e);
+}
+
+int cmd_manifest_create(struct cli *c, struct err *e)
+{
+	return forward(c, "manifest create", e);
+}
+
+int cmd_manifest_inspect(struct cli *c, struct err *e)
+{
+	return forward(c, "manifest inspect", e);
+}
+
+int cmd_manifest_push(struct cli *c, struct err *e)
+{
+	return forward(c, "manifest push", e);
+}

@@ -4,6 +4,7 @@
  */
 #include "front/cli/image_rows.h"
 
+#include "front/cli/manifest_flags.h"
 #include "front/cli/opt_rows.h"
 
 const struct opt pull_rows[PULL_ROWS_N] = {
@@ -65,4 +66,41 @@ const struct opt search_rows[SEARCH_ROWS_N] = {
 	BOOL("json", 0, "Print one JSON array"),
 	INT("limit", 0, "At most so many results, 1 to 100 (default 25)"),
 	BOOL("no-trunc", 0, "Do not shorten"),
+};
+
+/* podman's and docker's words for the same thing */
+#define REGISTRY_ROWS                                                                                      \
+	AUTHFILE,                                                                                          \
+	REFUSED("cert-dir", "certificates are read from certs.d, see docs/registries.md"),                 \
+	REFUSED("creds", "log in with onggi login, or name a file with --authfile"),                       \
+	BOOL("insecure", 0, "Any certificate will do, and plain http"),                                    \
+	{ "tls-verify", 0, OPT_BOOL, 0, "@tls-verify", NULL, "Verify certificates (default true)", NULL, NULL }
+
+const struct opt manifest_create_rows[MANIFEST_CREATE_ROWS_N] = {
+	BOOL("all", 0, "Of an image that is itself an index, take every platform"),
+	BOOL("amend", 'a', "Add to the list if there is one of this name"),
+	LIST("annotation", 0, "Annotation of the list (key=value)"),
+	REGISTRY_ROWS,
+};
+const struct opt manifest_add_rows[MANIFEST_ADD_ROWS_N] = {
+	BOOL("all", 0, "Of an image that is itself an index, take every platform"),
+	MANIFEST_EDIT_ROWS,
+	REGISTRY_ROWS,
+};
+const struct opt manifest_inspect_rows[MANIFEST_INSPECT_ROWS_N] = {
+	REGISTRY_ROWS,
+	BOOL("verbose", 'v', "Show the manifests that it names, too"),
+};
+const struct opt manifest_push_rows[MANIFEST_PUSH_ROWS_N] = {
+	{ "all", 0, OPT_BOOL, 0, "@all", NULL, "Push the members, too (default true)", NULL, NULL },
+	STR("compression-format", 0, "How to compress layers that are plain here: gzip (default) or zstd"),
+	INT("compression-level", 0, "1 to 9 (gzip) or 19 (zstd), default 3"),
+	{ "digestfile", 0, OPT_STRING, 0, "@digestfile", NULL, "Write the digest of the list to this file", NULL, "file" },
+	BOOL("force-compression", 0, "Compress layers of members from the store anew that have another format"),
+	STR("format", 'f', "Form of the list: oci or v2s2"),
+	BOOL("purge", 'p', "Remove the list after the push"),
+	BOOL("quiet", 'q', "Print only the digest"),
+	REGISTRY_ROWS,
+	BOOL("rm", 0, "As --purge"),
+	{ "remove-signatures", 0, OPT_BOOL, OPT_HIDDEN, "@remove-signatures", NULL, "", NULL, NULL },
 };

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `onggi manifest` where registries are asked: what a member is, and the push of a list.
+ * The lists themselves are in store/manifest_store.h.
+ */
+#ifndef ONGGI_REGISTRY_MANIFEST_LIST_H
+#define ONGGI_REGISTRY_MANIFEST_LIST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "format/json.h"
+#include "registry/compress.h"
+#include "registry/transfer.h"
+#include "spec/manifest_list.h"
+#include "store/lease.h"
+#include "store/store.h"
+
+struct member_req {
+	const struct store *store;
+	struct lease *lease;     /* what comes from the store is put under it */
+	const char *name;        /* as the user gave it: NAME, docker://NAME or containers-storage:NAME. A NAME alone is
+				    looked for in its registry, unless the image here of this name was made here. */
+	bool all;                /* of an index everything, else one platform */
+	const char *os, *arch, *variant; /* which one of an index; NULL: the host's */
+	bool insecure;           /* any certificate, or plain http */
+};
+/** member_resolve - append the entries (see spec/manifest_list.h) that @req means to @entries. E_NOT_FOUND |
+ * E_AUTH | E_NETWORK as a pull; E_CONFLICT: the image here lacks blobs. */
+int member_resolve(const struct member_req *req, json_t *entries, struct err *e);
+/** member_bytes - the manifest of an entry, from the store or its registry; heap, NUL-terminated. */
+int member_bytes(const struct store *s, const json_t *entry, bool insecure, char **ret, size_t *ret_n, struct err *e);
+/** manifest_fetch - what @name (with the defaults of a pull) names in its registry, as an index or a manifest as it
+ * came. *ret_entries: array of its entries, one for a manifest that is no index. */
+int manifest_fetch(const char *name, bool insecure, char **ret, size_t *ret_n, json_t **ret_entries, struct err *e);
+
+struct list_push_req {
+	const struct store *store;
+	const char *list;            /* canonical */
+	const char *to;              /* as the user gave it; NULL: as the list is called */
+	bool without_members;        /* the index alone: its members are there already */
+	enum manifest_list_format format;
+	enum compress_format compression; /* of plain layers of members from the store, as in push.h */
+	int level;
+	bool recompress, insecure;
+	transfer_progress *progress; /* may be NULL */
+	void *data;
+};
+struct list_push_result {
+	char digest[DIGEST_TEXT_MAX];
+	int64_t size_bytes;
+};
+/** manifest_list_push - members that the target lacks, each blobs first, then the index under its tag: a push that is
+ * cut off leaves nothing under it. Members of registries keep their bytes. */
+int manifest_list_push(const struct list_push_req *req, struct list_push_result *ret, struct err *e);
+
+#endif
