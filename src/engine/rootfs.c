@@ -94,8 +94,8 @@ static enum look layer_look(int layer, const char *path, struct stat *ret_st, in
 static enum look layers_look(const struct mount_step *s, bool upper, const char *path, struct stat *ret_st,
 			     int *ret_fd)
 {
-	for (size_t i = upper ? 0 : 1; i < s->n_lowers + 1; i++) {
-		const char *dir = i ? s->lowers[i - 1] : s->upper;
+	for (size_t i = upper ? 0 : 1; i < s->n_lowers + s->n_datas + 1; i++) {
+		const char *dir = !i ? s->upper : i <= s->n_lowers ? s->lowers[i - 1] : s->datas[i - 1 - s->n_lowers];
 		if (!dir)
 			continue;
 		OWN_FD layer = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -115,6 +115,32 @@ int rootfs_lower_stat(const struct storage_lowers *lowers, const char *path, str
 	return layers_look(&s, false, path, ret, NULL) == LOOK_FOUND;
 }
 
+/* Only to be looked at: an overlay is not made over its writable layer, which a mount without sync would mark as
+ * lost for the container itself. */
+static int look_mount(const struct mount_plan *plan, int *ret_fd, struct err *e)
+{
+	const size_t n = plan->n_steps;
+	OWN_PTR struct mount_step *steps = calloc(n, sizeof *steps);
+	OWN_PTR const char **lowers = NULL;
+
+	if (!steps)
+		return err_new(e, E_NOMEM, ENOMEM, "mount plan");
+	memcpy(steps, plan->steps, n * sizeof *steps);
+	struct mount_step *s = &steps[n - 1];
+	if (s->upper) {
+		if (!(lowers = calloc(s->n_lowers + 1, sizeof *lowers)))
+			return err_new(e, E_NOMEM, ENOMEM, "mount plan");
+		lowers[0] = s->upper;
+		if (s->n_lowers)
+			memcpy(lowers + 1, s->lowers, s->n_lowers * sizeof *lowers);
+		s->lowers = lowers;
+		s->n_lowers++;
+		s->upper = s->work = s->gain = NULL;
+		s->read_only = true;
+	}
+	return rootfs_mount(&(struct mount_plan){ steps, n }, ret_fd, e);
+}
+
 int rootfs_read(const struct mount_plan *plan, const char *path, size_t max, char **ret, struct err *e)
 {
 	OWN_FD fd = -1, root = -1;
@@ -122,12 +148,14 @@ int rootfs_read(const struct mount_plan *plan, const char *path, size_t max, cha
 	struct stat st;
 
 	*ret = NULL;
-	if (plan->n_steps == 1 && !strcmp(plan->steps[0].fstype, "overlay"))
-		l = layers_look(&plan->steps[0], true, path, &st, &fd);
+	const struct mount_step *last = &plan->steps[plan->n_steps - 1];
+	/* the directories of its layers, or what shows the same as one before it */
+	if (!strcmp(last->fstype, "overlay") && (plan->n_steps == 1 || last->n_datas))
+		l = layers_look(last, true, path, &st, &fd);
 	if (l == LOOK_NONE)
 		return 0;
 	if (l == LOOK_MOUNT) {
-		if (rootfs_mount(plan, &root, e) < 0)
+		if (look_mount(plan, &root, e) < 0)
 			return -e->eno;
 		if (path_open_in(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, &fd, e) < 0)
 			return e->eno == ENOENT || e->eno == ENOTDIR || e->eno == ELOOP ? 0 : -e->eno;

@@ -49,7 +49,16 @@ static int lowers_add(int fs, const struct mount_step *s, struct err *e)
 	return 0;
 }
 
-static int step_fs(const struct mount_step *s, int *ret_fd, struct err *e)
+static int datas_add(int fs, const struct mount_step *s, struct err *e)
+{
+	for (size_t i = 0; i < s->n_datas; i++)
+		if (mountfd_fs_string(fs, "datadir+", s->datas[i], e) < 0)
+			return err_ctx(e, "layer %s", s->datas[i]);
+	return 0;
+}
+
+/* @xlast: the mount of the step before; -1: none */
+static int step_fs(const struct mount_step *s, int xlast, int *ret_fd, struct err *e)
 {
 	OWN_FD fs = -1;
 
@@ -57,6 +66,7 @@ static int step_fs(const struct mount_step *s, int *ret_fd, struct err *e)
 	if (mountfd_fs_open(s->fstype, &fs, e) < 0 ||
 	    mountfd_fs_string(fs, "source", s->source ? s->source : s->fstype, e) < 0 ||
 	    (s->n_lowers && lowers_add(fs, s, e) < 0) ||
+	    (s->over_last && mountfd_fs_file(fs, "lowerdir+", xlast, e) < 0) || datas_add(fs, s, e) < 0 ||
 	    (s->upper && mountfd_fs_string(fs, "upperdir", s->upper, e) < 0) ||
 	    (s->work && mountfd_fs_string(fs, "workdir", s->work, e) < 0))
 		return -e->eno;
@@ -71,7 +81,7 @@ static int step_fs(const struct mount_step *s, int *ret_fd, struct err *e)
 	return mountfd_fs_mount(fs, s->fstype, s->read_only ? MOUNT_ATTR_RDONLY : 0, ret_fd, e);
 }
 
-static int step_mount(const struct mount_step *s, int *ret_fd, struct err *e)
+static int step_mount(const struct mount_step *s, int xlast, int *ret_fd, struct err *e)
 {
 	OWN_FD fd = -1;
 
@@ -81,7 +91,7 @@ static int step_mount(const struct mount_step *s, int *ret_fd, struct err *e)
 		return *ret_fd < 0 ? err_sys(e, errno, "mount of the plan") : 0;
 	}
 	if (strcmp(s->fstype, "bind") != 0)
-		return step_fs(s, ret_fd, e);
+		return step_fs(s, xlast, ret_fd, e);
 	if (mountfd_clone(AT_FDCWD, s->source, MOUNTFD_REC, &fd, e) < 0 ||
 	    (s->read_only && mountfd_attr(fd, MOUNT_ATTR_RDONLY, 0, 0, e) < 0))
 		return -e->eno;
@@ -91,14 +101,21 @@ static int step_mount(const struct mount_step *s, int *ret_fd, struct err *e)
 
 int plan_mount(const struct mount_plan *plan, const char *at, int *ret_fd, struct err *e)
 {
+	OWN_FD last = -1;
+
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		const struct mount_step *s = &plan->steps[i];
 		OWN_FD fd = -1;
-		if (step_mount(s, &fd, e) < 0)
+		if (step_mount(s, last, &fd, e) < 0)
 			return err_ctx(e, "mount plan, step %zu of %zu (%s)", i + 1, plan->n_steps, s->fstype);
 		if (i + 1 == plan->n_steps) {
 			*ret_fd = fd_take(&fd);
 			return 0;
+		}
+		own_fd_done(&last);
+		if (plan->steps[i + 1].over_last) {
+			last = fd_take(&fd);
+			continue;
 		}
 		if (!at)
 			return err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "mount plan of %zu steps", plan->n_steps);

@@ -20,6 +20,10 @@ struct mount_step {
 	const char *source;        /* device, image file or directory; NULL where the type has none */
 	const char *const *lowers; /* overlay: lower directories, topmost first; absolute paths */
 	size_t n_lowers;
+	const char *const *datas;  /* overlay: data-only layers, topmost first; absolute paths (Linux 6.6) */
+	size_t n_datas;
+	bool over_last;            /* overlay: the file system of the step before is one more lower directory,
+				      the lowest. It stays detached (Linux 6.15) */
 	const char *upper, *work;  /* overlay: NULL for a read-only mount */
 	const char *const *options; /* "key" or "key=value", given by fsconfig one by one */
 	size_t n_options;

@@ -87,6 +87,13 @@ int mountfd_fs_string(int xfs, const char *key, const char *value, struct err *e
 	return 0;
 }
 
+int mountfd_fs_file(int xfs, const char *key, int xfile, struct err *e)
+{
+	if (syscall(SYS_fsconfig, xfs, FSCONFIG_SET_FD, key, NULL, xfile) < 0)
+		return fs_err(xfs, errno, "mount option", key, e);
+	return 0;
+}
+
 int mountfd_fs_word(int xfs, const char *word, struct err *e)
 {
 	char key[256];

@@ -38,6 +38,7 @@ int mountfd_classic(const struct mountfd_fs *fs, int xdir, const char *name);
 /* The same in steps, for file systems whose data is more than a list of words. */
 int mountfd_fs_open(const char *type, int *ret_fs, struct err *e);
 int mountfd_fs_string(int xfs, const char *key, const char *value, struct err *e);
+int mountfd_fs_file(int xfs, const char *key, int xfile, struct err *e);
 int mountfd_fs_word(int xfs, const char *word, struct err *e);
 int mountfd_fs_flags(int xfs, unsigned long ms_flags, struct err *e);
 int mountfd_fs_mount(int xfs, const char *type, uint64_t attr, int *ret_fd, struct err *e);

@@ -241,3 +241,12 @@ refused() { # text, flags...
 	onggi rm -f $(onggi ps -q) >/dev/null
 	[ -z "$(ls "$ONGGI_RUN/containers" "$ONGGI_RUN/runtime" "$ONGGI_ROOT/containers" "$ONGGI_ROOT/names" | grep -v ':$')" ]
 }
+
+@test "an image whose /etc/passwd is a link: users are found, --rm included" {
+	onggi run --name made --network none base sh -c 'cd /etc; mv passwd users; ln -s users passwd; echo "me:x:7:8::/:/bin/sh" >>users'
+	onggi commit made linked >/dev/null
+	run -0 onggi run --rm --network none -u me linked id -u
+	[ "$output" = 7 ]
+	run -0 onggi run --rm --network none linked id -u
+	[ "$output" = 0 ]
+}
