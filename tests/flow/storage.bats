@@ -6,7 +6,11 @@
 
 load lib
 
-DRIVERS="${DRIVERS:-overlay vfs vfs@btrfs vfs@xfs btrfs fuse-overlayfs}"
+composefs() { # whether this kernel has what it needs
+	grep -qw erofs /proc/filesystems && [ "$(printf '%s\n' 6.16 "$(uname -r)" | sort -V | head -1)" = 6.16 ] && echo composefs
+}
+
+DRIVERS="${DRIVERS:-overlay vfs vfs@btrfs vfs@xfs btrfs fuse-overlayfs $(composefs)}"
 
 teardown_file() {
 	local d case
@@ -267,6 +271,6 @@ at_once() {
 	[ -z "$(onggi ps -aq)" ]
 	[ -z "$(ls "$ONGGI_ROOT/containers")" ]
 	run ! --separate-stderr onggi -s nosuch ps
-	[[ $stderr == *"unknown storage driver nosuch"*"known drivers: overlay, btrfs, fuse-overlayfs, vfs"* ]]
+	[[ $stderr == *"unknown storage driver nosuch"*"known drivers: overlay, btrfs, fuse-overlayfs, composefs, vfs"* ]]
 	onggi -s overlay2 run --rm --network none base true # docker's name
 }

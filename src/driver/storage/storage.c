@@ -12,7 +12,7 @@
 #include "base/own.h"
 #include "store/snapshot.h"
 
-static const struct storage_ops *const storage_table[] = { &storage_overlay, &storage_btrfs, &storage_fuse, &storage_vfs };
+static const struct storage_ops *const storage_table[] = { &storage_overlay, &storage_btrfs, &storage_fuse, &storage_composefs, &storage_vfs };
 
 int storage_by_name(const char *name, const struct storage_ops **ret, struct err *e)
 {

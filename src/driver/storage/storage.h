@@ -90,7 +90,7 @@ int storage_rw_path(const char *id, const char *what, char out[STORAGE_PATH_MAX]
 /** storage_tree_bytes - bytes of the files in directory @name below @xdir, 0 when there is none. */
 uint64_t storage_tree_bytes(int xdir, const char *name);
 
-extern const struct storage_ops storage_overlay, storage_vfs, storage_btrfs, storage_fuse;
+extern const struct storage_ops storage_overlay, storage_vfs, storage_btrfs, storage_fuse, storage_composefs;
 /** storage_by_name - driver from the table; E_UNSUPPORTED lists the known ones. */
 int storage_by_name(const char *name, const struct storage_ops **ret, struct err *e);
 /** storage_in_userns - whether this process cannot use trusted.* attributes, so that whiteouts and

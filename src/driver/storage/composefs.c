@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Storage driver "composefs": one EROFS image of all names and attributes of an image (meta.h), made with its
+ * first container; the content of files comes from the layers. A path is looked up in one directory however
+ * many layers there are, and containers of images that share layers share the content in memory.
+ *
+ *   snapshots/HEX/meta               of the topmost layer's chain ID: goes with the layer
+ *   containers/ID/rw/{diff,work}     as overlay's
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/own.h"
+#include "driver/storage/meta.h"
+#include "driver/storage/overlay_int.h"
+#include "store/snapshot.h"
+
+static int missing(struct err *e, int error, const char *what, const char *hint)
+{
+	err_new(e, E_UNSUPPORTED, error, "composefs: %s", what);
+	err_hint(e, "%s", hint);
+	return -e->eno;
+}
+
+static int probe(const struct store *s, struct err *e)
+{
+	OWN_STR text = NULL;
+	struct utsname host;
+	unsigned major = 0, minor = 0;
+
+	if (storage_overlay.probe(s, e) < 0)
+		return err_ctx(e, "composefs");
+	if (storage_in_userns())
+		return missing(e, EPERM, "EROFS cannot be mounted in a user namespace", "take the driver overlay");
+	if (io_read_file(AT_FDCWD, "/proc/filesystems", 1 << 16, &text, NULL, e) < 0)
+		return err_ctx(e, "composefs");
+	if (!strstr(text, "\terofs\n"))
+		return missing(e, ENODEV, "/proc/filesystems does not list erofs", "load it with: modprobe erofs");
+	/* data-only layers without metacopy, which would leave files in the upper directory that have no content */
+	if (uname(&host) < 0 || sscanf(host.release, "%u.%u", &major, &minor) != 2 || major < 6 ||
+	    (major == 6 && minor < 16))
+		return missing(e, ENOSYS, "data-only layers of overlay without metacopy came with Linux 6.16",
+			       "take the driver overlay");
+	return 0;
+}
+
+static int meta_path(const char *chain_id, char out[STORAGE_PATH_MAX], struct err *e)
+{
+	char snapshot[SNAPSHOT_PATH_MAX];
+
+	if (snapshot_path(chain_id, snapshot, e) < 0)
+		return -e->eno;
+	(void)snprintf(out, STORAGE_PATH_MAX, "%s/meta", snapshot);
+	return 0;
+}
+
+/* the image in the locked temporary folder @tmp, then at its place */
+static int meta_fill(const struct store *s, int tmp, const struct storage_lowers *lowers, const char *path,
+		     struct err *e)
+{
+	OWN_FD fd = openat(tmp, "meta", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
+
+	if (fd < 0)
+		return err_sys(e, errno, "make metadata of the image");
+	if (meta_write(lowers, fd, e) < 0)
+		return -e->eno;
+	/* once per image: after a power cut it is whole or not there */
+	if (fsync(fd) < 0)
+		return err_sys(e, errno, "sync metadata of the image");
+	/* of two at once either is as good */
+	return renameat(tmp, "meta", s->root_fd, path) < 0 ? err_sys(e, errno, "rename metadata of the image") : 0;
+}
+
+static int meta_make(const struct store *s, const char *id, const char *const *chain, size_t n_chain, struct err *e)
+{
+	struct storage_lowers lowers;
+	char path[STORAGE_PATH_MAX], key[64];
+	ARENA a = { 0 };
+	OWN_FD tmp = -1;
+
+	if (meta_path(chain[n_chain - 1], path, e) < 0)
+		return -e->eno;
+	if (faccessat(s->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	if (storage_lowers(s, id, chain, n_chain, 0, &a, &lowers, e) < 0 || storage_temp_begin(s, key, &tmp, e) < 0)
+		return -e->eno;
+	int r = meta_fill(s, tmp, &lowers, path, e);
+	storage_layer_abort(s, key);
+	return r;
+}
+
+static int prepare(const struct store *s, const char *id, const char *const *chain, size_t n_chain, struct err *e)
+{
+	if (overlay_prepare(s, id, chain, n_chain, e) < 0)
+		return -e->eno;
+	return n_chain ? meta_make(s, id, chain, n_chain, e) : 0;
+}
+
+static int plan(const struct store *s, const char *id, const char *const *chain, size_t n_chain, unsigned flags,
+		struct arena *a, struct mount_plan *ret, struct err *e)
+{
+	char path[STORAGE_PATH_MAX];
+	struct mount_step *steps = arena_get(a, 2 * sizeof *steps);
+
+	if (!n_chain)
+		return storage_overlay.plan(s, id, chain, n_chain, flags, a, ret, e);
+	/* the first start after the image was pulled anew, perhaps */
+	if (!steps)
+		return err_new(e, E_NOMEM, ENOMEM, "mount plan");
+	if (meta_make(s, id, chain, n_chain, e) < 0 || meta_path(chain[n_chain - 1], path, e) < 0 ||
+	    storage_overlay.plan(s, id, chain, n_chain, flags, a, ret, e) < 0)
+		return -e->eno;
+	steps[0] = (struct mount_step){ .fstype = "erofs", .source = arena_printf(a, "%s/%s", s->root, path),
+					.read_only = true, .fd = -1 };
+	if (!steps[0].source)
+		return err_new(e, E_NOMEM, ENOMEM, "mount plan");
+	steps[1] = ret->steps[0];
+	/* what overlay stacks gives the content; read-only the writable layer is the first of it */
+	const size_t own = flags & STORAGE_PLAN_READ_ONLY ? 1 : 0;
+	steps[1].datas = steps[1].lowers + own;
+	steps[1].n_datas = steps[1].n_lowers - own;
+	steps[1].n_lowers = own;
+	steps[1].over_last = true;
+	*ret = (struct mount_plan){ steps, 2 };
+	return 0;
+}
+
+const struct storage_ops storage_composefs = {
+	.name = "composefs",
+	.probe = probe,
+	.prepare = prepare,
+	.plan = plan,
+	.remove = overlay_remove,
+	.changes = overlay_changes,
+	.bytes = overlay_bytes,
+};
