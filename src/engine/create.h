@@ -21,7 +21,7 @@ struct create {
 	int lock;
 	char claimed[256];         /* name that was claimed; "" none yet */
 	json_t *new_volumes;       /* names of anonymous volumes made here */
-	json_t *copy_up;           /* [{"Source": directory, "Destination": path in the image}] */
+	json_t *copy_up;           /* [{"Name": volume, "Destination": path in the image}] */
 };
 
 /** create_config_record - record of the container from body and image. c->c.id is known; sets

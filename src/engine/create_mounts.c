@@ -6,7 +6,6 @@
  * Order of strength, as docker has it: -v and --mount, then volumes of --volumes-from, then the
  * image's VOLUMEs and "-v /path" as anonymous volumes, each where nothing lies yet.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,11 +18,9 @@
 #include "base/text.h"
 #include "engine/create.h"
 #include "engine/rootfs.h"
-#include "engine/tree_copy.h"
 #include "engine/volume.h"
 #include "format/js.h"
 #include "spec/mount_spec.h"
-#include "store/attr.h"
 
 static int no_memory(struct err *e)
 {
@@ -146,9 +143,8 @@ static int volume(struct create *c, const struct mount_spec *m, struct err *e)
 	if (engine_volume_create(c->eng, &spec, &v, &fresh, e) < 0)
 		return -e->eno;
 	const char *source = js_str(v, "Mountpoint", "");
-	if (volume_is_local(v) && !m->no_copy && !m->subpath && !json_object_size(json_object_get(v, "Options")))
-		json_array_append_new(c->copy_up,
-				      json_pack("{ss ss}", "Source", source, "Destination", m->target));
+	if (!m->no_copy && !m->subpath)
+		json_array_append_new(c->copy_up, json_pack("{ss ss}", "Name", js_str(v, "Name", ""), "Destination", m->target));
 	return add(c, json_pack("{ss ss ss ss ss ss sb ss}", "Type", "volume", "Name", js_str(v, "Name", ""),
 				"Source", source, "Destination", m->target, "Driver", volume_driver(v), "Mode",
 				*m->mode ? m->mode : "z", "RW", !m->read_only, "Propagation", ""),
@@ -285,55 +281,4 @@ void create_mounts_undo(struct create *c)
 		(void)engine_volume_remove(c->eng, json_string_value(v), VOLUME_REMOVE_FORCE,
 				    &(struct err){ 0 }); /* the first error counts */
 	json_array_clear(c->new_volumes);
-}
-
-static bool is_empty_dir(int fd)
-{
-	int dup_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	OWN_DIR d = dup_fd < 0 ? NULL : fdopendir(dup_fd);
-
-	for (struct dirent *en; d && (en = readdir(d));)
-		if (strcmp(en->d_name, ".") && strcmp(en->d_name, ".."))
-			return false;
-	return d != NULL;
-}
-
-static int copy_up_one(int root, const json_t *item, struct err *e)
-{
-	const char *to_path = js_str(item, "Source", ""), *from_path = js_str(item, "Destination", "");
-	OWN_FD to = open(to_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), lock = -1, from = -1;
-
-	if (to < 0)
-		return err_sys(e, errno, "open volume %s", to_path);
-	/* two first containers of one volume: the second finds it full */
-	if (lock_take(to, "../lock", LOCK_EXCLUSIVE, &lock, e) < 0)
-		return -e->eno;
-	if (!is_empty_dir(to))
-		return 0;
-	if (path_open_in(root, from_path, O_RDONLY | O_DIRECTORY, 0, &from, e) < 0) {
-		if (e->eno == ENOENT || e->eno == ENOTDIR || e->eno == ELOOP)
-			return 0; /* the image has nothing there */
-		return -e->eno;
-	}
-	if (tree_copy(from, to, e) < 0 || attr_copy(from, to, e) < 0)
-		return err_ctx(e, "copy %s of the image into its volume", from_path);
-	return 0;
-}
-
-int create_copy_up(struct create *c, struct err *e)
-{
-	ARENA a = { 0 };
-	OWN_MOUNT_PLAN plan = { 0 };
-	OWN_FD root = -1;
-	size_t i;
-	json_t *v;
-
-	if (!json_array_size(c->copy_up))
-		return 0;
-	if (engine_plan(c->eng, &c->c, STORAGE_PLAN_READ_ONLY, &a, &plan, e) < 0 || rootfs_mount(&plan, &root, e) < 0)
-		return -e->eno;
-	json_array_foreach(c->copy_up, i, v)
-		if (copy_up_one(root, v, e) < 0)
-			return -e->eno;
-	return 0;
 }

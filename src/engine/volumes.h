@@ -25,4 +25,17 @@ int volume_attach(const struct store *s, const char *id, int run_fd, const char 
  * none. */
 void volumes_detach(const struct store *s, const char *id);
 
+struct engine;
+/* Content of a volume, for the engine itself. One that has to be mounted first is used as a container uses it,
+ * under an ID that no container has. */
+struct volume_use {
+	struct engine *eng;
+	char id[65]; /* "": nothing is mounted */
+	int dir;     /* of the content, for reading; -1: none */
+};
+#define VOLUME_USE_NULL { .dir = -1 }
+/** volume_use_begin - @u is ended with volume_use_end, whatever this returns. */
+int volume_use_begin(struct engine *eng, const char *name, struct volume_use *u, struct err *e);
+void volume_use_end(struct volume_use *u);
+
 #endif

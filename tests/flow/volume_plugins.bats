@@ -268,3 +268,17 @@ misbehave() { # METHOD WHAT
 	[ -z "$output" ]
 	onggi volume rm vol
 }
+
+@test "copy-up into a plugin's volume: mounted for it, unmounted after it, balanced after a kill" {
+	onggi create --name one --network none --volume-driver store -v new:/etc busybox true >/dev/null
+	[ -e data/new/passwd ]
+	[ ! -e data/lock ]
+	balanced
+	echo mine >data/new/passwd
+	run -0 onggi run --rm --network none -v new:/etc busybox cat /etc/passwd
+	[ "$output" = mine ]
+	balanced
+	misbehave Mount "err no space"
+	run -1 onggi create --network none --volume-driver store -v other:/etc busybox true
+	[ "$(onggi ps -aq | wc -l)" = 1 ]
+}

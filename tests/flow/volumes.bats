@@ -201,3 +201,30 @@ mounted() { # VOLUME
 	done
 	[ -z "$(find "$ONGGI_ROOT/volumes" -name '.old-*')" ]
 }
+
+@test "copy-up: a volume that is mounted gets what the image has there, once, and nothing where it cannot" {
+	mkdir host full && echo host >full/f
+	onggi volume create -o type=none -o "device=$T/host" -o o=bind mine
+	for i in 1 2 3 4; do
+		"$ONGGI_BIN/onggi" create --name "c$i" --network none -v mine:/etc busybox true >/dev/null &
+	done
+	wait
+	run ! mounted mine
+	[ -e host/passwd ]
+	echo changed >host/passwd
+	run -0 onggi run --rm --network none -v mine:/etc busybox cat /etc/passwd
+	[ "$output" = changed ]
+	onggi volume create -o type=none -o "device=$T/full" -o o=bind full
+	run -0 onggi run --rm --network none -v full:/etc busybox sh -c 'cat /etc/f; ls /etc/passwd 2>&1 || true'
+	[[ $output == host*"No such file"* ]]
+	mkdir empty
+	onggi volume create -o type=none -o "device=$T/empty" -o o=bind,ro readonly
+	onggi create --name c5 --network none -v readonly:/etc busybox true
+	onggi create --name c6 --network none -v nc:/etc:nocopy busybox true
+	[ -z "$(ls empty; ls "$(data nc)")" ]
+	run -125 onggi run --rm --network none --mount type=volume,src=lost,dst=/etc,volume-opt=type=none,volume-opt=device=$T/nothere,volume-opt=o=bind busybox true
+	[[ $output == *"failed to mount local volume"* ]]
+	[ -z "$(onggi ps -aq | wc -l | grep -v "^6$")" ]
+	onggi rm c1 c2 c3 c4 c5 c6 >/dev/null
+	[ -z "$(ls "$ONGGI_RUN/containers")" ]
+}
