@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "format/hash.h"
 #include "registry/client_int.h"
+#include "registry/schema1.h"
 #include "spec/manifest.h"
 
 static int auths_open(struct registry *r, const char *actions, struct err *e)
@@ -96,8 +97,9 @@ int registry_manifest_get(struct registry *r, struct http *h, const char *tag_or
 {
 	static const char *const accept[] = {
 		"Accept: " MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_LIST ", "
-		MEDIA_DOCKER_MANIFEST, NULL };
+		MEDIA_DOCKER_MANIFEST ", " MEDIA_SCHEMA1_SIGNED ", " MEDIA_SCHEMA1, NULL };
 	OWN_HTTP_RESP resp = { 0 };
+	OWN_STR payload = NULL;
 	struct registry_manifest m = { 0 };
 	struct digest want;
 	char what[16 + DIGEST_TEXT_MAX + REFERENCE_TAG_MAX];
@@ -112,9 +114,16 @@ int registry_manifest_get(struct registry *r, struct http *h, const char *tag_or
 	const char *type = http_header(&resp, "content-type", 0);
 	const char *claimed = http_header(&resp, "docker-content-digest", 0);
 	bool by_digest = digest_parse(tag_or_digest, &want, NULL) == 0;
+	const char *named = buf_str(&resp.body); /* what the digest is of */
+	size_t named_n = resp.body.n;
 	struct hash hash;
+	if (schema1_is(named, named_n, type)) {
+		if (schema1_payload(named, named_n, &payload, &named_n, e) < 0)
+			return -e->eno;
+		named = payload;
+	}
 	hash_init(&hash, by_digest && want.algo == DIGEST_SHA512 ? HASH_SHA512 : HASH_SHA256);
-	hash_add(&hash, resp.body.p, resp.body.n);
+	hash_add(&hash, named, named_n);
 	hash_text(&hash, m.digest);
 	if (by_digest && strcmp(want.text, m.digest) != 0)
 		return err_new(e, E_CORRUPT, EBADMSG, "manifest verification failed for digest %s: got %s",

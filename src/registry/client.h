@@ -38,7 +38,7 @@ struct registry_manifest {
 	char *bytes;                   /* heap */
 	size_t n;
 	char content_type[128];
-	char digest[DIGEST_TEXT_MAX];  /* of the bytes, checked against what was asked for */
+	char digest[DIGEST_TEXT_MAX];  /* of the bytes (schema 1: of its payload), checked against what was asked for */
 };
 
 /** registry_manifest_get - by tag or digest. E_NOT_FOUND "manifest for X not found: manifest
@@ -69,6 +69,9 @@ void registry_mount_from(struct registry *r, const char *path);
 
 /** registry_blob_has - 1 when the repository has the blob, 0 when not. */
 int registry_blob_has(struct registry *r, struct http *h, const char *digest, struct err *e);
+
+/** registry_blob_size - bytes of a blob, as the registry says. E_NOT_FOUND | E_UNSUPPORTED: it does not. */
+int registry_blob_size(struct registry *r, struct http *h, const char *digest, int64_t *ret, struct err *e);
 
 /* One blob on its way into the repository. Strings are borrowed. */
 struct registry_upload {

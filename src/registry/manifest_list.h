@@ -32,7 +32,7 @@ int member_resolve(const struct member_req *req, json_t *entries, struct err *e)
 /** member_bytes - the manifest of an entry, from the store or its registry; heap, NUL-terminated. */
 int member_bytes(const struct store *s, const json_t *entry, bool insecure, char **ret, size_t *ret_n, struct err *e);
 /** manifest_fetch - what @name (with the defaults of a pull) names in its registry, as an index or a manifest as it
- * came. *ret_entries: array of its entries, one for a manifest that is no index. */
+ * came. *ret_entries: array of its entries, one for a manifest that is no index, none for one of schema 1. */
 int manifest_fetch(const char *name, bool insecure, char **ret, size_t *ret_n, json_t **ret_entries, struct err *e);
 
 struct list_push_req {

@@ -13,6 +13,7 @@
 #include "registry/client.h"
 #include "registry/manifest_list.h"
 #include "registry/push_int.h"
+#include "registry/schema1.h"
 #include "registry/transport/transport.h"
 #include "spec/reference.h"
 #include "store/blob.h"
@@ -114,13 +115,18 @@ static void there_close(struct there *t)
 	registry_config_done(&t->config);
 }
 
+static int parse(const struct registry_manifest *raw, struct manifest *m, struct err *e)
+{
+	return manifest_parse(raw->bytes, raw->n, *raw->content_type ? raw->content_type : NULL, m, e);
+}
+
 static int get(struct there *t, const char *wanted, struct registry_manifest *raw, struct manifest *m, struct err *e)
 {
 	registry_manifest_done(raw);
 	manifest_done(m);
 	if (registry_manifest_get(t->registry, t->http, wanted, raw, e) < 0)
 		return -e->eno;
-	return manifest_parse(raw->bytes, raw->n, *raw->content_type ? raw->content_type : NULL, m, e);
+	return parse(raw, m, e);
 }
 
 static int index_add(struct there *t, const struct manifest *m, json_t *entries, struct err *e)
@@ -290,9 +296,13 @@ int manifest_fetch(const char *name, bool insecure, char **ret, size_t *ret_n, j
 
 	int r = there_open(&t, name, insecure, e);
 	if (r == 0)
-		r = get(&t, *t.ref.digest ? t.ref.digest : t.ref.tag, &raw, &m, e);
-	if (r == 0)
-		r = m.kind == MANIFEST_INDEX ? index_add(&t, &m, entries, e) : single_add(&t, &raw, &m, NULL, entries, e);
+		r = registry_manifest_get(t.registry, t.http, *t.ref.digest ? t.ref.digest : t.ref.tag, &raw, e);
+	if (r == 0 && !schema1_is(raw.bytes, raw.n, raw.content_type)) {
+		r = parse(&raw, &m, e);
+		if (r == 0)
+			r = m.kind == MANIFEST_INDEX ? index_add(&t, &m, entries, e) :
+						       single_add(&t, &raw, &m, NULL, entries, e);
+	}
 	there_close(&t);
 	if (r < 0) {
 		registry_manifest_done(&raw);

@@ -11,6 +11,7 @@
 #include "base/own.h"
 #include "base/step.h"
 #include "registry/pull_int.h"
+#include "registry/schema1.h"
 #include "store/blob.h"
 #include "store/image.h"
 #include "store/image_gc.h"
@@ -21,8 +22,7 @@ static const char *wanted(const struct pull *p)
 	return *p->ref.digest ? p->ref.digest : p->ref.tag;
 }
 
-/* store bytes that were verified, under the protection of the lease */
-static int keep(struct pull *p, const struct registry_manifest *m, struct err *e)
+int pull_keep(struct pull *p, const struct registry_manifest *m, struct err *e)
 {
 	if (lease_add_blob(&p->lease, m->digest, e) < 0)
 		return -e->eno;
@@ -39,7 +39,10 @@ static int step_manifest(void *ctx, struct err *e)
 		return -e->eno;
 	transfer_note(&p->teller, "%s: Pulling from %s", wanted(p), p->ref.path);
 	memcpy(p->result->digest, p->raw.digest, sizeof p->raw.digest);
-	return keep(p, &p->raw, e);
+	p->schema1 = schema1_is(p->raw.bytes, p->raw.n, p->raw.content_type);
+	if (p->schema1) /* not kept: its digest is that of a part of it */
+		return 0;
+	return pull_keep(p, &p->raw, e);
 }
 
 /* go down from an index to the image's manifest */
@@ -50,6 +53,11 @@ static int step_choose(void *ctx, struct err *e)
 	char name[REFERENCE_TEXT_MAX];
 
 	reference_familiar(&p->ref, name);
+	if (p->schema1) {
+		if (pull_schema1(p, e) < 0)
+			return err_ctx(e, "%s", name);
+		now = &p->image_raw;
+	}
 	for (int depth = 0;; depth++) {
 		const struct descriptor *d;
 		manifest_done(&p->manifest);
@@ -74,7 +82,7 @@ static int step_choose(void *ctx, struct err *e)
 		registry_manifest_done(&p->image_raw);
 		p->image_raw = next;
 		now = &p->image_raw;
-		if (keep(p, now, e) < 0)
+		if (pull_keep(p, now, e) < 0)
 			return -e->eno;
 	}
 	if (manifest_check_runnable(&p->manifest, e) < 0)
@@ -172,10 +180,11 @@ static int step_register(void *ctx, struct err *e)
 	const char *reference = p->result->canonical;
 	bool indexed = *p->index_type;
 	struct image_new n = {
-		.manifest = indexed ? p->image_raw.digest : p->raw.digest,
+		.manifest = indexed || p->schema1 ? p->image_raw.digest : p->raw.digest,
 		.manifest_type = p->manifest.media_type,
 		.index = indexed ? p->raw.digest : NULL,
 		.index_type = indexed ? p->index_type : NULL,
+		.named = p->schema1 ? p->raw.digest : NULL,
 		.references = &reference, .n_references = 1,
 	};
 

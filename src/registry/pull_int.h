@@ -34,6 +34,7 @@ struct pull {
 	struct lease lease;
 	struct registry_manifest raw;  /* what the reference names */
 	char index_type[128];          /* "" when it was no index */
+	bool schema1;                  /* raw is of schema 1, image_raw what it became */
 	struct registry_manifest image_raw; /* the manifest of the image; empty when raw is it */
 	struct manifest manifest;
 	char *config_bytes;
@@ -44,6 +45,10 @@ struct pull {
 	bool present;                  /* the image was there already, whatever its name */
 };
 
+/** pull_keep - store bytes that were verified, under the protection of the lease. */
+int pull_keep(struct pull *p, const struct registry_manifest *m, struct err *e);
+/** pull_schema1 - p->raw is a manifest of schema 1: fetch its blobs, make p->image_raw of it. */
+int pull_schema1(struct pull *p, struct err *e);
 /** pull_layers - fetch, verify and unpack all layers that are missing, p->config.parallel at a
  * time, the largest first. On failure the rest is cancelled; downloads are kept for a resume. */
 int pull_layers(struct pull *p, struct err *e);

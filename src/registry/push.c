@@ -353,7 +353,8 @@ static int step_find(void *ctx, struct err *e)
 		r = *p->top ? is_pushable(p, e) : 0;
 	if (r == 0) { /* some of the index is neither here nor there */
 		r = check_platform(p, &img, e);
-		if (r == 0 && strcmp(p->top, img.manifest) != 0)
+		/* of one that was of schema 1 nothing is here */
+		if (r == 0 && strcmp(p->top, img.manifest) != 0 && blob_exists(p->req->store, p->top))
 			transfer_note(&p->teller, "Not all of the index is here: pushing this image alone");
 		(void)snprintf(p->top, sizeof p->top, "%s", img.manifest);
 	}

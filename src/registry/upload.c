@@ -7,6 +7,7 @@
  * The session's Location is the registry's; it changes with every reply.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/own.h"
@@ -59,6 +60,26 @@ int registry_blob_has(struct registry *r, struct http *h, const char *digest, st
 
 	(void)snprintf(what, sizeof what, "blobs/%s", digest); /* a valid digest fits */
 	return has(r, h, what, e);
+}
+
+int registry_blob_size(struct registry *r, struct http *h, const char *digest, int64_t *ret, struct err *e)
+{
+	OWN_HTTP_RESP resp = { 0 };
+	char what[16 + DIGEST_TEXT_MAX], *end;
+
+	(void)snprintf(what, sizeof what, "blobs/%s", digest); /* a valid digest fits */
+	struct registry_call c = { .method = "HEAD", .what = what };
+	if (registry_exchange(r, h, &c, &resp, e) < 0)
+		return registry_auth_err(r, e);
+	if (resp.status / 100 != 2)
+		return registry_status_err(r, &resp, NULL, e);
+	const char *text = http_header(&resp, "content-length", 0);
+	errno = 0;
+	long long size = text ? strtoll(text, &end, 10) : -1;
+	if (size < 0 || errno || *end)
+		return err_new(e, E_UNSUPPORTED, ENOTSUP, "the registry does not say how large blob %s is", digest);
+	*ret = size;
+	return 0;
 }
 
 int registry_manifest_has(struct registry *r, struct http *h, const char *tag_or_digest, struct err *e)

@@ -64,6 +64,8 @@ struct image_new {
 	const char *manifest_type;     /* media type */
 	const char *index;             /* digest of the index it was chosen from; NULL: none */
 	const char *index_type;
+	const char *named;             /* digest that the references stand for in their registry, where it is of
+					  neither (schema 1); NULL: of the index, else of the manifest */
 	uint64_t size_bytes;           /* 0: summed from the snapshots */
 	const char *const *references; /* canonical forms to set: "docker.io/library/nginx:1.25" or
 					  "docker.io/library/nginx@sha256:..." */

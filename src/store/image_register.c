@@ -224,7 +224,7 @@ static int step_names(void *ctx, struct err *e)
 	struct registration *g = ctx;
 	const struct image_new *n = g->n;
 	const char *id = g->p.manifest.config.digest;
-	const char *manifest = n->local ? NULL : n->index ? n->index : n->manifest;
+	const char *manifest = n->local ? NULL : n->named ? n->named : n->index ? n->index : n->manifest;
 
 	for (size_t i = 0; i < n->n_references; i++) {
 		if (manifest && set_digest_reference(g->s, n->references[i], id, manifest, e) < 0)

@@ -262,7 +262,6 @@ works() { # REPOSITORY
 	fails_empty both "CVE-2021-41190"
 	fails_empty html "manifest"
 	fails_empty artifact "artifact of type application/vnd.cncf.helm.config.v1+json"
-	fails_empty schema1 "schema version 1 is not supported"
 }
 
 @test "missing blobs and tags; control characters do not reach the terminal" {

@@ -9,6 +9,7 @@ and one line per request to STATE_DIR/log: "SERVER METHOD PATH range=R auth=A". 
 the first server speaks TLS. Repositories: see the methods named manifest_X, blob_X and auth_X.
 """
 import base64
+import hashlib
 import json
 import os
 import re
@@ -175,9 +176,62 @@ class Handler(BaseHTTPRequestHandler):
         m["config"]["mediaType"] = "application/vnd.cncf.helm.config.v1+json"
         self.reply(200, json.dumps(m).encode(), Content_Type=media)
 
-    def manifest_schema1(self, data, media):
-        self.reply(200, b'{"schemaVersion":1,"fsLayers":[]}',
+    # schema 1: "schema1" is good, with a layer that changed nothing; the others are wrong in one thing
+    def schema1(self, data, change=lambda m: None, jws=lambda p: None, body=lambda b: b):
+        m = json.loads(data)
+        config = json.loads(read(m["config"]["digest"]))
+        blobs = [d["digest"] for d in m["layers"]]
+        ids = [f"{i:064x}" for i in range(len(blobs) + 1)]
+        entries = [{"id": v, "created": "2020-01-02T03:04:05Z", "container_config": {"Cmd": ["step", f"<{n}>"]},
+                    **({"parent": ids[n - 1]} if n else {})} for n, v in enumerate(ids)]
+        entries[-1].update(throwaway=True, architecture=config["architecture"], os="linux",
+                           config=config.get("config", {}), author="me & you")
+        doc = {"schemaVersion": 1, "name": self.repo, "tag": "latest", "architecture": config["architecture"],
+               "fsLayers": [{"blobSum": d} for d in [blobs[0]] + blobs[::-1]],
+               "history": [{"v1Compatibility": json.dumps(e)} for e in entries[::-1]]}
+        change(doc)
+        payload = json.dumps(doc, indent=3)
+        b64 = lambda t: base64.urlsafe_b64encode(t.encode()).decode().rstrip("=")
+        protected = {"formatLength": len(payload) - 2, "formatTail": b64(payload[-2:]), "time": "2020-01-02T03:04:05Z"}
+        jws(protected)
+        signature = {"header": {"alg": "ES256"}, "signature": b64("x"), "protected": b64(json.dumps(protected))}
+        text = payload[:-2] + ',\n   "signatures": ' + json.dumps([signature]) + payload[-2:]
+        digest = "sha256:" + hashlib.sha256(payload.encode()).hexdigest()
+        self.reply(200, body(text.encode()), Docker_Content_Digest=digest,
                    Content_Type="application/vnd.docker.distribution.manifest.v1+prettyjws")
+
+    def manifest_schema1(self, data, media):
+        self.schema1(data)
+
+    def manifest_v1count(self, data, media):
+        self.schema1(data, lambda m: m["history"].pop())
+
+    def manifest_v1empty(self, data, media):
+        self.schema1(data, lambda m: m.update(fsLayers=[], history=[]))
+
+    def manifest_v1many(self, data, media):
+        self.schema1(data, lambda m: m.update(fsLayers=m["fsLayers"][:1] * 1025, history=m["history"][:1] * 1025))
+
+    def manifest_v1parent(self, data, media):
+        self.schema1(data, lambda m: m["history"].reverse())
+
+    def manifest_v1path(self, data, media):
+        self.schema1(data, lambda m: m["fsLayers"][1].update(blobSum="sha256:../../etc/passwd"))
+
+    def manifest_v1text(self, data, media):
+        self.schema1(data, lambda m: m["history"][1].update(v1Compatibility="no JSON"))
+
+    def manifest_v1far(self, data, media):
+        self.schema1(data, jws=lambda p: p.update(formatLength=1 << 40))
+
+    def manifest_v1negative(self, data, media):
+        self.schema1(data, jws=lambda p: p.update(formatLength=-1))
+
+    def manifest_v1tail(self, data, media):
+        self.schema1(data, jws=lambda p: p.update(formatTail="*"))
+
+    def manifest_v1forged(self, data, media):
+        self.schema1(data, body=lambda b: b.replace(b"me & you", b"somebody"))
 
     def manifest_endlessheader(self, data, media):
         self.wfile.write(b"HTTP/1.1 200 OK\r\n")

@@ -201,7 +201,7 @@ static int inspect_remote(const struct store *s, const char *name, const struct 
 		return -e->eno;
 	if (!opt_bool(call->req, "@verbose"))
 		return print_bytes(text, n, e);
-	if (manifest_parse(text, n, NULL, &m, e) < 0)
+	if (manifest_parse(text, n, NULL, &m, e) < 0) /* also what it has no entries of: schema 1 */
 		return -e->eno;
 	return print_verbose(s, entries, m.kind == MANIFEST_INDEX, is_insecure(call), e);
 }
