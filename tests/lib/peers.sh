@@ -7,7 +7,8 @@
 #   peers_isolate "$0" "$@"       re-execute in new network and mount namespaces, lo up
 #   docker_start DIR [ARGS...]    dockerd ($DOCKERD) below DIR; sets DOCKER_HOST; docker_stop ends it
 #   podman_setup DIR              defines podman_run ARGS...: podman with state below DIR
-#   registry_start DIR            docker-registry on a free loopback port; sets REGISTRY=127.0.0.1:PORT
+#   registry_start DIR            docker-registry on a free loopback port; sets REGISTRY=127.0.0.1:PORT, REGISTRY_PID
+#                                 (in NAME_serve.bats `onggi registry serve`)
 
 peers_isolate() {
 	[ -z "${PEERS_ISOLATED:-}" ] || return 0
@@ -71,7 +72,28 @@ podman_setup() {
 	}
 }
 
+# onggi_registry_start DIR [ARGS...]: `onggi registry serve` on a free port; the same variables
+onggi_registry_start() {
+	_dir=$1
+	shift
+	mkdir -p "$_dir"
+	: >"$_dir/out"
+	"$ONGGI_LIBEXEC/onggi-image" "registry serve" --listen 127.0.0.1:0 --root "$_dir/data" "$@" \
+		>"$_dir/out" 2>"$_dir/log" &
+	REGISTRY_PID=$!
+	eventually 60 sh -c "! kill -0 $REGISTRY_PID || grep -q '^Listening' '$_dir/out'" || true
+	REGISTRY=$(sed -n 's/^Listening on //p' "$_dir/out")
+	[ -n "$REGISTRY" ] || { cat "$_dir/log" >&2; return 1; }
+}
+
 registry_start() {
+	# the files of tests that are there twice, once as NAME_serve.bats, are for both
+	case ${BATS_TEST_FILENAME:-} in
+	*_serve.bats)
+		onggi_registry_start "$1" --allow-delete
+		return
+		;;
+	esac
 	_dir=$1
 	mkdir -p "$_dir/data"
 	_port=$(awk -v s="$$" 'BEGIN { srand(s); print 20000 + int(rand() * 10000) }')

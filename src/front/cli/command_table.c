@@ -303,6 +303,10 @@ const struct command command_table[] = {
 	{ "registry rm", "registry remove", "NAME:TAG|NAME@DIGEST [...]", "Delete tags or manifests from a registry",
 	  "  onggi registry rm localhost:5000/app@sha256:4bc...\n", { { NULL, 0 } }, 1, -1, CMD_RAW_ARGS, cmd_registry_rm,
 	  NULL },
+	{ "registry serve", NULL, "[OPTIONS]", "Be a registry: keep what others push, give it to whoever pulls",
+	  "  onggi registry serve --root /srv/registry\n"
+	  "  onggi registry serve --listen '[::]:5000' --allow-delete\n",
+	  { { registry_serve_rows, REGISTRY_SERVE_ROWS_N } }, 0, 0, CMD_RAW_ARGS, cmd_registry_serve, NULL },
 	{ "registry tags", NULL, "NAME", "List the tags of a repository", NULL, { { NULL, 0 } }, 1, 1, CMD_RAW_ARGS,
 	  cmd_registry_tags, NULL },
 	{ "rename", "container rename", "CONTAINER NEW_NAME", "Rename a container", NULL, { { NULL, 0 } }, 2, 2, 0,

@@ -161,6 +161,11 @@ int cmd_registry_rm(struct cli *c, struct err *e)
 	return forward(c, "registry rm", e);
 }
 
+int cmd_registry_serve(struct cli *c, struct err *e)
+{
+	return forward(c, "registry serve", e);
+}
+
 int cmd_registry_tags(struct cli *c, struct err *e)
 {
 	return forward(c, "registry tags", e);

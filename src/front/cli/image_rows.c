@@ -55,6 +55,15 @@ const struct opt registry_referrers_rows[REGISTRY_REFERRERS_ROWS_N] = {
 	STR("artifact-type", 0, "Only those of this type"),
 	BOOL("json", 0, "Print the index as JSON"),
 };
+const struct opt registry_serve_rows[REGISTRY_SERVE_ROWS_N] = {
+	BOOL("allow-delete", 0, "Tags, manifests and blobs can be deleted"),
+	INT("connections", 0, "At most so many at a time, more wait (default 512)"),
+	STR("listen", 'l', "Address and port; port 0 takes a free one (default 127.0.0.1:5000)"),
+	BOOL("quiet", 'q', "No line per request on standard error"),
+	BOOL("read-only", 0, "Nothing can be pushed or deleted"),
+	{ "root", 0, OPT_STRING, 0, "@root", NULL, "Folder of the registry (default /var/lib/onggi-registry)", NULL, "file" },
+	INT("upload-hours", 0, "Remove uploads that nobody goes on with after so many hours (default 168)"),
+};
 const struct opt import_rows[IMPORT_ROWS_N] = {
 	LIST("change", 'c', "Apply a Dockerfile instruction to the image"),
 	STR("message", 'm', "Comment of the image"),
