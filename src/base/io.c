@@ -140,6 +140,14 @@ static int sync_dir_of(int xdir, const char *name)
 	return 0;
 }
 
+int io_sync_dir(int xdir, const char *path, struct err *e)
+{
+	OWN_FD fd = openat(xdir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) < 0)
+		return err_sys(e, errno, "sync %s", path);
+	return 0;
+}
+
 int io_replace_file(int xdir, const char *name, const void *p, size_t n, mode_t mode,
 		    unsigned flags, struct err *e)
 {

@@ -35,6 +35,8 @@ enum io_replace_flags {
  * the old or the new content, never a mixture. @mode is exact, the umask does not count. */
 int io_replace_file(int xdir, const char *name, const void *p, size_t n, mode_t mode,
 		    unsigned flags, struct err *e);
+/** io_sync_dir - the names in folder @path below @xdir, made, replaced and removed ones, reach the disk. */
+int io_sync_dir(int xdir, const char *path, struct err *e);
 /** io_write_file - one open + write to an existing file such as a control file of the kernel. */
 int io_write_file(int xdir, const char *name, const void *p, size_t n, struct err *e);
 

@@ -79,6 +79,8 @@ int engine_rename(struct engine *eng, const char *ref, const char *new_name, str
 		container_name_release(&eng->store, new_name, h.c.id);
 		return -e->eno;
 	}
+	if (io_sync_dir(eng->store.root_fd, "names", e) < 0)
+		return -e->eno; /* it has both: found by either */
 	container_name_release(&eng->store, old, h.c.id);
 	return 0;
 }

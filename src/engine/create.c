@@ -141,21 +141,28 @@ static int step_volumes(void *ctx, struct err *e)
 	return create_copy_up(ctx, e);
 }
 
+/* before the volumes go: they are in use as long as the record says so */
+static void undo_write(void *ctx)
+{
+	struct create *c = ctx;
+	(void)unlinkat(c->c.dir_fd, "config.json", 0);
+}
+
 static int step_write(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
 	if (json_array_size(c->new_volumes) && own_set(&c->c, "Anonymous", json_incref(c->new_volumes)) < 0)
 		return err_new(e, E_NOMEM, ENOMEM, "container record");
 	/* a container of --rm is not worth a disk flush: after a power loss it would be removed */
-	unsigned flags = js_bool(c->c.record, "HostConfig.AutoRemove", false) ? 0 : IO_DURABLE;
-	return container_save(&c->c, flags, e);
-}
-
-/* before the volumes go: they are in use as long as the record says so */
-static void undo_write(void *ctx)
-{
-	struct create *c = ctx;
-	(void)unlinkat(c->c.dir_fd, "config.json", 0);
+	bool lasting = !js_bool(c->c.record, "HostConfig.AutoRemove", false);
+	if (container_save(&c->c, lasting ? IO_DURABLE : 0, e) < 0)
+		return -e->eno;
+	/* its name is elsewhere: on btrfs a folder reaches the disk alone */
+	if (lasting && io_sync_dir(c->eng->store.root_fd, "names", e) < 0) {
+		undo_write(ctx);
+		return -e->eno;
+	}
+	return 0;
 }
 
 static int step_again(void *ctx, struct err *e)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/io.h"
 #include "base/own.h"
 #include "base/text.h"
 #include "engine/image.h"
@@ -160,7 +161,7 @@ static int untag(struct removal *r, const char *familiar, struct err *e)
 	if (reference_parse(familiar, &ref, e) < 0)
 		return -e->eno;
 	reference_canonical(&ref, text);
-	if (reference_remove(r->s, text, e) < 0)
+	if (reference_remove(r->s, text, IO_DURABLE, e) < 0)
 		return -e->eno;
 	if (json_array_append_new(r->done.list, json_pack("{s:s}", "Untagged", familiar)) < 0)
 		return err_new(e, E_NOMEM, ENOMEM, "list of what was removed");

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/own.h"
 #include "engine/start_int.h"
 #include "engine/volume.h"
@@ -54,7 +55,9 @@ static int step_record(void *ctx, struct err *e)
 		return -e->eno;
 	if (unlinkat(r->h->c.dir_fd, "config.json", 0) < 0 && errno != ENOENT)
 		return err_sys(e, errno, "remove container %.12s", r->id);
-	return 0;
+	/* it never comes back half: the record has left the disk before the files go (one of --rm may never have
+	 * been there) */
+	return js_bool(r->h->c.record, "HostConfig.AutoRemove", false) ? 0 : io_sync_dir(r->h->c.dir_fd, ".", e);
 }
 
 /* what cannot be removed stays visible, to be removed later */

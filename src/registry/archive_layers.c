@@ -72,12 +72,14 @@ static int from_archive(const struct archive *ar, const struct layer_job *j, boo
 static int unpack(const struct archive *ar, const struct layer_job *j, struct err *e)
 {
 	bool unpacked = storage_layer_exists(ar->store, j->chain_id);
-	int r = 0;
+	int r = j->waits ? blob_can_be_trusted(ar->store, j->blob, j->waits->size, e) : 1;
 
-	if (j->waits && blob_size(ar->store, j->blob) != j->waits->size)
+	if (r < 0)
+		return err_ctx(e, "layer %.19s", j->blob);
+	if (r == 0)
 		r = from_archive(ar, j, unpacked, e);
-	else if (!unpacked)
-		r = from_blob(ar->store, j, e);
+	else
+		r = unpacked ? 0 : from_blob(ar->store, j, e);
 	return r < 0 ? err_ctx(e, "layer %.19s", j->blob) : 0;
 }
 

@@ -172,8 +172,9 @@ static int store_file(struct archive *ar, struct tar_reader *t, const struct tar
 		memcpy(f->digest, claimed, sizeof claimed);
 		if (lease_add_blob(ar->lease, claimed, e) < 0)
 			return -e->eno;
-		if (blob_size(ar->store, claimed) == f->size)
-			return 0;
+		int r = blob_can_be_trusted(ar->store, claimed, f->size, e);
+		if (r)
+			return r < 0 ? r : 0;
 	}
 	f->at = ar->start + tar_offset(t);
 	if (ar->file && !en->hunks && can_wait(ar, f)) {

@@ -26,8 +26,9 @@ int pull_keep(struct pull *p, const struct registry_manifest *m, struct err *e)
 {
 	if (lease_add_blob(&p->lease, m->digest, e) < 0)
 		return -e->eno;
-	if (blob_exists(p->req->store, m->digest))
-		return 0;
+	int r = blob_can_be_trusted(p->req->store, m->digest, (int64_t)m->n, e);
+	if (r)
+		return r < 0 ? r : 0;
 	return blob_write(p->req->store, m->bytes, m->n, m->digest, NULL, e);
 }
 

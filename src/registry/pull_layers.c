@@ -220,24 +220,8 @@ static int fetch(struct job *j, bool have_layer, bool *ret_resumed, struct err *
 	return unpacker_join(j, r, e);
 }
 
-/* 1: the blob is what its name says | 0: damaged */
-static int blob_is_sound(const struct store *s, const char *digest, struct err *e)
-{
-	struct source_digest check;
-	struct source_fd file;
-	OWN_FD fd = -1;
-
-	if (blob_open(s, digest, &fd, NULL, e) < 0 || source_fd_init(&file, fd, UINT64_MAX, e) < 0)
-		return -e->eno;
-	int r = source_digest_init(&check, &file.source, digest, -1, e);
-	if (r == 0)
-		r = source_drain(&check.source, NULL, e);
-	source_fd_done(&file);
-	return r == 0 ? 1 : e->kind == E_CORRUPT ? 0 : r;
-}
-
 /* drop what is damaged, which is never decided by what a manifest claims: a sound blob may be
- * needed by other images. 1: dropped | 0: there is nothing to drop */
+ * needed by other images, or has been fetched anew by this moment for another layer of the same content */
 static int damaged_remove(const struct store *s, const char *digest, bool present, struct err *e)
 {
 	struct blob_writer w;
@@ -245,9 +229,11 @@ static int damaged_remove(const struct store *s, const char *digest, bool presen
 
 	if (present) {
 		r = blob_is_sound(s, digest, e);
-		if (r)
-			return r < 0 ? r : 0;
-		return blob_remove(s, digest, e) < 0 ? -e->eno : 1;
+		if (r < 0 && e->kind == E_NOT_FOUND) {
+			err_clear(e);
+			return 0;
+		}
+		return r == 0 ? blob_remove(s, digest, e) : r < 0 ? r : 0;
 	}
 	r = blob_writer_resume(s, digest, &w, e);
 	if (r < 0)
@@ -256,7 +242,7 @@ static int damaged_remove(const struct store *s, const char *digest, bool presen
 		w.keep = false;
 		blob_writer_abort(&w);
 	}
-	return 1;
+	return 0;
 }
 
 /* once: with what is there, or by a download. @ret_left: something left by an earlier run had part
@@ -279,6 +265,11 @@ static int layer_try(struct job *j, bool have_layer, bool *ret_present, bool *re
 			       (long long)size, (long long)d->size);
 	if (!have_layer)
 		return unpack_present(j, e);
+	r = blob_can_be_trusted(s, d->digest, d->size, e);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return err_new(e, E_CORRUPT, EBADMSG, "blob %s is damaged", d->digest);
 	emit(j, PULL_LAYER_EXISTS, d->size);
 	return 1;
 }
@@ -290,24 +281,18 @@ static int layer_make(struct job *j, struct err *e)
 	bool have_layer = storage_layer_exists(s, j->layer->chain_id);
 
 	for (int tries = 0;; tries++) {
-		struct err why;
 		bool present, left;
 		int r = layer_try(j, have_layer, &present, &left, e);
 		if (r == 0)
 			emit(j, PULL_LAYER_DONE, d->size);
 		if (r >= 0)
 			return 0;
-		/* what an earlier run left may be damaged: once more from the first byte */
-		if (!left || e->kind != E_CORRUPT || tries)
+		/* what an earlier run left may be damaged, or just removed for that: once more from the first byte */
+		if (!left || (e->kind != E_CORRUPT && e->kind != E_NOT_FOUND) || tries)
 			return r;
-		why = *e;
 		err_clear(e);
-		r = damaged_remove(s, d->digest, present, e);
-		if (r == 0)
-			*e = why;
-		if (r <= 0)
+		if (damaged_remove(s, d->digest, present, e) < 0)
 			return -e->eno;
-		err_clear(e);
 	}
 }
 

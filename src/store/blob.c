@@ -52,21 +52,83 @@ int blob_open(const struct store *s, const char *digest, int *ret_fd, uint64_t *
 	return 0;
 }
 
+/* its lstat; -ENOENT when it is no file */
+static int blob_stat(const struct store *s, const char *digest, char path[BLOB_PATH_MAX], struct stat *ret)
+{
+	struct err ignored = { 0 };
+
+	return blob_path(digest, path, &ignored) < 0 || fstatat(s->root_fd, path, ret, AT_SYMLINK_NOFOLLOW) < 0 ||
+			       !S_ISREG(ret->st_mode) ?
+		       -ENOENT : 0;
+}
+
 int64_t blob_size(const struct store *s, const char *digest)
 {
 	char path[BLOB_PATH_MAX];
-	struct err ignored = { 0 };
 	struct stat st;
+	int r = blob_stat(s, digest, path, &st);
 
-	if (blob_path(digest, path, &ignored) < 0 ||
-	    fstatat(s->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
-		return -ENOENT;
-	return st.st_size;
+	return r < 0 ? r : st.st_size;
 }
 
 bool blob_exists(const struct store *s, const char *digest)
 {
 	return blob_size(s, digest) >= 0;
+}
+
+bool blob_is_synced(const struct store *s, const char *digest)
+{
+	char path[BLOB_PATH_MAX];
+	struct stat st;
+
+	return blob_stat(s, digest, path, &st) == 0 && st.st_mode & S_ISVTX;
+}
+
+int blob_mark_synced(const struct store *s, const char *digest, struct err *e)
+{
+	char path[BLOB_PATH_MAX];
+
+	if (blob_path(digest, path, e) < 0)
+		return -e->eno;
+	if (fchmodat(s->root_fd, path, 01400, 0) < 0 && errno != ENOENT)
+		return err_sys(e, errno, "mark blob %s", digest);
+	return 0;
+}
+
+int blob_is_sound(const struct store *s, const char *digest, struct err *e)
+{
+	struct source_digest check;
+	struct source_fd file;
+	OWN_FD fd = -1;
+
+	if (blob_open(s, digest, &fd, NULL, e) < 0 || source_fd_init(&file, fd, UINT64_MAX, e) < 0)
+		return -e->eno;
+	int r = source_digest_init(&check, &file.source, digest, -1, e);
+	if (r == 0)
+		r = source_drain(&check.source, NULL, e);
+	source_fd_done(&file);
+	if (r < 0 && e->kind == E_CORRUPT) {
+		err_clear(e);
+		return 0;
+	}
+	return r < 0 ? r : 1;
+}
+
+int blob_can_be_trusted(const struct store *s, const char *digest, int64_t size, struct err *e)
+{
+	char path[BLOB_PATH_MAX];
+	struct stat st;
+
+	if (blob_stat(s, digest, path, &st) < 0 || (size >= 0 && st.st_size != size))
+		return 0;
+	if (st.st_mode & S_ISVTX)
+		return 1;
+	int r = blob_is_sound(s, digest, e);
+	if (r == -ENOENT) { /* removed meanwhile */
+		err_clear(e);
+		return 0;
+	}
+	return r;
 }
 
 int blob_read(const struct store *s, const char *digest, size_t max, char **ret, size_t *ret_n,

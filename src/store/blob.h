@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Blobs: content by digest in blobs/ALGO/HEX, immutable, mode 0400. A blob appears by rename
- * after its digest and size were checked, so whatever is there is whole. Any number of processes
- * may write the same blob.
+ * after its digest and size were checked, so whatever is there is whole, but for a power loss: file
+ * systems may keep the name and size of a file and lose its bytes. So the sticky bit (mode 01400) says
+ * that it has reached the disk, and one without it is read before it is taken for what it is called.
+ * Any number of processes may write the same blob.
  *
  *   tmp/blob-RANDOM         being written by the process that holds its lock
  *   tmp/partial-ALGO-HEX     a download that may be resumed, locked while somebody works on it
@@ -27,6 +29,14 @@ int blob_open(const struct store *s, const char *digest, int *ret_fd, uint64_t *
 bool blob_exists(const struct store *s, const char *digest);
 /** blob_size - of an existing blob, -ENOENT otherwise. */
 int64_t blob_size(const struct store *s, const char *digest);
+/** blob_is_sound - 1 when its content has its digest, by reading it all; 0 damaged; negative error. */
+int blob_is_sound(const struct store *s, const char *digest, struct err *e);
+/** blob_can_be_trusted - 1 when it need not be fetched: it bears the mark of blob_mark_synced, or blob_is_sound;
+ * 0 missing, damaged or of another size than @size (-1: any); negative error. */
+int blob_can_be_trusted(const struct store *s, const char *digest, int64_t size, struct err *e);
+/** blob_mark_synced - after a syncfs; a missing one (of a layer that is not distributed) is success. */
+int blob_mark_synced(const struct store *s, const char *digest, struct err *e);
+bool blob_is_synced(const struct store *s, const char *digest);
 /** blob_read - a whole small blob (at most @max bytes) as a NUL-terminated heap string, digest
  * verified. @ret_n may be NULL. */
 int blob_read(const struct store *s, const char *digest, size_t max, char **ret, size_t *ret_n,

@@ -94,6 +94,20 @@ static const char *blob_drop(struct check *c, int xdir, const char *name, const 
 	return "removed: the next pull or load brings it anew";
 }
 
+/* Left by a power loss before it was on the disk, and no image came of it: for the next pull or load, which sees
+ * that, or for prune. */
+static int is_rest(struct check *c, const char *digest, const struct stat *st, struct err *e)
+{
+	OWN_JSON set = NULL;
+	OWN_FD lock = -1;
+
+	if (st->st_mode & S_ISVTX)
+		return 0;
+	if (image_gc_lock(c->q->store, &lock, e) < 0)
+		return -e->eno;
+	return image_mark(c->q->store, &set, e) < 0 ? -e->eno : !need_has(set, 'b', digest);
+}
+
 static int blob_check(struct check *c, int xdir, const char *algo, const char *name, struct err *e)
 {
 	char digest[DIGEST_TEXT_MAX], got[HASH_TEXT_MAX];
@@ -124,6 +138,9 @@ static int blob_check(struct check *c, int xdir, const char *algo, const char *n
 		return 0;
 	if (r < 0 && r != -EIO)
 		return err_sys(e, -r, "read blob %s", digest);
+	int rest = is_rest(c, digest, &st, e);
+	if (rest)
+		return rest < 0 ? rest : 0;
 	const char *mended = blob_drop(c, xdir, name, digest, &st, e);
 	if (r < 0)
 		tell(c, "blob", digest, mended, "cannot be read: %s", strerror(-r));
@@ -253,6 +270,18 @@ static int images_check(struct check *c, struct err *e)
 
 /* ---- references and containers ---- */
 
+/* removed while a container uses it, or its removal is on the way, or was cut off and is finished by prune */
+static bool is_kept(const struct store *s, const char *image_id)
+{
+	char path[IMAGE_PATH_MAX], kept[IMAGE_PATH_MAX + 16];
+	struct err ignored = { 0 };
+
+	if (image_record_path(image_id, path, &ignored) < 0)
+		return false;
+	(void)snprintf(kept, sizeof kept, "images/%s%s", IMAGE_KEPT, strchr(path, '/') + 1);
+	return !faccessat(s->root_fd, kept, F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
 struct dangling {
 	struct check *c;
 	json_t *list; /* of {reference, id} */
@@ -263,7 +292,7 @@ static int reference_look(void *data, const struct reference_entry *r)
 	struct dangling *d = data;
 
 	d->c->r->references++;
-	if (image_exists(d->c->q->store, r->image_id))
+	if (image_exists(d->c->q->store, r->image_id) || is_kept(d->c->q->store, r->image_id))
 		return 0;
 	return json_array_append_new(d->list, json_pack("{ss ss}", "reference", r->reference, "id", r->image_id)) < 0 ?
 		       -ENOMEM : 0;
@@ -286,7 +315,7 @@ static int references_check(struct check *c, struct err *e)
 		if (reference_get(c->q->store, name, now, NULL, &own) < 0 || strcmp(now, id) != 0 ||
 		    image_exists(c->q->store, id))
 			continue;
-		const bool gone = c->q->repair && reference_remove(c->q->store, name, &own) >= 0;
+		const bool gone = c->q->repair && reference_remove(c->q->store, name, 0, &own) >= 0;
 		tell(c, "reference", name, gone ? "removed" : NULL, "names image %s, which is not here", id);
 	}
 	return 0;
@@ -324,11 +353,8 @@ static int containers_check(struct check *c, struct err *e)
 		}
 		c->r->containers++;
 		const char *image = js_str(ct.record, "Image", "");
-		char path[IMAGE_PATH_MAX], kept[IMAGE_PATH_MAX + 16];
-		if (!*image || image_exists(c->q->store, image) || image_record_path(image, path, &own) < 0)
-			continue;
-		(void)snprintf(kept, sizeof kept, "images/%s%s", IMAGE_KEPT, strchr(path, '/') + 1);
-		if (faccessat(c->q->store->root_fd, kept, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		if (*image && digest_is_valid(image) && !image_exists(c->q->store, image) &&
+		    !is_kept(c->q->store, image))
 			tell(c, "container", ids[i], NULL, "its image %s is not here: it cannot be started", image);
 	}
 	return 0;

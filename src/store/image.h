@@ -94,7 +94,8 @@ int image_register(const struct store *s, const struct image_new *n, char ret_id
  * reference stands for in its registry (index or manifest); NULL for a local name. */
 int reference_set(const struct store *s, const char *reference, const char *image_id,
 		  const char *manifest, struct err *e);
-int reference_remove(const struct store *s, const char *reference, struct err *e);
+/** reference_remove - a missing one is success; with IO_DURABLE it is for good. */
+int reference_remove(const struct store *s, const char *reference, unsigned flags, struct err *e);
 /** reference_get - image ID and manifest digest (either may be NULL). E_NOT_FOUND. */
 int reference_get(const struct store *s, const char *reference, char ret_id[DIGEST_TEXT_MAX],
 		  char ret_manifest[DIGEST_TEXT_MAX], struct err *e);

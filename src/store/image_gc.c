@@ -293,7 +293,8 @@ static int sweep_snapshot(void *data, int xdir, const char *name, struct err *e)
 	return snapshot_hide(w->s, chain, e);
 }
 
-/* an image removed while a container used it, kept under another name */
+/* an image removed while a container used it, kept under another name; or one whose removal was cut off, which may
+ * still have names */
 static int sweep_kept(void *data, int xdir, const char *name, struct err *e)
 {
 	struct sweep *w = data;
@@ -304,7 +305,8 @@ static int sweep_kept(void *data, int xdir, const char *name, struct err *e)
 		return 0;
 	const char *hex = name + strlen(IMAGE_KEPT);
 	(void)snprintf(id, sizeof id, "sha%s:%.128s", strlen(hex) == 128 ? "512" : "256", hex);
-	if (image_users(w->s, id, NULL, &users, e) < 0)
+	if (image_users(w->s, id, NULL, &users, e) < 0 ||
+	    (!image_exists(w->s, id) && image_untag(w->s, id, NULL, e) < 0))
 		return -e->eno;
 	if (!users && unlinkat(xdir, name, 0) < 0 && errno != ENOENT)
 		return err_sys(e, errno, "remove %s", name);

@@ -21,6 +21,8 @@ int reference_path(const char *folder, const char *reference, char out[REFERENCE
 /** reference_write - reference_set with @flags of enum io_replace_flags. */
 int reference_write(const struct store *s, const char *reference, const char *image_id,
 		    const char *manifest, unsigned flags, struct err *e);
+/** image_untag - take away every name that points at @id, durably. @ret may be NULL. */
+int image_untag(const struct store *s, const char *id, struct image_removed *ret, struct err *e);
 /** image_ids - of all records; heap array. */
 int image_ids(const struct store *s, char (**ret)[DIGEST_TEXT_MAX], size_t *ret_n, struct err *e);
 /** image_add_reference - add the familiar form of a canonical reference. 0 or -ENOMEM. */

@@ -84,6 +84,21 @@ static int make_chain(const struct store *s, struct parts *p, struct err *e)
 	return 0;
 }
 
+/* calls @each with the digest of every blob of the image until it returns non-zero, which is returned */
+static int each_blob(const struct store *s, const struct image_new *n, const struct parts *p,
+		     int (*each)(const struct store *s, const char *digest, struct err *e), struct err *e)
+{
+	int r = each(s, n->manifest, e);
+
+	if (!r && n->index)
+		r = each(s, n->index, e);
+	if (!r)
+		r = each(s, p->manifest.config.digest, e);
+	for (size_t i = 0; !r && i < p->n; i++)
+		r = each(s, p->manifest.entries[i].digest, e);
+	return r;
+}
+
 static int settle_and_sync(const struct store *s, const struct image_new *n, const struct parts *p,
 			   struct err *e)
 {
@@ -95,15 +110,26 @@ static int settle_and_sync(const struct store *s, const struct image_new *n, con
 	/* everything so far, in one go; names follow only what is on the disk */
 	if (syncfs(s->root_fd) < 0)
 		return err_sys(e, errno, "sync %s", s->root);
+	if (each_blob(s, n, p, blob_mark_synced, e) < 0)
+		return -e->eno;
 	return snapshot_mark_synced(s, p->chain, p->n, e);
 }
 
-static bool all_synced(const struct store *s, const struct parts *p)
+static int is_open(const struct store *s, const char *digest, struct err *e)
 {
+	(void)e;
+	return blob_exists(s, digest) && !blob_is_synced(s, digest);
+}
+
+/* layers and blobs: the image may be there already, and this way have brought other blobs of it */
+static bool all_synced(const struct store *s, const struct image_new *n, const struct parts *p)
+{
+	struct err ignored = { 0 };
+
 	for (size_t i = 0; i < p->n; i++)
 		if (!snapshot_is_synced(s, p->chain[i]))
 			return false;
-	return true;
+	return each_blob(s, n, p, is_open, &ignored) == 0;
 }
 
 static json_t *layers_json(const struct parts *p)
@@ -199,7 +225,7 @@ static bool is_there(const struct registration *g)
 static int step_settle(void *ctx, struct err *e)
 {
 	struct registration *g = ctx;
-	if (is_there(g) && (g->n->hasty || all_synced(g->s, &g->p)))
+	if (is_there(g) && (g->n->hasty || all_synced(g->s, g->n, &g->p)))
 		return 0;
 	return settle_and_sync(g->s, g->n, &g->p, e);
 }

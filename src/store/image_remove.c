@@ -40,7 +40,7 @@ static int collect_name(void *data, const struct reference_entry *r)
 	return json_array_append_new(n->list, json_string(r->reference)) < 0 ? -ENOMEM : 0;
 }
 
-static int untag_all(const struct store *s, const char *id, struct image_removed *ret, struct err *e)
+int image_untag(const struct store *s, const char *id, struct image_removed *ret, struct err *e)
 {
 	OWN_JSON list = json_array();
 	struct names n = { id, list };
@@ -53,7 +53,7 @@ static int untag_all(const struct store *s, const char *id, struct image_removed
 		char text[REFERENCE_TEXT_MAX];
 		struct reference ref;
 		const char *canonical = json_string_value(name);
-		if (reference_remove(s, canonical, e) < 0)
+		if (reference_remove(s, canonical, 0, e) < 0)
 			return -e->eno;
 		if (reference_parse(canonical, &ref, e) < 0)
 			return -e->eno;
@@ -61,18 +61,20 @@ static int untag_all(const struct store *s, const char *id, struct image_removed
 		if (report(ret, "Untagged", text, e) < 0)
 			return -e->eno;
 	}
-	return 0;
+	return json_array_size(list) ? io_sync_dir(s->root_fd, "references", e) : 0;
 }
 
-/* The record away from the lists: for good, or kept for containers that were made before. */
-static int take_record(const struct store *s, const char *id, bool keep, struct err *e)
+/* The record away from the lists, kept for containers that were made before (@ret_kept) or to be let go of by
+ * drop_record() when the names are gone, too: what is cut off between them is seen and finished by the collector. */
+static int take_record(const struct store *s, const char *id, bool keep, char kept[IMAGE_PATH_MAX], bool *ret_kept,
+		       struct err *e)
 {
-	char path[IMAGE_PATH_MAX], kept[IMAGE_PATH_MAX], user[65] = "";
+	char path[IMAGE_PATH_MAX], user[65] = "";
 	size_t users;
 
 	if (image_record_path(id, path, e) < 0)
 		return -e->eno;
-	(void)snprintf(kept, sizeof kept, "images/%s%s", IMAGE_KEPT, digest_hex(id));
+	(void)snprintf(kept, IMAGE_PATH_MAX, "images/%s%s", IMAGE_KEPT, digest_hex(id));
 	if (renameat(s->root_fd, path, s->root_fd, kept) < 0) {
 		if (errno == ENOENT)
 			return err_new(e, E_NOT_FOUND, ENOENT, "No such image: %s", id);
@@ -88,9 +90,16 @@ static int take_record(const struct store *s, const char *id, bool keep, struct 
 		return *user ? err_new(e, E_CONFLICT, EBUSY, "image %s is being used by container %.12s", id, user) :
 			       err_new(e, E_CONFLICT, EBUSY, "image %s is mounted", id);
 	}
-	if (!users && unlinkat(s->root_fd, kept, 0) < 0)
-		return err_sys(e, errno, "remove image record");
+	*ret_kept = users > 0;
 	return 0;
+}
+
+/* the end of what was seen: durably, before the parts go that it named */
+static int drop_record(const struct store *s, const char *kept, bool keep, struct err *e)
+{
+	if (!keep && unlinkat(s->root_fd, kept, 0) < 0)
+		return err_sys(e, errno, "remove image record");
+	return io_sync_dir(s->root_fd, "images", e);
 }
 
 /* what only this image needed */
@@ -127,7 +136,8 @@ static int remove_parts(const struct store *s, const json_t *record, struct imag
 int image_remove(const struct store *s, const char *image_id, bool keep_for_containers,
 		 struct image_removed *ret, struct err *e)
 {
-	char path[IMAGE_PATH_MAX];
+	char path[IMAGE_PATH_MAX], kept[IMAGE_PATH_MAX];
+	bool keep = false;
 	OWN_JSON record = NULL;
 	OWN_FD lock = -1;
 
@@ -140,9 +150,11 @@ int image_remove(const struct store *s, const char *image_id, bool keep_for_cont
 			return err_new(e, E_NOT_FOUND, ENOENT, "No such image: %s", image_id);
 		err_clear(e);
 	}
-	int r = take_record(s, image_id, keep_for_containers, e);
+	int r = take_record(s, image_id, keep_for_containers, kept, &keep, e);
 	if (!r)
-		r = untag_all(s, image_id, ret, e);
+		r = image_untag(s, image_id, ret, e);
+	if (!r)
+		r = drop_record(s, kept, keep, e);
 	if (!r)
 		r = report(ret, "Deleted", image_id, e);
 	if (!r)

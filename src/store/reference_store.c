@@ -67,7 +67,7 @@ int reference_set(const struct store *s, const char *reference, const char *imag
 	return reference_write(s, reference, image_id, manifest, IO_DURABLE, e);
 }
 
-int reference_remove(const struct store *s, const char *reference, struct err *e)
+int reference_remove(const struct store *s, const char *reference, unsigned flags, struct err *e)
 {
 	char path[REFERENCE_PATH_MAX];
 
@@ -75,7 +75,7 @@ int reference_remove(const struct store *s, const char *reference, struct err *e
 		return -e->eno;
 	if (unlinkat(s->root_fd, path, 0) < 0 && errno != ENOENT)
 		return err_sys(e, errno, "remove reference %s", reference);
-	return 0;
+	return flags & IO_DURABLE ? io_sync_dir(s->root_fd, "references", e) : 0;
 }
 
 int reference_get(const struct store *s, const char *reference, char ret_id[DIGEST_TEXT_MAX],

@@ -147,12 +147,15 @@ static int make(const struct store *s, const char *name, const json_t *doc, stru
 		r = err_sys(e, errno, "chmod %s", from);
 	(void)snprintf(from, sizeof from, "%.250s/volume.json", dir);
 	if (!r)
-		r = js_save(s->root_fd, from, doc, 0600, 0, e);
+		r = js_save(s->root_fd, from, doc, 0600, IO_DURABLE, e);
 	if (r >= 0 && libc_renameat2(s->root_fd, dir, s->root_fd, to, RENAME_NOREPLACE) < 0)
 		r = err_sys(e, errno, "make volume %s", name);
-	if (r < 0)
+	if (r < 0) {
 		(void)io_remove_tree(s->root_fd, dir, NULL); /* the first error counts */
-	return r < 0 ? r : 0;
+		return r;
+	}
+	/* the name of what lies on the disk already */
+	return io_sync_dir(s->root_fd, "volumes", e);
 }
 
 static bool is_half_made(const char *name)
@@ -324,7 +327,9 @@ int volume_remove(const struct store *s, const char *name, unsigned flags, struc
 	if (volume_inspect(s, name, &have, e) < 0) {
 		if (e->kind == E_NOT_FOUND && (flags & VOLUME_REMOVE_FORCE))
 			return 0;
-		return -e->eno;
+		if (e->kind == E_NOT_FOUND || !err_is_damage(e))
+			return -e->eno;
+		err_clear(e); /* what nobody can read any more can still be removed */
 	}
 	if (in_use(s, name, e) < 0 || proc_id_of(getpid(), &self, e) < 0)
 		return -e->eno;
@@ -339,6 +344,8 @@ int volume_remove(const struct store *s, const char *name, unsigned flags, struc
 	r = in_use(s, name, e);
 	if (r == 0 && unmount(s, to, e) < 0)
 		r = err_ctx(e, "remove %s", name);
+	if (r == 0 && io_sync_dir(s->root_fd, "volumes", e) < 0)
+		return err_ctx(e, "remove %s", name);
 	if (r == 0)
 		return io_remove_tree(s->root_fd, to, e);
 	/* a new one of this name may be there already: then nobody means this one any more, and the next sweep

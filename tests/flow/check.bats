@@ -10,6 +10,7 @@ setup_file() {
 	store_setup
 	python3 "$LIB/mkimage.py" "$T/oci" --tag a --kb 200 --seed a
 	python3 "$LIB/mkimage.py" "$T/oci" --tag b --kb 100 --seed b
+	python3 "$LIB/mkimage.py" "$T/oci" --tag c --kb 200 --seed a --layers 4 --compress zstd # the layers of a in other blobs, one more
 	lying_start "$T/oci"
 }
 
@@ -112,6 +113,44 @@ sound() {
 	has "blob $id is damaged"
 	run -0 onggi system check --repair-lossy
 	[ "$(onggi images -q | wc -l)" = 1 ]
+	sound
+}
+
+@test "a power loss took the bytes of blobs that no image has yet: no damage, and seen when they are needed" {
+	local manifest digest
+	manifest=$(jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == "c").digest[7:]' "$T/oci/index.json")
+	for digest in "$manifest" $(jq -r '(.config, .layers[]).digest[7:]' "$T/oci/blobs/sha256/$manifest"); do
+		[ ! -e "$ONGGI_ROOT/blobs/sha256/$digest" ] || continue
+		truncate -s "$(stat -c %s "$T/oci/blobs/sha256/$digest")" "$ONGGI_ROOT/blobs/sha256/$digest"
+		chmod 400 "$ONGGI_ROOT/blobs/sha256/$digest"
+	done
+	sound
+	image pull -q "$LYING/plain/x:c"
+	is_status 0
+	sound
+	skopeo copy -q --src-tls-verify=false "docker://$LYING/plain/x:c" "oci:$T/want:c"
+	onggi rmi "$LYING/plain/x:a" "$LYING/plain/x:b" >/dev/null
+	onggi system check
+	cmp "$ONGGI_ROOT/blobs/sha256/$manifest" "$T/want/blobs/sha256/$manifest"
+	# the same bytes by load, from a file: what is not known to be on the disk is read
+	skopeo copy -q "oci:$T/want:c" "oci-archive:$T/c.tar:x:c"
+	for digest in $(jq -r '.layers[].digest[7:]' "$T/oci/blobs/sha256/$manifest"); do
+		chmod 600 "$ONGGI_ROOT/blobs/sha256/$digest"
+		truncate -s 0 "$ONGGI_ROOT/blobs/sha256/$digest"
+		truncate -s "$(stat -c %s "$T/oci/blobs/sha256/$digest")" "$ONGGI_ROOT/blobs/sha256/$digest"
+	done
+	run -1 onggi system check
+	onggi load -q -i "$T/c.tar"
+	sound
+}
+
+@test "a removal that was cut off after the record: not damage, finished by prune" {
+	mv "$record" "$ONGGI_ROOT/images/kept-${id#sha256:}"
+	sound
+	[ "$(onggi images -q | wc -l)" = 1 ]
+	onggi image prune -f >/dev/null
+	[ "$(find "$ONGGI_ROOT/references" -name '*x:a' | wc -l)" = 0 ]
+	[ ! -e "$blob" ]
 	sound
 }
 
