@@ -40,11 +40,8 @@ static int lowers_joined(int fs, const struct mount_step *s, struct err *e)
 static int lowers_add(int fs, const struct mount_step *s, struct err *e)
 {
 	for (size_t i = 0; i < s->n_lowers; i++) {
-		if (!mountfd_fs_string(fs, "lowerdir+", s->lowers[i], e))
-			continue;
-		if (!i && e->eno == EINVAL)
-			return lowers_joined(fs, s, e);
-		return err_ctx(e, "layer %s", s->lowers[i]);
+		if (mountfd_fs_string(fs, "lowerdir+", s->lowers[i], e) < 0)
+			return err_ctx(e, "layer %s", s->lowers[i]);
 	}
 	return 0;
 }
@@ -58,14 +55,14 @@ static int datas_add(int fs, const struct mount_step *s, struct err *e)
 }
 
 /* @xlast: the mount of the step before; -1: none */
-static int step_fs(const struct mount_step *s, int xlast, int *ret_fd, struct err *e)
+static int step_try(const struct mount_step *s, int xlast, bool joined, int *ret_fd, struct err *e)
 {
 	OWN_FD fs = -1;
 
 	/* without a source mount tables say "none" */
 	if (mountfd_fs_open(s->fstype, &fs, e) < 0 ||
 	    mountfd_fs_string(fs, "source", s->source ? s->source : s->fstype, e) < 0 ||
-	    (s->n_lowers && lowers_add(fs, s, e) < 0) ||
+	    (s->n_lowers && (joined ? lowers_joined : lowers_add)(fs, s, e) < 0) ||
 	    (s->over_last && mountfd_fs_file(fs, "lowerdir+", xlast, e) < 0) || datas_add(fs, s, e) < 0 ||
 	    (s->upper && mountfd_fs_string(fs, "upperdir", s->upper, e) < 0) ||
 	    (s->work && mountfd_fs_string(fs, "workdir", s->work, e) < 0))
@@ -81,6 +78,17 @@ static int step_fs(const struct mount_step *s, int xlast, int *ret_fd, struct er
 	return mountfd_fs_mount(fs, s->fstype, s->read_only ? MOUNT_ATTR_RDONLY : 0, ret_fd, e);
 }
 
+static int step_fs(const struct mount_step *s, int xlast, int *ret_fd, struct err *e)
+{
+	if (step_try(s, xlast, false, ret_fd, e) >= 0)
+		return 0;
+	/* a kernel that does not know "lowerdir+" says so when it is given, or only at the end */
+	if (e->eno != EINVAL || !s->n_lowers || s->over_last || s->n_datas)
+		return -e->eno;
+	err_clear(e);
+	return step_try(s, xlast, true, ret_fd, e);
+}
+
 static int step_mount(const struct mount_step *s, int xlast, int *ret_fd, struct err *e)
 {
 	OWN_FD fd = -1;
@@ -92,7 +100,10 @@ static int step_mount(const struct mount_step *s, int xlast, int *ret_fd, struct
 	}
 	if (strcmp(s->fstype, "bind") != 0)
 		return step_fs(s, xlast, ret_fd, e);
+	/* the clone of a shared mount is its peer: pivot_root(2) refuses such a root, and what is mounted below it would
+	 * appear in the store */
 	if (mountfd_clone(AT_FDCWD, s->source, MOUNTFD_REC, &fd, e) < 0 ||
+	    mountfd_propagation(fd, MS_PRIVATE | MS_REC, e) < 0 ||
 	    (s->read_only && mountfd_attr(fd, MOUNT_ATTR_RDONLY, 0, 0, e) < 0))
 		return -e->eno;
 	*ret_fd = fd_take(&fd);
