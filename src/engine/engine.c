@@ -38,6 +38,7 @@ int engine_open(const struct engine_options *opt, struct engine *ret, struct err
 	eng.runtime.warn_data = eng.network.warn_data = opt->warn_data;
 	const char *driver = opt->storage_driver ? opt->storage_driver : getenv("ONGGI_STORAGE_DRIVER");
 	eng.storage = &storage_overlay;
+	eng.storage_opt = opt->storage_opt ? opt->storage_opt : getenv("ONGGI_STORAGE_OPT");
 	if (driver && *driver && storage_by_name(driver, &eng.storage, e) < 0) {
 		engine_close(&eng);
 		return -e->eno;

@@ -26,6 +26,7 @@ struct handle;
 struct engine_options {
 	const char *root, *run;    /* NULL: ONGGI_ROOT, ONGGI_RUN, defaults */
 	const char *storage_driver; /* of new containers; NULL: ONGGI_STORAGE_DRIVER, overlay */
+	const char *storage_opt;   /* "OPTION=VALUE[,...]" of new containers; NULL: ONGGI_STORAGE_OPT */
 	void (*warn)(const char *msg, void *data); /* may be NULL */
 	void *warn_data;
 	const struct way_observer *observer;       /* --trace; may be NULL */
@@ -36,6 +37,7 @@ struct engine {
 	struct runtime_env runtime;
 	struct network_env network;
 	const struct storage_ops *storage; /* of new containers */
+	const char *storage_opt;   /* their defaults (spec/storage_opt.h); NULL: none */
 	struct engine_options opt;
 	char *paths;               /* one block behind the strings of the environments */
 	struct handle *fresh;      /* what engine_create made last, still locked: the start that

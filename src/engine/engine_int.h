@@ -44,6 +44,9 @@ int engine_storage(const struct engine *eng, const struct container *c, const st
 /** engine_layer_prepare - make the writable layer of a new container, by the engine's driver. */
 int engine_layer_prepare(struct engine *eng, const struct container *c, struct err *e);
 int engine_layer_remove(struct engine *eng, const struct container *c, struct err *e);
+/** engine_quota - how its layer is limited, from the record. */
+struct quota;
+int engine_quota(const struct container *c, struct quota *ret, struct err *e);
 /** engine_lowers - directories of the layers of its image, in @a. */
 int engine_lowers(struct engine *eng, const struct container *c, struct arena *a, struct storage_lowers *ret,
 		  struct err *e);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/own.h"
+#include "driver/storage/quota.h"
 #include "engine/engine_int.h"
 #include "engine/look.h"
 #include "format/js.h"
@@ -112,6 +113,22 @@ static json_t *network_settings(const struct handle *h)
 	return o;
 }
 
+/* what limits its size */
+static void quota_data(const struct engine *eng, const struct handle *h, json_t *data)
+{
+	struct err ignored = { 0 };
+	struct quota q;
+
+	if (engine_quota(&h->c, &q, &ignored) < 0 || q.kind == QUOTA_NONE)
+		return;
+	json_object_set_new(data, "Quota", json_string(quota_kind_name(q.kind)));
+	if (q.kind == QUOTA_PROJECT)
+		json_object_set_new(data, "QuotaProject", json_sprintf("%u", q.project));
+	if (q.kind == QUOTA_DISK)
+		json_object_set_new(data, "QuotaDisk",
+				    json_sprintf("%s/containers/%s/disk.img", eng->store.root, h->c.id));
+}
+
 static json_t *graph_driver(struct engine *eng, const struct handle *h)
 {
 	ARENA a = { 0 };
@@ -132,6 +149,7 @@ static json_t *graph_driver(struct engine *eng, const struct handle *h)
 		json_object_set_new(data, "WorkDir", json_string(s->work));
 		buf_done(&lower);
 	}
+	quota_data(eng, h, data);
 	return json_pack("{so ss}", "Data", data, "Name", js_str(h->c.record, "Driver", eng->storage->name));
 }
 

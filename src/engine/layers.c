@@ -5,7 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/own.h"
+#include "driver/storage/quota.h"
 #include "engine/engine_int.h"
+#include "engine/rootfs.h"
 #include "format/js.h"
 
 int engine_storage(const struct engine *eng, const struct container *c, const struct storage_ops **ret, struct err *e)
@@ -34,39 +37,151 @@ static int chain_of(const struct container *c, struct arena *a, const char *cons
 	return 0;
 }
 
+int engine_quota(const struct container *c, struct quota *ret, struct err *e)
+{
+	const json_t *own = own_get(c, "Quota");
+	struct quota q = { 0 };
+
+	if (own) {
+		q.kind = quota_kind_parse(js_str(own, "Kind", ""));
+		q.project = (uint32_t)js_int(own, "Project", 0);
+	}
+	if (q.kind == QUOTA_KIND_N)
+		return err_new(e, E_CORRUPT, EINVAL, "container %.12s: unknown kind of quota", c->id);
+	*ret = q;
+	return 0;
+}
+
+/* One verb of a driver on the layers of a container, here or where its disk is mounted. */
+struct verb {
+	const struct storage_ops *ops;
+	const struct container *c;
+	const char *const *ids;
+	size_t n;
+	unsigned flags;
+	struct arena a;
+	struct quota quota;
+	const struct storage_lowers *lowers;
+	union {
+		char key[64];   /* of struct storage_changes */
+		uint64_t bytes;
+	} result;
+};
+
+static void verb_done(struct verb *v)
+{
+	arena_done(&v->a);
+}
+#define OWN_VERB CLEANUP(verb_done) struct verb
+
+static int verb_of(const struct engine *eng, const struct container *c, struct verb *v, struct err *e)
+{
+	v->c = c;
+	return engine_storage(eng, c, &v->ops, e) < 0 || chain_of(c, &v->a, &v->ids, &v->n, e) < 0 ||
+			       engine_quota(c, &v->quota, e) < 0 ? -e->eno : 0;
+}
+
+static int inside(const struct store *s, struct verb *v, int (*fn)(const struct store *, void *, int *, struct err *),
+		  bool result, int *ret_fd, struct err *e)
+{
+	const struct quota_job job = { .fn = fn, .data = v, .result = result ? &v->result : NULL,
+				       .result_n = sizeof v->result };
+
+	return quota_inside(s, v->c->id, &job, ret_fd, e);
+}
+
+static int mounted(const struct store *s, void *data, int *ret_fd, struct err *e)
+{
+	OWN_MOUNT_PLAN plan = { 0 };
+	struct verb *v = data;
+
+	return v->ops->plan(s, v->c->id, v->ids, v->n, v->flags, &v->a, &plan, e) < 0 ||
+			       rootfs_mount(&plan, ret_fd, e) < 0 ? -e->eno : 0;
+}
+
+/* on a disk: a mount that is made already, since its directories are nowhere else */
+static int plan_inside(struct engine *eng, struct verb *v, struct arena *a, struct mount_plan *ret, struct err *e)
+{
+	struct mount_step *step = arena_get(a, sizeof *step);
+
+	if (v->flags & STORAGE_PLAN_LOOK)
+		return err_new(e, E_STATE, ENOENT, "container %.12s: its layer is on a disk", v->c->id);
+	if (!step)
+		return err_new(e, E_NOMEM, ENOMEM, "mount plan");
+	*step = (struct mount_step){ .fstype = MOUNT_STEP_FD, .fd = -1, .read_only = v->flags & STORAGE_PLAN_READ_ONLY };
+	if (inside(&eng->store, v, mounted, false, &step->fd, e) < 0)
+		return -e->eno;
+	ret->steps = step;
+	ret->n_steps = 1;
+	return 0;
+}
+
 int engine_plan(struct engine *eng, const struct container *c, unsigned flags, struct arena *a,
 		struct mount_plan *ret, struct err *e)
 {
-	const struct storage_ops *ops;
-	const char *const *ids;
-	size_t n;
+	OWN_VERB v = { .flags = flags };
 
-	if (engine_storage(eng, c, &ops, e) < 0 || chain_of(c, a, &ids, &n, e) < 0)
+	if (verb_of(eng, c, &v, e) < 0)
 		return -e->eno;
-	return ops->plan(&eng->store, c->id, ids, n, flags, a, ret, e);
+	if (v.quota.kind == QUOTA_DISK)
+		return plan_inside(eng, &v, a, ret, e);
+	return v.ops->plan(&eng->store, c->id, v.ids, v.n, flags, a, ret, e);
+}
+
+/* what the user gives, then what is the default of this engine; kept for inspect */
+static int limits_of(const struct engine *eng, const struct container *c, struct storage_opt *ret, struct err *e)
+{
+	json_t *hc = json_object_get(c->record, "HostConfig");
+	OWN_JSON map = json_is_object(json_object_get(hc, "StorageOpt")) ?
+			       json_deep_copy(json_object_get(hc, "StorageOpt")) : json_object();
+
+	if (!map)
+		return err_new(e, E_NOMEM, ENOMEM, "storage options");
+	if (eng->storage_opt && storage_opt_defaults(eng->storage_opt, eng->storage->name, map, e) < 0)
+		return -e->eno;
+	if (storage_opt_parse(map, ret, e) < 0)
+		return -e->eno;
+	if (json_object_size(map) && json_object_set(hc, "StorageOpt", map) < 0)
+		return err_new(e, E_NOMEM, ENOMEM, "storage options");
+	return 0;
+}
+
+static int quota_note(const struct container *c, const struct quota *q, struct err *e)
+{
+	json_t *own = json_pack("{ss}", "Kind", quota_kind_name(q->kind));
+
+	if (q->kind == QUOTA_PROJECT)
+		json_object_set_new(own, "Project", json_integer(q->project));
+	return !own || own_set(c, "Quota", own) < 0 ? err_new(e, E_NOMEM, ENOMEM, "container record") : 0;
 }
 
 int engine_layer_prepare(struct engine *eng, const struct container *c, struct err *e)
 {
+	struct storage_opt opt;
+	struct quota quota;
 	const char *const *ids;
 	ARENA a = { 0 };
 	size_t n;
 
-	if (chain_of(c, &a, &ids, &n, e) < 0)
+	if (chain_of(c, &a, &ids, &n, e) < 0 || limits_of(eng, c, &opt, e) < 0)
 		return -e->eno;
 	/* the usual one is tried by its mount, whose error says as much */
 	if (eng->storage != &storage_overlay && eng->storage->probe(&eng->store, e) < 0)
 		return err_ctx(e, "storage driver");
-	return eng->storage->prepare(&eng->store, c->id, ids, n, e);
+	if (!opt.bytes && !opt.inodes)
+		return eng->storage->prepare(&eng->store, c->id, ids, n, e);
+	return quota_prepare(&eng->store, eng->storage, c->id, ids, n, &opt, &quota, e) < 0 ||
+			       quota_note(c, &quota, e) < 0 ? -e->eno : 0;
 }
 
 int engine_layer_remove(struct engine *eng, const struct container *c, struct err *e)
 {
 	const struct storage_ops *ops;
+	struct quota quota;
 
-	if (engine_storage(eng, c, &ops, e) < 0)
+	if (engine_storage(eng, c, &ops, e) < 0 || engine_quota(c, &quota, e) < 0)
 		return -e->eno;
-	if (ops->remove(&eng->store, c->id, e) < 0)
+	if (quota_remove(&eng->store, ops, c->id, &quota, e) < 0)
 		return err_ctx(e, "container %.12s: driver \"%s\" failed to remove root filesystem", c->id, ops->name);
 	return 0;
 }
@@ -80,24 +195,54 @@ int engine_lowers(struct engine *eng, const struct container *c, struct arena *a
 	return chain_of(c, a, &ids, &n, e) < 0 ? -e->eno : storage_lowers(&eng->store, c->id, ids, n, 0, a, ret, e);
 }
 
+static int changes(const struct store *s, void *data, int *ret_fd, struct err *e)
+{
+	struct storage_changes c = { .fd = -1 };
+	struct verb *v = data;
+
+	if (v->ops->changes(s, v->c->id, v->lowers, &c, e) < 0)
+		return -e->eno;
+	memcpy(v->result.key, c.key, sizeof c.key);
+	*ret_fd = c.fd;
+	return 0;
+}
+
 int engine_changes(struct engine *eng, const struct container *c, const struct storage_lowers *lowers,
 		   struct storage_changes *ret, struct err *e)
 {
-	const struct storage_ops *ops;
+	OWN_VERB v = { .lowers = lowers };
 
 	ret->fd = -1;
 	ret->key[0] = 0;
-	return engine_storage(eng, c, &ops, e) < 0 ? -e->eno : ops->changes(&eng->store, c->id, lowers, ret, e);
+	if (verb_of(eng, c, &v, e) < 0)
+		return -e->eno;
+	if (v.quota.kind != QUOTA_DISK)
+		return v.ops->changes(&eng->store, c->id, lowers, ret, e);
+	if (inside(&eng->store, &v, changes, true, &ret->fd, e) < 0)
+		return -e->eno;
+	memcpy(ret->key, v.result.key, sizeof ret->key);
+	return 0;
+}
+
+static int changed_bytes(const struct store *s, void *data, int *ret_fd, struct err *e)
+{
+	struct verb *v = data;
+
+	(void)ret_fd;
+	(void)e;
+	v->result.bytes = v->ops->bytes(s, v->c->id, v->lowers);
+	return 0;
 }
 
 uint64_t engine_changed_bytes(struct engine *eng, const struct container *c)
 {
-	const struct storage_ops *ops;
 	struct storage_lowers lowers;
 	struct err ignored = { 0 };
-	ARENA a = { 0 };
+	OWN_VERB v = { .lowers = &lowers };
 
-	if (engine_storage(eng, c, &ops, &ignored) < 0 || engine_lowers(eng, c, &a, &lowers, &ignored) < 0)
+	if (verb_of(eng, c, &v, &ignored) < 0 || engine_lowers(eng, c, &v.a, &lowers, &ignored) < 0)
 		return 0;
-	return ops->bytes(&eng->store, c->id, &lowers);
+	if (v.quota.kind != QUOTA_DISK)
+		return v.ops->bytes(&eng->store, c->id, &lowers);
+	return inside(&eng->store, &v, changed_bytes, true, NULL, &ignored) < 0 ? 0 : v.result.bytes;
 }

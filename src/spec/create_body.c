@@ -19,6 +19,7 @@
 #include "spec/port.h"
 #include "spec/security_opt.h"
 #include "spec/signal.h"
+#include "spec/storage_opt.h"
 
 static int bad(struct err *e, const char *text)
 {
@@ -307,9 +308,9 @@ static int host_config(const json_t *body, const json_t *hc, json_t *warnings, s
 		return bad(e, "SHM size can not be less than 0");
 	if (*isolation && strcmp(isolation, "default") && strcmp(isolation, "process"))
 		return err_new(e, E_INVALID, EINVAL, "invalid isolation \"%s\" on linux", isolation);
-	if (has(hc, "StorageOpt"))
-		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP,
-			       "--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
+	struct storage_opt limits;
+	if (storage_opt_parse(json_object_get(hc, "StorageOpt"), &limits, e) < 0)
+		return -e->eno;
 	if (modes(body, hc, warnings, e) < 0 || addresses(body, hc, e) < 0 || capabilities(hc, e) < 0 ||
 	    create_body_check_restart(hc, e) < 0 || sysctls(hc, e) < 0 || log_config(hc, e) < 0 ||
 	    security_opt_parse(json_object_get(hc, "SecurityOpt"), &sec, e) < 0 ||

@@ -131,6 +131,7 @@ static const struct opt global_rows[] = {
 	{ "root", 0, OPT_STRING, 0, "@root", NULL, "Durable state", NULL, NULL },
 	{ "run-dir", 0, OPT_STRING, 0, "@run-dir", NULL, "Run-time state", NULL, NULL },
 	{ "storage-driver", 's', OPT_STRING, 0, "@storage-driver", NULL, "Storage driver of new containers", NULL, NULL },
+	{ "storage-opt", 0, OPT_LIST, 0, "@storage-opt", "list", "Storage options of new containers", NULL, NULL },
 	{ "trace", 0, OPT_BOOL, 0, "@trace", NULL, "Show timings of steps", NULL, NULL },
 	{ "version", 'v', OPT_BOOL, 0, "@version", NULL, "Print the version", NULL, NULL },
 };
@@ -167,11 +168,24 @@ static int check_args(const struct command *cmd, int argc, struct err *e)
 
 static const struct way_observer tracer = { trace_step, NULL };
 
+/* "a=1,b=2"; empty: not given */
+static void storage_options(const json_t *request, struct buf *out)
+{
+	const json_t *list = json_object_get(request, "@storage-opt");
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		buf_printf(out, "%s%s", i ? "," : "", json_string_value(json_array_get(list, i)));
+}
+
 static int run_command(struct cli *c, const struct opt_result *global, struct err *e)
 {
+	OWN_BUF storage = { 0 };
+	storage_options(global->request, &storage);
 	c->trace = opt_bool(global->request, "@trace");
 	struct engine_options o = { .root = c->root, .run = c->run,
-				    .storage_driver = js_str(global->request, "@storage-driver", NULL), .warn = warn_user, .warn_data = c,
+				    .storage_driver = js_str(global->request, "@storage-driver", NULL),
+				    .storage_opt = storage.n ? buf_str(&storage) : NULL,
+				    .warn = warn_user, .warn_data = c,
 				    .observer = c->trace ? &tracer : NULL };
 	bool open = !(c->cmd->flags & CMD_NO_ENGINE);
 

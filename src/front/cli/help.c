@@ -126,6 +126,8 @@ void help_all(void)
 	       "  -s, --storage-driver DRIVER\n"
 	       "                         Driver of new containers: overlay, btrfs, fuse-overlayfs or vfs\n"
 	       "                         (ONGGI_STORAGE_DRIVER)\n"
+	       "      --storage-opt OPTION=VALUE\n"
+	       "                         Limits of new containers: size=10G, inodes=100000 (ONGGI_STORAGE_OPT)\n"
 	       "      --trace            Show how long each step took\n"
 	       "  -v, --version          Print the version\n"
 	       "\nRun 'onggi COMMAND --help' for more on a command.\n");
