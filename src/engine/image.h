@@ -22,10 +22,14 @@ struct engine_image_list {
  * SharedSize, Containers, Labels} and "CreatedNs", newest first. Caller owns. */
 int engine_image_list(struct engine *eng, const struct engine_image_list *req, json_t **ret,
 		      struct err *e);
-/** engine_image_inspect - docker's image object. E_NOT_FOUND "No such image: X". */
-int engine_image_inspect(struct engine *eng, const char *ref, json_t **ret, struct err *e);
+/** engine_image_inspect - docker's image object, of an image that came from an index with "Manifests". @platform: NULL or
+ * the one of the index that is meant. E_NOT_FOUND "No such image: X" | "... does not provide the specified platform". */
+int engine_image_inspect(struct engine *eng, const char *ref, const char *platform, json_t **ret, struct err *e);
 /** engine_image_history - array of {Id, Created, CreatedBy, Tags, Size, Comment}, newest first. */
-int engine_image_history(struct engine *eng, const char *ref, json_t **ret, struct err *e);
+int engine_image_history(struct engine *eng, const char *ref, const char *platform, json_t **ret, struct err *e);
+/** engine_image_diff - array of {"Path", "Kind": 0 changed, 1 added, 2 deleted}, in order of names: the topmost layer of
+ * @ref against what is below it, or @ref against image @other (NULL: none). Caller owns. */
+int engine_image_diff(struct engine *eng, const char *ref, const char *other, json_t **ret, struct err *e);
 /** engine_image_tag - @target gets the image of @source. E_INVALID for a bad reference. */
 int engine_image_tag(struct engine *eng, const char *source, const char *target, struct err *e);
 
@@ -34,6 +38,10 @@ enum engine_image_remove_flags { ENGINE_IMAGE_FORCE = 1, ENGINE_IMAGE_NO_PRUNE =
  * {"Untagged": ref} and {"Deleted": digest}. */
 int engine_image_remove(struct engine *eng, const char *ref, unsigned flags, json_t **ret,
 			struct err *e);
+/** engine_image_remove_platform - only the image for @platform of what @ref came from: where that is not the one that has
+ * the name, the name stays. @ret as above. */
+int engine_image_remove_platform(struct engine *eng, const char *ref, const char *platform, unsigned flags, json_t **ret,
+				 struct err *e);
 /** engine_image_prune - dangling images, or all unused ones; filters dangling, label, label!, until, and beyond
  * docker: unused-for (a duration since its last use, see image_last_use_ns) and, with @all, keep-last (number of the
  * newest images of each repository that stay).

@@ -11,6 +11,7 @@
 #include "base/own.h"
 #include "engine/image.h"
 #include "engine/image_filter.h"
+#include "engine/image_platform.h"
 #include "format/js.h"
 #include "store/image.h"
 #include "store/snapshot.h"
@@ -201,21 +202,25 @@ static json_t *inspect(const struct store *s, const struct image *img, const cha
 	return ptr_take(&j);
 }
 
-int engine_image_inspect(struct engine *eng, const char *ref, json_t **ret, struct err *e)
+int engine_image_inspect(struct engine *eng, const char *ref, const char *platform, json_t **ret, struct err *e)
 {
+	OWN_JSON manifests = NULL;
 	struct last_tag last;
 	struct image img;
 
-	if (image_resolve(&eng->store, ref, &img, e) < 0)
+	if (image_resolve_platform(&eng->store, ref, platform, &img, e) < 0)
 		return -e->eno;
 	last.id = img.id;
 	clock_format(INT64_MIN, last.when);
 	int r = image_references(&eng->store, &img, e);
 	if (!r)
 		r = reference_each(&eng->store, find_last_tag, &last, e);
+	if (!r)
+		r = image_manifests(&eng->store, &img, &manifests, e);
 	if (!r) {
 		*ret = inspect(&eng->store, &img, last.when);
-		r = *ret ? 0 : err_new(e, E_NOMEM, ENOMEM, "inspect");
+		r = *ret && (!manifests || !json_object_set(*ret, "Manifests", manifests)) ? 0 :
+			    err_new(e, E_NOMEM, ENOMEM, "inspect");
 	}
 	image_done(&img);
 	return r;
@@ -233,7 +238,7 @@ static json_t *history_row(const struct image *img, const json_t *h, int64_t siz
 			 "Size", (json_int_t)size, "Comment", js_str(h, "comment", ""));
 }
 
-int engine_image_history(struct engine *eng, const char *ref, json_t **ret, struct err *e)
+int engine_image_history(struct engine *eng, const char *ref, const char *platform, json_t **ret, struct err *e)
 {
 	OWN_JSON list = json_array();
 	struct image img;
@@ -241,7 +246,7 @@ int engine_image_history(struct engine *eng, const char *ref, json_t **ret, stru
 	size_t i, layer = 0;
 	int r = 0;
 
-	if (image_resolve(&eng->store, ref, &img, e) < 0)
+	if (image_resolve_platform(&eng->store, ref, platform, &img, e) < 0)
 		return -e->eno;
 	if (image_references(&eng->store, &img, e) < 0) {
 		image_done(&img);

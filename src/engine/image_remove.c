@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "engine/image.h"
 #include "engine/image_filter.h"
+#include "engine/image_platform.h"
 #include "format/js.h"
 #include "spec/reference.h"
 #include "store/container.h"
@@ -287,4 +288,19 @@ int engine_image_remove(struct engine *eng, const char *ref, unsigned flags, jso
 	else
 		*ret = r.done.list;
 	return result < 0 ? result : 0;
+}
+
+int engine_image_remove_platform(struct engine *eng, const char *ref, const char *platform, unsigned flags, json_t **ret,
+				 struct err *e)
+{
+	char id[DIGEST_TEXT_MAX], named[DIGEST_TEXT_MAX];
+	struct image img;
+
+	if (image_resolve_platform(&eng->store, ref, platform, &img, e) < 0)
+		return -e->eno;
+	memcpy(id, img.id, sizeof id);
+	image_done(&img);
+	if (image_find(&eng->store, ref, named, e) < 0)
+		return -e->eno;
+	return engine_image_remove(eng, strcmp(id, named) ? id : ref, flags, ret, e);
 }

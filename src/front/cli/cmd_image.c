@@ -121,20 +121,50 @@ int cmd_images(struct cli *c, struct err *e)
 	return list_print(opt_bool(c->req, "@digests") ? &spec_digests : &spec, rows, &opt, e);
 }
 
-static int rmi_one(struct cli *c, const char *ref, struct err *e)
+static void print_removed(const json_t *done)
 {
-	OWN_JSON done = NULL;
 	json_t *d;
 	size_t i;
-	unsigned flags = (opt_bool(c->req, "@force") ? ENGINE_IMAGE_FORCE : 0) |
-			 (opt_bool(c->req, "@no-prune") ? ENGINE_IMAGE_NO_PRUNE : 0);
 
-	if (engine_image_remove(&c->eng, ref, flags, &done, e) < 0)
-		return -e->eno;
 	json_array_foreach(done, i, d) {
 		const char *u = js_str(d, "Untagged", NULL);
 		printf("%s: %s\n", u ? "Untagged" : "Deleted", u ? u : js_str(d, "Deleted", ""));
 	}
+}
+
+/* "a,b" is two platforms, as docker's lists are */
+static int rmi_platforms(struct cli *c, const char *ref, const char *list, unsigned flags, struct err *e)
+{
+	for (const char *p = list; p;) {
+		size_t n = strcspn(p, ",");
+		OWN_STR one = strndup(p, n);
+		OWN_JSON done = NULL;
+		if (!one)
+			return err_new(e, E_NOMEM, ENOMEM, "platform");
+		if (engine_image_remove_platform(&c->eng, ref, one, flags, &done, e) < 0)
+			return -e->eno;
+		print_removed(done);
+		p = p[n] ? p + n + 1 : NULL;
+	}
+	return 0;
+}
+
+static int rmi_one(struct cli *c, const char *ref, struct err *e)
+{
+	OWN_JSON done = NULL;
+	json_t *list = json_object_get(c->req, "@platform"), *p;
+	size_t i;
+	unsigned flags = (opt_bool(c->req, "@force") ? ENGINE_IMAGE_FORCE : 0) |
+			 (opt_bool(c->req, "@no-prune") ? ENGINE_IMAGE_NO_PRUNE : 0);
+
+	json_array_foreach(list, i, p)
+		if (rmi_platforms(c, ref, json_string_value(p), flags, e) < 0)
+			return -e->eno;
+	if (list)
+		return 0;
+	if (engine_image_remove(&c->eng, ref, flags, &done, e) < 0)
+		return -e->eno;
+	print_removed(done);
 	return 0;
 }
 
@@ -181,7 +211,7 @@ int cmd_history(struct cli *c, struct err *e)
 	json_t *h;
 	size_t i;
 
-	if (engine_image_history(&c->eng, c->argv[0], &list, e) < 0)
+	if (engine_image_history(&c->eng, c->argv[0], opt_str(c->req, "@platform", NULL), &list, e) < 0)
 		return -e->eno;
 	json_array_foreach(list, i, h) {
 		json_t *row = json_object();

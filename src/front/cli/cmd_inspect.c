@@ -22,7 +22,7 @@ static int find_container(struct cli *c, const char *ref, json_t **ret, struct e
 
 static int find_image(struct cli *c, const char *ref, json_t **ret, struct err *e)
 {
-	return engine_image_inspect(&c->eng, ref, ret, e);
+	return engine_image_inspect(&c->eng, ref, opt_str(c->req, "@platform", NULL), ret, e);
 }
 
 static int find_volume(struct cli *c, const char *ref, json_t **ret, struct err *e)

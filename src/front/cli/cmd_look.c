@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/logs.h"
+#include "engine/image.h"
 #include "format/js.h"
 #include "front/cli/commands.h"
 #include "front/cli/list.h"
@@ -109,17 +110,67 @@ int cmd_port(struct cli *c, struct err *e)
 	return 0;
 }
 
-int cmd_diff(struct cli *c, struct err *e)
+static const char *const change_names[] = { "changed", "added", "deleted" };
+
+/* podman's object of --format json: kinds with something in them */
+static int print_changes_json(const json_t *list, struct err *e)
 {
-	OWN_JSON list = NULL;
+	OWN_JSON o = json_object();
+	json_t *d;
+	size_t i;
+	int bad = !o;
+
+	json_array_foreach(list, i, d) {
+		const char *kind = change_names[js_int(d, "Kind", 0) % 3];
+		if (!json_object_get(o, kind))
+			bad |= json_object_set_new(o, kind, json_array());
+		bad |= json_array_append(json_object_get(o, kind), json_object_get(d, "Path"));
+	}
+	OWN_STR text = bad ? NULL : json_dumps(o, JSON_INDENT(5));
+	if (!text)
+		return err_new(e, E_NOMEM, ENOMEM, "diff");
+	puts(text);
+	return 0;
+}
+
+static int print_changes(const struct cli *c, const json_t *list, struct err *e)
+{
+	const char *format = opt_str(c->req, "@format", NULL);
 	json_t *d;
 	size_t i;
 
-	if (engine_diff(&c->eng, c->argv[0], &list, e) < 0)
-		return -e->eno;
+	if (format && strcmp(format, "json") != 0)
+		return err_new(e, E_USAGE, EINVAL, "\"%s\" is no format of diff: only json is", format);
+	if (format || opt_bool(c->req, "@json"))
+		return print_changes_json(list, e);
 	json_array_foreach(list, i, d)
 		printf("%c %s\n", "CAD"[js_int(d, "Kind", 0) % 3], js_str(d, "Path", ""));
 	return 0;
+}
+
+int cmd_image_diff(struct cli *c, struct err *e)
+{
+	OWN_JSON list = NULL;
+
+	if (engine_image_diff(&c->eng, c->argv[0], c->argc > 1 ? c->argv[1] : NULL, &list, e) < 0)
+		return -e->eno;
+	return print_changes(c, list, e);
+}
+
+/* of a container, and where there is none of that name of an image, as podman does it */
+int cmd_diff(struct cli *c, struct err *e)
+{
+	OWN_JSON list = NULL;
+	struct err image = { 0 };
+
+	if (c->argc > 1)
+		return cmd_image_diff(c, e);
+	if (engine_diff(&c->eng, c->argv[0], &list, e) < 0) {
+		if (e->kind != E_NOT_FOUND || engine_image_diff(&c->eng, c->argv[0], NULL, &list, &image) < 0)
+			return -e->eno;
+		err_clear(e);
+	}
+	return print_changes(c, list, e);
 }
 
 /* ---- stats ---- */

@@ -37,6 +37,7 @@ static const struct opt image_unmount_opts[] = {
 	BOOL("all", 'a', "Unmount all images"),
 	BOOL("force", 'f', "Whoever uses it, however often it was mounted"),
 };
+static const struct opt platform_opt[] = { STR("platform", 0, "Of an image for several platforms the one that is meant (os/arch[/variant])") };
 static const struct opt history_opts[] = {
 	{ "human", 'H', OPT_BOOL, 0, "@human", NULL, "Sizes and dates for people (default true)", NULL, NULL },
 };
@@ -102,6 +103,10 @@ static const struct opt inspect_one_opts[] = {
 	{ "json", 0, OPT_BOOL, OPT_HIDDEN, "@json", NULL, "JSON, as without it", NULL, NULL },
 	BOOL("size", 's', "Show sizes of a container"),
 };
+static const struct opt diff_opts[] = {
+	STR("format", 0, "\"json\": one object of changed, added and deleted"),
+	BOOL("json", 0, "As --format json"),
+};
 static const struct opt commit_opts[] = {
 	STR("author", 'a', "Author of the image"),
 	LIST("change", 'c', "Apply a Dockerfile instruction to the image"),
@@ -118,6 +123,7 @@ static const struct opt output_opts[] = { { "output", 'o', OPT_STRING, 0, "@outp
 static const struct opt rmi_opts[] = {
 	BOOL("force", 'f', "Remove it even if it has several names or a stopped container"),
 	BOOL("no-prune", 0, "Keep untagged parents"),
+	LIST("platform", 0, "Remove only the image for this platform (os/arch[/variant])"),
 };
 static const struct opt prune_opts[] = {
 	BOOL("all", 'a', "Remove all that is unused, not only what has no name"),
@@ -194,17 +200,19 @@ const struct command command_table[] = {
 	  { SET(cp_opts) }, 2, 2, 0, cmd_cp, "container" },
 	{ "create", "container create", "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Make a container without starting it", NULL,
 	  { RUN_SET, ENV_SET }, 1, -1, CMD_STOP_AT_ARG, cmd_create, "image" },
-	{ "diff", "container diff", "CONTAINER", "Show what a container changed in its file system", NULL,
-	  { { NULL, 0 } }, 1, 1, 0, cmd_diff, "container" },
+	{ "diff", "container diff", "[OPTIONS] CONTAINER|IMAGE [IMAGE]", "Show what a container changed in its file system",
+	  "  onggi diff web\n  onggi diff app:2 app:1\n", { SET(diff_opts) }, 1, 2, 0, cmd_diff, "container" },
 	{ "exec", "container exec", "[OPTIONS] CONTAINER COMMAND [ARG...]", "Run a command in a running container",
 	  "  onggi exec -it web sh\n  onggi exec -u nobody -w /tmp web id\n",
 	  { SET(exec_opts), ENV_SET }, 2, -1, CMD_STOP_AT_ARG, cmd_exec, "container" },
 	{ "export", "container export", "[OPTIONS] CONTAINER", "Write a container's file system as a tar archive", NULL,
 	  { SET(output_opts) }, 1, 1, 0, cmd_export, "container" },
 	{ "history", "image history", "[OPTIONS] IMAGE", "Show how an image was made", NULL,
-	  { SET(list_opts), SET(history_opts) }, 1, 1, 0, cmd_history, "image" },
+	  { SET(list_opts), SET(history_opts), SET(platform_opt) }, 1, 1, 0, cmd_history, "image" },
+	{ "image diff", NULL, "[OPTIONS] IMAGE [IMAGE]", "Show what the last layer of an image changed, or what differs from another",
+	  "  onggi image diff app:2\n  onggi image diff app:2 app:1\n", { SET(diff_opts) }, 1, 2, 0, cmd_image_diff, "image" },
 	{ "image inspect", NULL, "[OPTIONS] IMAGE [IMAGE...]", "Show images in detail", NULL,
-	  { SET(inspect_one_opts) }, 1, -1, 0, cmd_image_inspect, "image" },
+	  { SET(inspect_one_opts), SET(platform_opt) }, 1, -1, 0, cmd_image_inspect, "image" },
 	{ "image mount", NULL, "[OPTIONS] [IMAGE...]", "Mount images read-only and print where; list what is mounted",
 	  "  onggi image mount nginx\n  onggi image mount --format json\n", { SET(image_mount_opts) }, 0, -1, 0,
 	  cmd_image_mount, "image" },

@@ -14,7 +14,7 @@ command_run cmd_start, cmd_attach, cmd_exec;                         /* cmd_atta
 command_run cmd_stop, cmd_restart, cmd_kill, cmd_rm, cmd_wait, cmd_pause, cmd_unpause, cmd_rename,
 	cmd_update;                                                  /* cmd_life.c */
 command_run cmd_ps;                                                  /* cmd_ps.c */
-command_run cmd_logs, cmd_top, cmd_port, cmd_diff, cmd_stats;        /* cmd_look.c */
+command_run cmd_logs, cmd_top, cmd_port, cmd_diff, cmd_image_diff, cmd_stats;        /* cmd_look.c */
 command_run cmd_inspect, cmd_container_inspect, cmd_image_inspect, cmd_volume_inspect,
 	cmd_network_inspect;                                         /* cmd_inspect.c */
 command_run cmd_commit;                                              /* cmd_commit.c */

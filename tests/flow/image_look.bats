@@ -1,0 +1,133 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Looking at images: diff of layers and of images as podman shows it, --platform of inspect, history and rmi, and what
+# inspect tells of the index that an image came from.
+
+load pull_lib
+
+setup_file() {
+	store_setup
+	registry_start "$T/registry" 3>&-
+	export REGISTRY REGISTRY_PID
+	podman_setup "$T/podman"
+	echo "{}" >"$DOCKER_CONFIG/config.json" # this podman wants both files
+	: >"$CONTAINERS_REGISTRIES_CONF"
+	export PODMAN_DIR
+	python3 "$LIB/mkimage.py" "$T/oci" --tag a --kb 30 --seed a
+	python3 "$LIB/mkimage.py" "$T/oci" --tag b --kb 30 --seed b
+	python3 "$LIB/mkimage.py" "$T/oci" --tag multi --arch amd64,arm64 --kb 30 --seed m
+	for tag in a b multi; do
+		skopeo copy -q --all --dest-tls-verify=false "oci:$T/oci:$tag" "docker://$REGISTRY/src:$tag" 3>&-
+	done
+}
+
+teardown_file() {
+	registry_stop
+	umount "$PODMAN_DIR/root/overlay" 2>/dev/null || true
+	store_teardown
+}
+
+setup() { store_fresh; }
+
+onggi() { timeout 60 "$ONGGI_BIN/onggi" "$@"; }
+
+@test "diff of the last layer is that of podman" {
+	podman_setup "$PODMAN_DIR"
+	for tag in a b; do
+		onggi pull -q "$REGISTRY/src:$tag"
+		podman_run pull -q --tls-verify=false "docker://$REGISTRY/src:$tag" 3>&-
+	done
+	podman_run image diff "$REGISTRY/src:a" 3>&- | sort >"$T/podman.txt"
+	[ -s "$T/podman.txt" ]
+	diff "$T/podman.txt" <(onggi image diff "$REGISTRY/src:a" | sort)
+	diff "$T/podman.txt" <(onggi diff "$REGISTRY/src:a" | sort)
+	podman_run image diff --format json "$REGISTRY/src:a" 3>&- | jq -S 'map_values(sort)' >"$T/podman.json"
+	diff "$T/podman.json" <(onggi image diff --format json "$REGISTRY/src:a" | jq -S 'map_values(sort)')
+	[ -z "$(onggi image diff "$REGISTRY/src:a" "$REGISTRY/src:a")" ]
+	# same size and time, other bytes: podman does not look at those
+	[ "$(onggi image diff "$REGISTRY/src:a" "$REGISTRY/src:b")" = "C /noise" ]
+}
+
+@test "diff of two images: added, deleted, changed by content alone, capabilities, types" {
+	mk() { # NAME: image of $T/tree
+		tar -C "$T/tree" --sort=name --xattrs --xattrs-include='*' -cf "$T/$1.tar" .
+		onggi import -q "$T/$1.tar" "$1" 2>/dev/null || onggi import "$T/$1.tar" "$1" >/dev/null
+	}
+	mkdir -p "$T/tree/d/e" "$T/tree/gone/x" "$T/tree/kept"
+	for f in same content mode cap d/e/deep gone/x/y type; do echo one >"$T/tree/$f"; done
+	ln -s a "$T/tree/link"
+	touch -h -d @1000000000 "$T"/tree/* "$T/tree/d/e/deep"
+	mk old
+	[ "$(onggi image diff old | head -1)" = "A /cap" ] # all of the only layer is new
+	echo two >"$T/tree/content"
+	chmod 600 "$T/tree/mode"
+	setcap cap_net_raw+ep "$T/tree/cap"
+	rm -r "$T/tree/gone" "$T/tree/type"
+	mkdir "$T/tree/type"
+	ln -sf b "$T/tree/link"
+	echo new >"$T/tree/d/e/new"
+	touch -h -d @1000000000 "$T"/tree/* "$T/tree/d/e" "$T/tree/d"
+	mk new
+	run -0 onggi image diff new old
+	[ "$output" = "C /cap
+C /content
+C /d
+C /d/e
+A /d/e/new
+D /gone
+C /link
+C /mode
+C /type" ]
+	podman_setup "$PODMAN_DIR"
+	for i in old new; do podman_run import -q "$T/$i.tar" "localhost/$i" 3>&-; done
+	podman_run image diff localhost/new localhost/old 3>&- | sort >"$T/podman.txt"
+	diff "$T/podman.txt" <(onggi image diff new old | grep -v -e 'C /content' -e 'C /link' | sort) # which it does not read
+	run -0 onggi image diff --json new old
+	jq -e '.added == ["/d/e/new"] and .deleted == ["/gone"] and (.changed | length) == 7' <<<"$output"
+	run ! onggi image diff --format table new
+	has "is no format of diff"
+	run ! onggi diff nothing
+	has "No such container: nothing"
+	run ! onggi image diff nothing
+	has "No such image: nothing"
+}
+
+@test "--platform of inspect, history and rmi: what was pulled of one index" {
+	for p in amd64 arm64; do onggi pull -q --platform "linux/$p" "$REGISTRY/src:multi"; done
+	[ "$(onggi image inspect -f '{{.Architecture}}' "$REGISTRY/src:multi")" = arm64 ]
+	for p in amd64 arm64; do
+		[ "$(onggi image inspect --platform "linux/$p" -f '{{.Architecture}}' "$REGISTRY/src:multi")" = $p ]
+		onggi history -q --no-trunc --platform "linux/$p" "$REGISTRY/src:multi" | head -1 >"$T/id"
+		[ "$(cat "$T/id")" = "$(onggi image inspect --platform "linux/$p" -f '{{.Id}}' "$REGISTRY/src:multi")" ]
+	done
+	run ! onggi image inspect --platform linux/s390x "$REGISTRY/src:multi"
+	has "was found but does not provide the specified platform (linux/s390x)"
+	run ! onggi rmi --platform linux/s390x "$REGISTRY/src:multi"
+	run ! onggi history --platform nonsense/x/y/z "$REGISTRY/src:multi"
+	has "cannot parse platform specifier"
+	onggi rmi --platform linux/amd64 "$REGISTRY/src:multi"
+	[ "$(onggi image inspect -f '{{.Architecture}}' "$REGISTRY/src:multi")" = arm64 ]
+	run ! onggi image inspect --platform linux/amd64 "$REGISTRY/src:multi"
+	run ! onggi rmi --platform linux/arm64,linux/amd64 "$REGISTRY/src:multi"
+	has "No such image" # the first of the two is gone
+	[ -z "$(onggi images -qa)" ]
+}
+
+@test "inspect tells of every platform of the index: which is here, its size, who uses it" {
+	onggi pull -q --platform linux/amd64 "$REGISTRY/src:multi"
+	id=$(onggi create --network none "$REGISTRY/src:multi" true)
+	onggi image inspect "$REGISTRY/src:multi" >"$T/inspect"
+	jq -e '[.[0].Manifests[].Kind] | sort == ["attestation", "image", "image"]' "$T/inspect"
+	jq -e --arg id "$id" '.[0] as $i | $i.Manifests[] | select(.ImageData.Platform.architecture == "amd64") |
+		.Available and .ImageData.Containers == [$id] and .ImageData.Size.Unpacked == $i.Size and
+		.Size.Total == .Size.Content + .ImageData.Size.Unpacked and .ID == .Descriptor.digest' "$T/inspect"
+	jq -e '.[0].Manifests[] | select(.ImageData.Platform.architecture == "arm64") |
+		(.Available | not) and .ImageData.Containers == []' "$T/inspect"
+	jq -e '.[0] | .Metadata.LastTagTime > "2" and .Descriptor.mediaType == "application/vnd.oci.image.index.v1+json"
+		and .GraphDriver.Name == "overlay2"' "$T/inspect"
+	onggi rm "$id"
+	# of a single manifest there is none
+	onggi pull -q "$REGISTRY/src:a"
+	onggi image inspect "$REGISTRY/src:a" | jq -e '.[0] | has("Manifests") | not'
+}
