@@ -13,6 +13,8 @@
 #include "engine/image_filter.h"
 #include "engine/image_platform.h"
 #include "format/js.h"
+#include "spec/manifest.h"
+#include "store/blob.h"
 #include "store/image.h"
 #include "store/snapshot.h"
 
@@ -184,6 +186,28 @@ static int set_optional(json_t *j, const struct image *img)
 	return json_is_object(d) ? json_object_set(j, "Descriptor", d) : 0;
 }
 
+/* what podman's object has beside docker's */
+static int set_podmans(json_t *j, const struct store *s, const struct image *img)
+{
+	struct err ignored = { 0 };
+	OWN_JSON manifest = NULL;
+	OWN_STR text = NULL;
+	size_t n;
+
+	/* one that is damaged has no annotations */
+	if (blob_read(s, img->manifest, MANIFEST_BYTES_MAX, &text, &n, &ignored) >= 0)
+		(void)js_parse(text, n, "manifest", &manifest, &ignored);
+	json_t *annotations = json_object_get(manifest, "annotations"), *labels = js_at(img->config, "config.Labels");
+	json_t *history = json_object_get(img->config, "history");
+	OWN_JSON more = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "Digest", img->manifest, "ManifestType",
+				  js_str(img->record, "manifest.mediaType", ""), "User", js_str(img->config, "config.User", ""),
+				  "Version", js_str(img->config, "docker_version", ""), "Labels",
+				  json_is_object(labels) ? json_incref(labels) : json_null(), "Annotations",
+				  json_is_object(annotations) ? json_incref(annotations) : json_object(), "History",
+				  json_is_array(history) ? json_incref(history) : json_array());
+	return more ? json_object_update(j, more) : -ENOMEM;
+}
+
 static json_t *inspect(const struct store *s, const struct image *img, const char *last_tag)
 {
 	json_int_t size = (json_int_t)js_int(img->record, "size", 0);
@@ -197,7 +221,7 @@ static json_t *inspect(const struct store *s, const struct image *img, const cha
 		js_str(img->config, "architecture", ""), "Os", js_str(img->config, "os", "linux"), "Size",
 		size, "VirtualSize", size, "GraphDriver", graph_driver(s, img), "RootFS", root_fs(img),
 		"Metadata", "LastTagTime", last_tag);
-	if (!j || set_optional(j, img) < 0)
+	if (!j || set_optional(j, img) < 0 || set_podmans(j, s, img) < 0)
 		return NULL;
 	return ptr_take(&j);
 }

@@ -131,3 +131,13 @@ C /type" ]
 	onggi pull -q "$REGISTRY/src:a"
 	onggi image inspect "$REGISTRY/src:a" | jq -e '.[0] | has("Manifests") | not'
 }
+
+@test "inspect has podman's members beside docker's" {
+	podman_setup "$PODMAN_DIR"
+	onggi pull -q "$REGISTRY/src:a"
+	podman_run pull -q --tls-verify=false "docker://$REGISTRY/src:a" 3>&-
+	members='.[0] | {Digest, ManifestType, User, Version, Labels, Annotations, History, Architecture, Os, Author, Parent, Created,
+		RepoTags, RepoDigests, RootFS}'
+	podman_run image inspect "$REGISTRY/src:a" 3>&- | jq -S "$members" >"$T/podman.json"
+	diff "$T/podman.json" <(onggi image inspect "$REGISTRY/src:a" | jq -S "$members")
+}
