@@ -197,6 +197,47 @@ podman_list() { # NAME IMAGES...: made and pushed by podman as out:NAME
 	has "manifest unknown"
 }
 
+@test "--authfile: credentials of this command" {
+	(
+		trap lying_stop EXIT
+		lying_start "$T/oci"
+		run ! onggi manifest create l "$LYING/basic/x:a"
+		has "pull access denied"
+		printf '{"auths": {"%s": {"auth": "%s"}}}' "$LYING" "$(printf user:secret | base64)" >"$T/auth.json"
+		onggi manifest create --authfile "$T/auth.json" l "$LYING/basic/x:a"
+		run ! onggi manifest inspect -v l
+		onggi manifest inspect -v --authfile "$T/auth.json" l >/dev/null
+		run ! onggi manifest push l "$REGISTRY/auth:1"
+		has "pull access denied"
+		onggi manifest push --authfile "$T/auth.json" l "$REGISTRY/auth:1"
+		skopeo copy -q --all --src-tls-verify=false "docker://$REGISTRY/auth:1" "dir:$T/auth"
+	)
+}
+
+@test "--insecure and --tls-verify=false: a registry elsewhere whose certificate is nobody's" {
+	unshare -n true 2>/dev/null || skip "cannot make a network namespace"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=x -keyout "$T/key.pem" \
+		-out "$T/cert.pem" 2>/dev/null
+	export -f elsewhere_in_netns lying_start lying_stop eventually onggi
+	export LIB
+	unshare -n bash -c "set -e; ip link set lo up; ip addr add 10.77.0.1/32 dev lo; trap lying_stop EXIT; elsewhere_in_netns"
+}
+
+elsewhere_in_netns() {
+	export LYING_ADDRESS=10.77.0.1
+	lying_start "$T/oci" "$T/cert.pem" "$T/key.pem"
+	host=10.77.0.1:${LYING##*:}
+	for flag in --tls-verify=true --insecure=false; do
+		if onggi manifest create $flag l "$host/plain/x:a" 2>"$T/err"; then return 1; fi
+		grep "certificate not trusted" "$T/err"
+	done
+	onggi manifest create --insecure l "$host/plain/x:a"
+	onggi manifest add --tls-verify=false l "$host/plain/x:b"
+	[ "$(onggi manifest inspect l | jq '.manifests | length')" = 2 ]
+	if onggi manifest inspect "$host/plain/x:a" 2>/dev/null; then return 1; fi
+	onggi manifest inspect --insecure "$host/plain/x:a" | jq -e .config
+}
+
 @test "two dozen additions at once: all count" {
 	onggi manifest create l
 	for i in $(seq 24); do

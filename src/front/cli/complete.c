@@ -22,7 +22,7 @@ static void words_of(const char *names, const char *group)
 	}
 }
 
-static const char *const groups[] = { "container", "image", "network", "registry", "system", "volume" };
+static const char *const groups[] = { "container", "image", "manifest", "network", "registry", "system", "volume" };
 
 static void command_words(const char *group)
 {
@@ -57,6 +57,8 @@ static const char *live(const char *kind)
 		return "onggi ps -a --format '{{.Names}}'";
 	if (!strcmp(kind, "image"))
 		return "onggi images --format '{{.Repository}}:{{.Tag}}'";
+	if (!strcmp(kind, "manifest"))
+		return "onggi manifest ls -q";
 	if (!strcmp(kind, "volume"))
 		return "onggi volume ls -q";
 	if (!strcmp(kind, "network"))
