@@ -60,5 +60,11 @@ struct layer_job {
 /** archive_layers - unpack those that are not there yet, several at a time, and store the blobs of those that wait
  * in @ar in the same pass; all are added to its lease first. */
 int archive_layers(const struct archive *ar, struct layer_job *jobs, size_t n, struct err *e);
+/** archive_unpack - the layers of a manifest that is in the store, as above. @ret_id: the digest of its config. What
+ * else the manifest names must be in the store or wait in @ar, which may have no files. */
+int archive_unpack(const struct archive *ar, const char *manifest, char ret_id[DIGEST_TEXT_MAX], struct err *e);
+/** archive_check_platform - E_NOT_FOUND unless the image is for @platform; NULL: any. */
+struct image;
+int archive_check_platform(const struct image *img, const char *platform, struct err *e);
 
 #endif

@@ -3,6 +3,7 @@
  * Unpacking of layers whose blobs are in the store or still in the archive, a few at a time.
  */
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -113,4 +114,34 @@ int archive_layers(const struct archive *ar, struct layer_job *jobs, size_t n, s
 	int r = crew_run(&plan, e);
 	flusher_stop(&flusher);
 	return r;
+}
+
+int archive_unpack(const struct archive *ar, const char *manifest, char ret_id[DIGEST_TEXT_MAX], struct err *e)
+{
+	OWN_STR text = NULL;
+	OWN_STR config_text = NULL;
+	OWN_MANIFEST m = { 0 };
+	OWN_IMAGE_CONFIG c = { 0 };
+	OWN_PTR struct layer_job *jobs = NULL;
+	size_t n;
+
+	if (blob_read(ar->store, manifest, MANIFEST_BYTES_MAX, &text, &n, e) < 0 ||
+	    manifest_parse(text, n, NULL, &m, e) < 0 || manifest_check_runnable(&m, e) < 0)
+		return -e->eno;
+	if (blob_read(ar->store, m.config.digest, MANIFEST_CONFIG_BYTES_MAX, &config_text, &n, e) < 0 ||
+	    image_config_parse(config_text, n, &c, e) < 0)
+		return err_ctx(e, "image config");
+	if (c.n_diff_ids != m.n_entries)
+		return err_new(e, E_CORRUPT, EBADMSG, "the manifest has %zu layers, the config %zu", m.n_entries, c.n_diff_ids);
+	jobs = calloc(m.n_entries + 1, sizeof *jobs);
+	if (!jobs)
+		return err_new(e, E_NOMEM, ENOMEM, "layers");
+	for (size_t i = 0; i < m.n_entries; i++) {
+		jobs[i].blob = m.entries[i].digest;
+		jobs[i].waits = archive_waiting(ar, m.entries[i].digest);
+		jobs[i].diff_id = c.diff_ids[i];
+		digest_chain_id(i ? jobs[i - 1].chain_id : NULL, c.diff_ids[i], jobs[i].chain_id);
+	}
+	(void)snprintf(ret_id, DIGEST_TEXT_MAX, "%s", m.config.digest);
+	return archive_layers(ar, jobs, m.n_entries, e);
 }

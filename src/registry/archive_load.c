@@ -34,38 +34,6 @@ static int no_archive(struct err *e)
 
 /* ---- common end: manifest in the store -> layers -> registration ---- */
 
-static int unpack_all(struct load *l, const char *manifest, char ret_id[DIGEST_TEXT_MAX], struct err *e)
-{
-	const struct store *s = l->q->store;
-	OWN_STR text = NULL;
-	OWN_STR config_text = NULL;
-	OWN_MANIFEST m = { 0 };
-	OWN_IMAGE_CONFIG c = { 0 };
-	OWN_PTR struct layer_job *jobs = NULL;
-	size_t n;
-
-	if (blob_read(s, manifest, MANIFEST_BYTES_MAX, &text, &n, e) < 0 ||
-	    manifest_parse(text, n, NULL, &m, e) < 0 || manifest_check_runnable(&m, e) < 0)
-		return -e->eno;
-	if (blob_read(s, m.config.digest, MANIFEST_CONFIG_BYTES_MAX, &config_text, &n, e) < 0 ||
-	    image_config_parse(config_text, n, &c, e) < 0)
-		return err_ctx(e, "image config");
-	if (c.n_diff_ids != m.n_entries)
-		return err_new(e, E_CORRUPT, EBADMSG, "the manifest has %zu layers, the config %zu",
-			       m.n_entries, c.n_diff_ids);
-	jobs = calloc(m.n_entries + 1, sizeof *jobs);
-	if (!jobs)
-		return err_new(e, E_NOMEM, ENOMEM, "layers");
-	for (size_t i = 0; i < m.n_entries; i++) {
-		jobs[i].blob = m.entries[i].digest;
-		jobs[i].waits = archive_waiting(&l->ar, m.entries[i].digest);
-		jobs[i].diff_id = c.diff_ids[i];
-		digest_chain_id(i ? jobs[i - 1].chain_id : NULL, c.diff_ids[i], jobs[i].chain_id);
-	}
-	(void)snprintf(ret_id, DIGEST_TEXT_MAX, "%s", m.config.digest);
-	return archive_layers(&l->ar, jobs, m.n_entries, e);
-}
-
 static int register_one(struct load *l, const char *manifest, const char *reference, struct err *e)
 {
 	const struct store *s = l->q->store;
@@ -74,7 +42,7 @@ static int register_one(struct load *l, const char *manifest, const char *refere
 	struct image_new n = { .manifest = manifest, .references = &reference,
 			       .n_references = reference ? 1 : 0, .local = true, .hasty = l->q->hasty };
 
-	if (unpack_all(l, manifest, id, e) < 0)
+	if (archive_unpack(&l->ar, manifest, id, e) < 0)
 		return -e->eno;
 	if (reference) {
 		struct err ignored = { 0 };

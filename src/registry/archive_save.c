@@ -16,7 +16,7 @@
 
 #include "base/own.h"
 #include "format/js.h"
-#include "registry/archive.h"
+#include "registry/archive_int.h"
 #include "registry/tar_out.h"
 #include "registry/transport/layout.h"
 #include "spec/manifest.h"
@@ -135,24 +135,23 @@ static int need_blob(struct save *s, const char *digest, struct err *e)
 		       err_new(e, E_NOMEM, ENOMEM, "blobs") : 0;
 }
 
-static int check_platform(const struct save *s, const struct item *it, struct err *e)
+int archive_check_platform(const struct image *img, const char *platform, struct err *e)
 {
 	struct platform want, have = { 0 };
 	char text[PLATFORM_TEXT_MAX];
 
-	if (!s->q->platform)
+	if (!platform)
 		return 0;
-	if (platform_parse(s->q->platform, &want, e) < 0)
+	if (platform_parse(platform, &want, e) < 0)
 		return -e->eno;
-	(void)snprintf(have.os, sizeof have.os, "%s", js_str(it->img.config, "os", "linux"));
-	(void)snprintf(have.arch, sizeof have.arch, "%s", js_str(it->img.config, "architecture", ""));
-	(void)snprintf(have.variant, sizeof have.variant, "%s", js_str(it->img.config, "variant", ""));
+	(void)snprintf(have.os, sizeof have.os, "%s", js_str(img->config, "os", "linux"));
+	(void)snprintf(have.arch, sizeof have.arch, "%s", js_str(img->config, "architecture", ""));
+	(void)snprintf(have.variant, sizeof have.variant, "%s", js_str(img->config, "variant", ""));
 	platform_normalize(&have);
 	if (platform_rank(&want, &have) >= 0)
 		return 0;
 	platform_format(&have, text);
-	return err_new(e, E_NOT_FOUND, ENOENT, "image %.19s is for %s, not for %s", it->id, text,
-		       s->q->platform);
+	return err_new(e, E_NOT_FOUND, ENOENT, "image %.19s is for %s, not for %s", img->id, text, platform);
 }
 
 static int collect_blobs(struct save *s, struct err *e)
@@ -161,7 +160,7 @@ static int collect_blobs(struct save *s, struct err *e)
 		const struct item *it = &s->items[i];
 		json_t *layer;
 		size_t k;
-		if (check_platform(s, it, e) < 0 || need_blob(s, it->img.manifest, e) < 0 ||
+		if (archive_check_platform(&it->img, s->q->platform, e) < 0 || need_blob(s, it->img.manifest, e) < 0 ||
 		    need_blob(s, it->id, e) < 0)
 			return err_ctx(e, "image %.19s", it->id);
 		json_array_foreach(json_object_get(it->img.record, "layers"), k, layer)

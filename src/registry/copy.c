@@ -23,6 +23,7 @@ struct copy {
 	const struct copy_req *req;
 	struct registry_config config;
 	struct place from, to;
+	struct place_req from_req;
 	struct http *http; /* of the main thread; NULL where both places are files */
 	atomic_bool cancel;
 	struct transfer_teller teller;
@@ -299,13 +300,41 @@ static int choose(struct copy *c, char ret[DIGEST_TEXT_MAX], struct err *e)
 	return err_new(e, E_CORRUPT, ELOOP, "index in index in index");
 }
 
+/* everything but the end */
+static int image_copy(struct copy *c, struct copy_result *ret, struct err *e)
+{
+	char at[DIGEST_TEXT_MAX], name[REFERENCE_TEXT_MAX];
+
+	if (c->req->name_images && c->to.kind->image_name) {
+		name[0] = 0;
+		if (*c->from.ref.domain && !*c->from.ref.digest)
+			reference_canonical(&c->from.ref, name);
+		if (c->to.kind->image_name(&c->to, name, e) < 0)
+			return -e->eno;
+	}
+	return choose(c, at, e) < 0 || document_copy(c, *at ? at : NULL, 0, ret->digest, e) < 0 ? -e->eno : 0;
+}
+
+static int next_open(struct copy *c, const char *where, struct err *e)
+{
+	const struct transport *kind = c->from.kind;
+
+	place_close(&c->from);
+	c->from.kind = kind;
+	c->from_req.where = where;
+	return place_open(&c->from, &c->from_req, e);
+}
+
 static int tag_copy(struct copy *c, struct copy_result *ret, struct err *e)
 {
-	char at[DIGEST_TEXT_MAX], name[REFERENCE_TEXT_MAX] = "";
-	int r = choose(c, at, e);
+	char name[REFERENCE_TEXT_MAX] = "";
+	int r = image_copy(c, ret, e);
 
-	if (r == 0)
-		r = document_copy(c, *at ? at : NULL, 0, ret->digest, e);
+	for (size_t i = 0; r == 0 && i < c->req->n_more; i++) {
+		r = next_open(c, c->req->more[i], e);
+		if (r == 0)
+			r = image_copy(c, ret, e);
+	}
 	if (r == 0 && c->to.kind->finish)
 		r = c->to.kind->finish(&c->to, e);
 	if (r == 0 && *c->to.digest)
@@ -352,21 +381,35 @@ static int check_kinds(const struct copy *c, struct err *e)
 	return 0;
 }
 
+static int end_find(const char *kind, const char *text, const struct transport **ret, const char **ret_where,
+		    struct err *e)
+{
+	if (!kind)
+		return transport_find(text, ret, ret_where, e);
+	*ret = transport_of(kind);
+	*ret_where = text;
+	return 0;
+}
+
 static int prepare(struct copy *c, struct err *e)
 {
 	const struct copy_req *q = c->req;
-	struct place_req from = { .repository = q->all_tags, .config = &c->config, .cancel = &c->cancel };
+	struct place_req *from = &c->from_req;
 	struct place_req to = { .repository = q->all_tags, .config = &c->config, .cancel = &c->cancel, .target = true,
-				.preserve = q->preserve, .source = &c->from.ref };
+				.path_only = q->to_kind, .store = q->store, .replace = q->replace,
+				.keep_names = q->keep_names, .preserve = q->preserve, .source = &c->from.ref,
+				.from = &c->from };
 
-	if (transport_find(q->from, &c->from.kind, &from.where, e) < 0 ||
-	    transport_find(q->to, &c->to.kind, &to.where, e) < 0)
+	*from = (struct place_req){ .repository = q->all_tags, .config = &c->config, .cancel = &c->cancel,
+				    .path_only = q->from_kind, .at = q->from_at, .store = q->store, .platform = q->platform };
+	if (end_find(q->from_kind, q->from, &c->from.kind, &from->where, e) < 0 ||
+	    end_find(q->to_kind, q->to, &c->to.kind, &to.where, e) < 0)
 		return -e->eno;
-	from.oci = c->to.kind->oci;
+	from->form = q->form ? q->form : c->to.kind->form;
 	if (check_kinds(c, e) < 0 || registry_config_load(&c->config, e) < 0)
 		return -e->eno;
 	c->config.all_insecure = q->insecure;
-	if (place_open(&c->from, &from, e) < 0 || place_open(&c->to, &to, e) < 0)
+	if (place_open(&c->from, from, e) < 0 || place_open(&c->to, &to, e) < 0)
 		return -e->eno;
 	return c->from.kind->online || c->to.kind->online ? http_open(&c->http, e) : 0;
 }
@@ -379,6 +422,8 @@ int copy_image(const struct copy_req *req, struct copy_result *ret, struct err *
 	int r = prepare(&c, e);
 	if (r == 0)
 		r = req->all_tags ? tags_copy(&c, ret, e) : tag_copy(&c, ret, e);
+	if (r == 0)
+		ret->names = json_incref(c.to.names);
 	place_close(&c.to);
 	place_close(&c.from);
 	http_close(c.http);

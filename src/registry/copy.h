@@ -11,10 +11,22 @@
 
 #include "base/err.h"
 #include "registry/transfer.h"
+#include "registry/transport/transport.h"
 #include "spec/digest.h"
 
 struct copy_req {
 	const char *from, *to;  /* references as the user gave them; a digest at @to is refused */
+	const char *from_kind, *to_kind; /* names of transports whose paths @from and @to are to their ends, see
+				   transport_of(); NULL: the references say it */
+	int from_at;            /* with from_kind: the n-th image from 1 on; 0: the only one */
+	const struct store *store; /* of places of kind "store" */
+	const char *const *more;   /* with from_kind: other images that go to the same target, for which it must have
+				   room; all or none are shown */
+	size_t n_more;
+	enum place_form form;   /* of a manifest that is not kept; PLACE_ANY: what the target wants */
+	bool replace;           /* a file that is there is no reason to refuse */
+	bool name_images;       /* each has the name at the target that it has at the source */
+	bool keep_names;        /* docker-archive: the image has that name, too */
 	const char *platform;   /* only this one of an index; NULL: the whole index */
 	bool all;               /* the whole index or an error: where the target has room for one image only, that of
 				   the host's platform is meant otherwise */
@@ -28,6 +40,7 @@ struct copy_req {
 
 struct copy_result {
 	char digest[DIGEST_TEXT_MAX]; /* of what the (last) tag names now */
+	json_t *names;                /* to the store: what it is called there now, owned; NULL: nothing */
 };
 
 /** copy_image - blobs that the target has are not sent again, within one registry they are mounted; what is

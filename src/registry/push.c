@@ -329,22 +329,49 @@ static int is_pushable(struct push *p, struct err *e)
 	return 1;
 }
 
-static int step_find(void *ctx, struct err *e)
+/* by any name or ID; @manifest: what the name stands for in its registry, "" for none */
+static int image_of(struct push *p, char manifest[DIGEST_TEXT_MAX], struct err *e)
 {
-	struct push *p = ctx;
-	char name[REFERENCE_TEXT_MAX], familiar[REFERENCE_TEXT_MAX], manifest[DIGEST_TEXT_MAX];
-	struct image img;
+	const struct push_req *q = p->req;
+	struct err ignored = { 0 };
+	char name[REFERENCE_TEXT_MAX];
+	struct reference ref;
+
+	manifest[0] = 0;
+	if (image_find(q->store, q->image, p->image_id, e) < 0)
+		return -e->eno;
+	if (reference_is_id(q->image) || reference_parse_tagged(q->image, &ref, &ignored) < 0)
+		return 0;
+	reference_canonical(&ref, name);
+	if (reference_get(q->store, name, NULL, manifest, &ignored) < 0)
+		manifest[0] = 0; /* found by a prefix of its ID */
+	return 0;
+}
+
+static int image_named(struct push *p, char manifest[DIGEST_TEXT_MAX], struct err *e)
+{
+	char name[REFERENCE_TEXT_MAX], familiar[REFERENCE_TEXT_MAX];
 
 	reference_canonical(&p->ref, name);
 	reference_familiar(&p->ref, familiar);
-	if (reference_get(p->req->store, name, p->image_id, manifest, e) < 0) {
-		if (e->kind != E_NOT_FOUND)
-			return -e->eno;
-		err_clear(e);
-		(void)err_new(e, E_NOT_FOUND, ENOENT, "An image does not exist locally with the tag: %s", familiar);
-		err_hint(e, "list what is here: onggi images; give an image this name: onggi tag");
-		return -ENOENT;
-	}
+	if (reference_get(p->req->store, name, p->image_id, manifest, e) == 0)
+		return 0;
+	if (e->kind != E_NOT_FOUND)
+		return -e->eno;
+	err_clear(e);
+	(void)err_new(e, E_NOT_FOUND, ENOENT, "An image does not exist locally with the tag: %s", familiar);
+	err_hint(e, "list what is here: onggi images; give an image this name: onggi tag");
+	return -ENOENT;
+}
+
+static int step_find(void *ctx, struct err *e)
+{
+	struct push *p = ctx;
+	char manifest[DIGEST_TEXT_MAX];
+	struct image img;
+
+	if ((p->req->image ? image_of(p, manifest, e) : image_named(p, manifest, e)) < 0)
+		return -e->eno;
 	if (image_load(p->req->store, p->image_id, &img, e) < 0)
 		return -e->eno;
 	(void)snprintf(p->top, sizeof p->top, "%s", *manifest ? manifest : img.manifest);
@@ -383,6 +410,8 @@ static int step_note(void *ctx, struct err *e)
 	struct reference ref = p->ref;
 	char text[REFERENCE_TEXT_MAX];
 
+	if (p->req->image) /* it has not that name here */
+		return 0;
 	ref.tag[0] = 0;
 	memcpy(ref.digest, p->result->digest, sizeof ref.digest);
 	reference_canonical(&ref, text);

@@ -21,6 +21,7 @@
 struct push_req {
 	const struct store *store;
 	const char *reference;  /* as the user gave it */
+	const char *image;      /* name or ID of what is pushed as @reference; NULL: it has that name here */
 	const char *platform;   /* push only this one of an index; NULL: all that is here */
 	bool all_tags;
 	unsigned parallel;      /* layers at a time; 0: as configured */

@@ -7,6 +7,7 @@ load pull_lib
 
 setup_file() {
 	store_setup
+	echo "{}" >"$DOCKER_CONFIG/config.json" # podman wants it to be there
 	: >"$CONTAINERS_REGISTRIES_CONF"
 	registry_start "$T/registry" 3>&-
 	export REGISTRY REGISTRY_PID

@@ -35,7 +35,7 @@ static void read_list(const char *words, const struct archive *ar)
 	docker_item_done(&it);
 	for (size_t i = 0; i < 2; i++)
 		(void)snprintf(blobs[i].digest, sizeof blobs[i].digest, "sha256:%064d", (int)i);
-	if (docker_list_manifest(&blobs[0], &blobs[1], 1, ar->n % 2, &m, &e) < 0)
+	if (docker_list_manifest(&blobs[0], &blobs[1], 1, ar->n % 2 ? MEDIA_OCI_LAYER : MEDIA_DOCKER_LAYER, &m, &e) < 0)
 		return;
 	if (manifest_parse(m.bytes, m.n, m.content_type, &parsed, &e) < 0 || parsed.n_entries != 1)
 		abort();

@@ -14,7 +14,7 @@ const struct opt pull_rows[PULL_ROWS_N] = {
 	BOOL("quiet", 'q', "Print only the name"),
 };
 const struct opt load_rows[LOAD_ROWS_N] = {
-	{ "input", 'i', OPT_STRING, 0, "@input", NULL, "Read from this file, not from standard input", NULL, "file" },
+	{ "input", 'i', OPT_STRING, 0, "@input", NULL, "Read from this file or folder, not from standard input", NULL, "file" },
 	STR("platform", 0, "Load only this platform"),
 	BOOL("quiet", 'q', "Do not show progress"),
 };
@@ -40,8 +40,12 @@ const struct opt push_rows[PUSH_ROWS_N] = {
 	BOOL("quiet", 'q', "Print only the name"),
 };
 const struct opt save_rows[SAVE_ROWS_N] = {
-	{ "output", 'o', OPT_STRING, 0, "@output", NULL, "Write to this file, not to standard output", NULL, "file" },
+	STR("format", 0, "Form: docker-archive, docker-dir, oci-archive or oci-dir (default: an archive that is both)"),
+	BOOL("multi-image-archive", 'm', "Every argument is an image (docker-archive; always so here)"),
+	{ "output", 'o', OPT_STRING, 0, "@output", NULL, "Write to this file or folder, not to standard output", NULL, "file" },
 	STR("platform", 0, "Save only this platform"),
+	BOOL("quiet", 'q', "Print nothing (nothing is printed in any case)"),
+	BOOL("uncompressed", 0, "Accept layers that are plain (oci-archive, oci-dir; always so here)"),
 };
 const struct opt registry_copy_rows[REGISTRY_COPY_ROWS_N] = {
 	BOOL("all", 0, "Copy the whole index or nothing, also where one image is meant (docker-archive:)"),

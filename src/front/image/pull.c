@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * onggi-image pull [-a] [-q] [--platform P] NAME[:TAG|@DIGEST]
+ * onggi-image pull [-a] [-q] [--platform P] NAME[:TAG|@DIGEST] | TRANSPORT:PLACE
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "front/cli/opt.h"
 #include "front/image/progress.h"
 #include "front/image/verb.h"
+#include "registry/copy.h"
 #include "registry/pull.h"
 #include "store/store.h"
 
@@ -26,9 +27,48 @@ static int report(const struct pull_req *q, bool quiet, const struct pull_result
 	return image_flush(0);
 }
 
+/* from a layout, an archive, a folder; prints the ID, as podman does */
+static int pull_place(const struct image_call *call)
+{
+	struct copy_req q = { .from = call->argv[0], .to = "", .to_kind = "store",
+			      .platform = opt_str(call->req, "@platform", NULL) };
+	struct copy_result result = { .names = NULL };
+	struct progress progress;
+	struct store store;
+	struct err e = { 0 };
+
+	if (opt_bool(call->req, "@all-tags")) {
+		(void)err_new(&e, E_USAGE, EINVAL, "--all-tags is for registries: %s", q.from);
+		return image_fail(&e);
+	}
+	if (store_open(NULL, NULL, &store, &e) < 0)
+		return image_fail(&e);
+	progress_init(&progress, stderr);
+	q.store = &store;
+	if (!opt_bool(call->req, "@quiet")) {
+		q.progress = progress_event;
+		q.data = &progress;
+	}
+	int r = copy_image(&q, &result, &e);
+	progress_done(&progress);
+	if (r == 0)
+		puts(digest_hex(result.digest));
+	json_decref(result.names);
+	store_close(&store);
+	return image_flush(r < 0 ? image_fail(&e) : 0);
+}
+
 int verb_pull(const struct image_call *call)
 {
-	struct pull_req q = { .reference = call->argv[0],
+	const struct transport *kind;
+	const char *where = call->argv[0];
+	struct err ignored = { 0 }; /* what is no place is a reference, and told as one */
+
+	if (transport_find(call->argv[0], &kind, &where, &ignored) < 0)
+		where = call->argv[0];
+	else if (kind != &transport_docker)
+		return pull_place(call);
+	struct pull_req q = { .reference = where,
 			      .all_tags = opt_bool(call->req, "@all-tags"),
 			      .platform = opt_str(call->req, "@platform", NULL) };
 	bool quiet = opt_bool(call->req, "@quiet");

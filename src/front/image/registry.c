@@ -189,15 +189,9 @@ int verb_registry_rm(const struct image_call *call)
 	return image_flush(status);
 }
 
-/* an archive that goes to standard output leaves no room for words there */
-static FILE *words_out(const char *to)
-{
-	return strstr(to, ":/dev/stdout") || strstr(to, ":/dev/fd/1") || strstr(to, ":/proc/self/fd/1") ? stderr : stdout;
-}
-
 int verb_registry_copy(const struct image_call *call)
 {
-	FILE *out = words_out(call->argv[1]);
+	FILE *out = image_words_out(call->argv[1]);
 	bool quiet = opt_bool(call->req, "@quiet");
 	struct copy_req q = { .from = call->argv[0],
 			      .to = call->argv[1],

@@ -52,7 +52,7 @@ static const struct image_verb verbs[] = {
 	{ "manifest inspect", { manifest_inspect_rows, MANIFEST_INSPECT_ROWS_N }, 1, 2, verb_manifest_inspect },
 	{ "manifest push", { manifest_push_rows, MANIFEST_PUSH_ROWS_N }, 1, 2, verb_manifest_push },
 	{ "pull", { pull_rows, PULL_ROWS_N }, 1, 1, verb_pull },
-	{ "push", { push_rows, PUSH_ROWS_N }, 1, 1, verb_push },
+	{ "push", { push_rows, PUSH_ROWS_N }, 1, 2, verb_push },
 	{ "registry copy", { registry_copy_rows, REGISTRY_COPY_ROWS_N }, 2, 2, verb_registry_copy },
 	{ "registry ls", { NULL, 0 }, 1, 1, verb_registry_ls },
 	{ "registry referrers", { registry_referrers_rows, REGISTRY_REFERRERS_ROWS_N }, 1, 1, verb_registry_referrers },
@@ -79,6 +79,12 @@ void image_tell_tag(const char *reference)
 
 	if (reference_parse(reference, &ref, &ignored) == 0 && !*ref.tag && !*ref.digest)
 		puts("Using default tag: latest");
+}
+
+FILE *image_words_out(const char *place)
+{
+	return strstr(place, ":/dev/stdout") || strstr(place, ":/dev/fd/1") || strstr(place, ":/proc/self/fd/1") ? stderr :
+														    stdout;
 }
 
 int image_flush(int status)

@@ -6,6 +6,8 @@
 #ifndef ONGGI_FRONT_IMAGE_VERB_H
 #define ONGGI_FRONT_IMAGE_VERB_H
 
+#include <stdio.h>
+
 #include "base/err.h"
 #include "format/json.h"
 
@@ -22,6 +24,9 @@ int image_run(int argc, char **argv);
 int image_fail(const struct err *e);
 /** image_tell_tag - docker's word about a reference without tag and digest. */
 void image_tell_tag(const char *reference);
+/** image_words_out - where words go beside @place, which an archive may be written to: standard error where that is
+ * standard output. */
+FILE *image_words_out(const char *place);
 /** image_flush - the end of what was printed: @status, or 1 when standard output failed. */
 int image_flush(int status);
 

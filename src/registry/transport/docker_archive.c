@@ -24,6 +24,7 @@ struct docker_archive {
 	struct docker_out *out; /* target */
 	bool preserve;
 	char name[REFERENCE_TEXT_MAX]; /* target: canonical, "" for none */
+	char kept[REFERENCE_TEXT_MAX]; /* target: one more */
 	/* source */
 	struct tarball tar;
 	const struct archive_file *config_file;
@@ -95,7 +96,12 @@ static int layers_read(struct docker_archive *d, const struct docker_item *it, c
 	return 0;
 }
 
-static int image_read(struct docker_archive *d, const struct docker_item *it, bool oci, struct err *e)
+static const char *layer_type(enum place_form form)
+{
+	return form == PLACE_OCI ? MEDIA_OCI_LAYER : form == PLACE_PLAIN ? MEDIA_DOCKER_LAYER_TAR : MEDIA_DOCKER_LAYER;
+}
+
+static int image_read(struct docker_archive *d, const struct docker_item *it, enum place_form form, struct err *e)
 {
 	OWN_IMAGE_CONFIG c = { 0 };
 	OWN_STR text = NULL;
@@ -112,10 +118,24 @@ static int image_read(struct docker_archive *d, const struct docker_item *it, bo
 	hash_text(&hash, d->config.digest);
 	d->config.size = (int64_t)n;
 	return layers_read(d, it, &c, e) < 0 ||
-	       docker_list_manifest(&d->config, d->layers, d->n_layers, oci, &d->manifest, e) < 0 ? -e->eno : 0;
+	       docker_list_manifest(&d->config, d->layers, d->n_layers, layer_type(form), &d->manifest, e) < 0 ? -e->eno : 0;
 }
 
-static int source_open(struct place *p, struct docker_archive *d, bool oci, struct err *e)
+/* all names of the image, or the one that was asked for */
+static int names_read(struct place *p, const struct docker_archive *d, const struct docker_item *it, struct err *e)
+{
+	const json_t *tag;
+	size_t i;
+
+	if (*d->where.ref)
+		return place_add_name(p, d->where.ref, e);
+	json_array_foreach(it->tags, i, tag)
+		if (place_add_name(p, json_string_value(tag), e) < 0)
+			return -e->eno;
+	return 0;
+}
+
+static int source_open(struct place *p, struct docker_archive *d, enum place_form form, struct err *e)
 {
 	const struct archive *ar = &d->tar.ar;
 	struct docker_item it;
@@ -131,7 +151,9 @@ static int source_open(struct place *p, struct docker_archive *d, bool oci, stru
 	if (docker_list_find(buf_str(&ar->manifest_json), ar->manifest_json.n, &d->where, &it, e) < 0)
 		return err_ctx(e, "%s", d->where.path);
 	p->ref = it.ref;
-	int r = image_read(d, &it, oci, e);
+	int r = names_read(p, d, &it, e);
+	if (r == 0)
+		r = image_read(d, &it, form, e);
 	docker_item_done(&it);
 	return r < 0 ? err_ctx(e, "%s", d->where.path) : 0;
 }
@@ -148,7 +170,9 @@ static int target_open(struct place *p, struct docker_archive *d, const struct p
 		reference_canonical(&p->ref, d->name);
 	}
 	d->preserve = q->preserve;
-	return docker_out_open(d->where.path, false, &d->out, e);
+	if (q->keep_names && *q->source->domain && !*q->source->digest)
+		reference_canonical(q->source, d->kept);
+	return docker_out_open(d->where.path, q->replace, &d->out, e);
 }
 
 static int docker_archive_open(struct place *p, const struct place_req *q, struct err *e)
@@ -159,9 +183,9 @@ static int docker_archive_open(struct place *p, const struct place_req *q, struc
 		return err_new(e, E_NOMEM, ENOMEM, "docker archive");
 	d->tar.fd = -1;
 	p->state = d;
-	if (files_where_parse(q->where, &d->where, e) < 0)
+	if ((q->path_only ? files_where_path(q->where, q->at, &d->where, e) : files_where_parse(q->where, &d->where, e)) < 0)
 		return -e->eno;
-	return q->target ? target_open(p, d, q, e) : source_open(p, d, q->oci, e);
+	return q->target ? target_open(p, d, q, e) : source_open(p, d, q->form, e);
 }
 
 static int docker_archive_manifest_get(struct place *p, struct http *h, const char *digest,
@@ -233,13 +257,23 @@ static int docker_archive_manifest_put(struct place *p, struct http *h, const st
 
 	(void)h;
 	(void)top; /* there are no others */
-	if (docker_out_image(d->out, m, d->name, p->digest, e) < 0)
+	if (docker_out_image(d->out, m, d->name, p->digest, e) < 0 ||
+	    (*d->kept && strcmp(d->kept, d->name) != 0 && docker_out_image(d->out, m, d->kept, p->digest, e) < 0))
 		return -e->eno;
 	if (!d->preserve || !strcmp(p->digest, m->digest))
 		return 0;
 	(void)err_new(e, E_UNSUPPORTED, EINVAL, "docker-archive: has no manifests, so %s would become %s", m->digest, p->digest);
 	err_hint(e, "leave out --preserve-digests, or copy to oci-archive:");
 	return -EINVAL;
+}
+
+static int docker_archive_image_name(struct place *p, const char *canonical, struct err *e)
+{
+	struct docker_archive *d = p->state;
+
+	(void)e;
+	(void)snprintf(d->name, sizeof d->name, "%s", canonical);
+	return 0;
 }
 
 static int docker_archive_finish(struct place *p, struct err *e)
@@ -274,5 +308,6 @@ const struct transport transport_docker_archive = {
 	.blob_put = docker_archive_blob_put,
 	.manifest_put = docker_archive_manifest_put,
 	.finish = docker_archive_finish,
+	.image_name = docker_archive_image_name,
 	.close = docker_archive_close,
 };

@@ -306,7 +306,7 @@ int docker_out_image(struct docker_out *o, const struct registry_manifest *m, co
 		return -e->eno;
 	if (*name && enter_name(o, json_object_get(item, "RepoTags"), name, top, e) < 0)
 		return -e->eno;
-	if (docker_list_manifest(&config, layers, parsed.n_entries, false, &made, e) < 0)
+	if (docker_list_manifest(&config, layers, parsed.n_entries, MEDIA_DOCKER_LAYER, &made, e) < 0)
 		return -e->eno;
 	(void)snprintf(ret_digest, DIGEST_TEXT_MAX, "%s", made.digest);
 	registry_manifest_done(&made);

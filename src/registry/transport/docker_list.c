@@ -59,6 +59,7 @@ static int item_read(const json_t *item, struct docker_item *ret, struct err *e)
 
 	ret->config = js_str(item, "Config", "");
 	ret->layers = json_object_get(item, "Layers");
+	ret->tags = json_object_get(item, "RepoTags");
 	if (!*ret->config)
 		return corrupt(e, "an image without Config");
 	if (ret->layers && !json_is_null(ret->layers) && (!json_is_array(ret->layers) || !all_text(ret->layers)))
@@ -123,33 +124,68 @@ void docker_item_done(struct docker_item *it)
 	it->list = NULL;
 }
 
-static void put_descriptor(struct buf *b, const char *type, const struct docker_blob *d)
+static void put_descriptor(struct buf *b, const char *type, int64_t size, const char *digest)
 {
-	buf_printf(b, "{\"mediaType\":\"%s\",\"size\":%lld,\"digest\":\"%s\"}", type, (long long)d->size, d->digest);
+	buf_printf(b, "{\"mediaType\":\"%s\",\"size\":%lld,\"digest\":\"%s\"}", type, (long long)size, digest);
 }
 
-int docker_list_manifest(const struct docker_blob *config, const struct docker_blob *layers, size_t n, bool oci,
-			 struct registry_manifest *ret, struct err *e)
+static void put_head(struct buf *b, bool oci, int64_t size, const char *digest)
 {
-	const char *type = oci ? MEDIA_OCI_MANIFEST : MEDIA_DOCKER_MANIFEST;
+	buf_printf(b, "{\"schemaVersion\":2,\"mediaType\":\"%s\",\"config\":", oci ? MEDIA_OCI_MANIFEST : MEDIA_DOCKER_MANIFEST);
+	put_descriptor(b, oci ? MEDIA_OCI_CONFIG : MEDIA_DOCKER_CONFIG, size, digest);
+	buf_puts(b, ",\"layers\":[");
+}
+
+static int put_end(struct buf *b, bool oci, struct registry_manifest *ret, struct err *e)
+{
 	struct hash hash;
+
+	buf_puts(b, "]}");
+	if (buf_failed(b))
+		return err_new(e, E_NOMEM, ENOMEM, "manifest");
+	*ret = (struct registry_manifest){ .n = b->n };
+	(void)snprintf(ret->content_type, sizeof ret->content_type, "%s", oci ? MEDIA_OCI_MANIFEST : MEDIA_DOCKER_MANIFEST);
+	hash_init(&hash, HASH_SHA256);
+	hash_add(&hash, b->p, b->n);
+	hash_text(&hash, ret->digest);
+	ret->bytes = buf_take(b);
+	return 0;
+}
+
+int docker_list_manifest(const struct docker_blob *config, const struct docker_blob *layers, size_t n,
+			 const char *layer_type, struct registry_manifest *ret, struct err *e)
+{
+	const bool oci = !strcmp(layer_type, MEDIA_OCI_LAYER);
 	OWN_BUF b = { 0 };
 
-	buf_printf(&b, "{\"schemaVersion\":2,\"mediaType\":\"%s\",\"config\":", type);
-	put_descriptor(&b, oci ? MEDIA_OCI_CONFIG : MEDIA_DOCKER_CONFIG, config);
-	buf_puts(&b, ",\"layers\":[");
+	put_head(&b, oci, config->size, config->digest);
 	for (size_t i = 0; i < n; i++) {
 		buf_puts(&b, i ? "," : "");
-		put_descriptor(&b, oci ? MEDIA_OCI_LAYER : MEDIA_DOCKER_LAYER, &layers[i]);
+		put_descriptor(&b, layer_type, layers[i].size, layers[i].digest);
 	}
-	buf_puts(&b, "]}");
-	if (buf_failed(&b))
-		return err_new(e, E_NOMEM, ENOMEM, "manifest");
-	*ret = (struct registry_manifest){ .n = b.n };
-	(void)snprintf(ret->content_type, sizeof ret->content_type, "%s", type);
-	hash_init(&hash, HASH_SHA256);
-	hash_add(&hash, b.p, b.n);
-	hash_text(&hash, ret->digest);
-	ret->bytes = buf_take(&b);
-	return 0;
+	return put_end(&b, oci, ret, e);
+}
+
+int docker_list_convert(const struct manifest *m, bool oci, struct registry_manifest *ret, struct err *e)
+{
+	static const char *const types[LAYER_COMPRESSION_N][2] = {
+		[LAYER_PLAIN] = { MEDIA_DOCKER_LAYER_TAR, MEDIA_OCI_LAYER },
+		[LAYER_GZIP] = { MEDIA_DOCKER_LAYER, MEDIA_OCI_LAYER_GZIP },
+		[LAYER_ZSTD] = { NULL, MEDIA_OCI_LAYER_ZSTD },
+	};
+	OWN_BUF b = { 0 };
+
+	if (manifest_check_runnable(m, e) < 0)
+		return -e->eno;
+	put_head(&b, oci, m->config.size, m->config.digest);
+	for (size_t i = 0; i < m->n_entries; i++) {
+		int kind = media_layer_compression(m->entries[i].media_type);
+		const char *type = kind < 0 ? NULL : types[kind][oci];
+		if (!type)
+			return err_new(e, E_UNSUPPORTED, EINVAL, "layer %s of type %s has no place in %s manifest",
+				       m->entries[i].digest, m->entries[i].media_type, oci ? "OCI's" : "docker's");
+		buf_puts(&b, i ? "," : "");
+		put_descriptor(&b, type, m->entries[i].size, m->entries[i].digest);
+	}
+	return put_end(&b, oci, ret, e);
 }

@@ -14,11 +14,13 @@
 #include "registry/client.h"
 #include "registry/transport/files.h"
 #include "spec/digest.h"
+#include "spec/manifest.h"
 
 struct docker_item {
 	json_t *list;               /* the whole of it, owned: docker_item_done */
 	const char *config;         /* name of its file in the archive; borrowed, as the others */
 	json_t *layers;             /* array of such names, lowest first */
+	json_t *tags;               /* array of text, or NULL */
 	struct reference ref;       /* the name asked for, else the first it has; domain "" when none */
 };
 
@@ -32,9 +34,12 @@ struct docker_blob {
 	char digest[DIGEST_TEXT_MAX];
 	int64_t size;
 };
-/** docker_list_manifest - the manifest of an image of @n plain layers: docker's with the very bytes that skopeo
- * makes (which calls every layer gzip), or OCI's where @oci. */
-int docker_list_manifest(const struct docker_blob *config, const struct docker_blob *layers, size_t n, bool oci,
-			 struct registry_manifest *ret, struct err *e);
+/** docker_list_manifest - the manifest of an image of @n layers, whose media type also says whether it is OCI's or
+ * docker's. With MEDIA_DOCKER_LAYER it has the very bytes that skopeo makes, which calls plain layers gzip. */
+int docker_list_manifest(const struct docker_blob *config, const struct docker_blob *layers, size_t n,
+			 const char *layer_type, struct registry_manifest *ret, struct err *e);
+/** docker_list_convert - the manifest of the same blobs in the other form. E_UNSUPPORTED: docker has no such layers
+ * (zstd), or it is no container image. */
+int docker_list_convert(const struct manifest *m, bool oci, struct registry_manifest *ret, struct err *e);
 
 #endif

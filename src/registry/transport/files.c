@@ -51,6 +51,14 @@ int files_where_parse(const char *where, struct files_where *ret, struct err *e)
 	return 0;
 }
 
+int files_where_path(const char *path, int at, struct files_where *ret, struct err *e)
+{
+	*ret = (struct files_where){ .at = at - 1 };
+	if (snprintf(ret->path, sizeof ret->path, "%s", path) >= (int)sizeof ret->path)
+		return err_new(e, E_USAGE, ENAMETOOLONG, "%.100s...: the path is too long", path);
+	return *path ? 0 : err_new(e, E_USAGE, EINVAL, "no path");
+}
+
 int files_open(int xdir, const char *name, int *ret_fd, int64_t *ret_size, struct err *e)
 {
 	OWN_FD fd = -1;

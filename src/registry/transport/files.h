@@ -24,6 +24,8 @@ struct files_where {
 /** files_where_parse - the path ends at the first colon. E_USAGE: no path, path or reference too long, control
  * characters, "@" without a number. */
 int files_where_parse(const char *where, struct files_where *ret, struct err *e);
+/** files_where_path - a path to its end; @at: the n-th image from 1 on, 0: none said. */
+int files_where_path(const char *path, int at, struct files_where *ret, struct err *e);
 
 /** files_open - a plain file below @xdir, for reading. Links are followed below @xdir and never as the last
  * component; pipes and devices are E_CORRUPT, as is a link. */

@@ -48,6 +48,9 @@ static int entry_read(const json_t *entry, struct layout_entry *ret, struct err 
 			       (long long)ret->size);
 	(void)snprintf(ret->digest, sizeof ret->digest, "%s", digest);
 	(void)snprintf(ret->media_type, sizeof ret->media_type, "%.127s", js_str(entry, "mediaType", ""));
+	const char *ref = annotation(entry, REF_NAME);
+	if (ref && strlen(ref) < sizeof ret->ref)
+		(void)snprintf(ret->ref, sizeof ret->ref, "%s", ref);
 	whole_name(entry, ret->name);
 	return 0;
 }
@@ -94,6 +97,20 @@ int layout_find(const char *text, size_t n, const struct files_where *where, str
 		return -EINVAL;
 	}
 	return entry_read(found, ret, e) < 0 ? err_ctx(e, "%s", where->path) : 0;
+}
+
+int layout_count(int xdir, size_t *ret, struct err *e)
+{
+	OWN_JSON index = NULL;
+	OWN_STR text = NULL;
+	json_t *list;
+	size_t n;
+
+	if (files_read(xdir, "index.json", FILES_DOCUMENT_MAX, &text, &n, e) < 0 ||
+	    js_parse(text, n, "index.json", &index, e) < 0 || list_of(index, &list, e) < 0)
+		return -e->eno;
+	*ret = json_array_size(list);
+	return 0;
 }
 
 static json_t *entry_make(const char *ref, const struct registry_manifest *m)

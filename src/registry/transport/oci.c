@@ -26,19 +26,25 @@
 #include "registry/transport/layout.h"
 #include "registry/transport/transport.h"
 
+struct oci_entry {
+	struct registry_manifest m; /* without its bytes */
+	char ref[FILES_REF_MAX];
+};
+
 struct oci {
 	struct files_where where;
 	int dir;
 	bool made;   /* DIR is ours: goes away when the copy fails */
 	bool done;
 	struct layout_entry entry; /* source */
-	struct registry_manifest top; /* target: what is to be entered */
+	struct oci_entry *tops;       /* target: what is to be entered */
+	size_t n_tops;
 	struct stat index;            /* target: index.json as it was at the beginning; 0: there was none */
 	pthread_mutex_t lock;         /* of @added: many threads bring blobs */
 	json_t *added;                /* digests of the blobs that this copy has made */
 };
 
-static int source_open(struct place *p, struct oci *o, struct err *e)
+static int source_open(struct place *p, struct oci *o, const struct place_req *q, struct err *e)
 {
 	OWN_STR text = NULL;
 	OWN_STR version = NULL;
@@ -58,7 +64,9 @@ static int source_open(struct place *p, struct oci *o, struct err *e)
 		return -e->eno;
 	if (*o->entry.name)
 		(void)reference_parse(o->entry.name, &p->ref, &ignored); /* it was parsed before */
-	return 0;
+	if (q->path_only && *o->entry.name) /* as loaded from an archive */
+		return place_add_name(p, o->entry.name, e);
+	return q->path_only && q->at ? 0 : place_add_local_name(p, o->where.path, e); /* podman's rule */
 }
 
 /* A folder that has other things in it is not made a layout. Another copy may be about to make one here: its
@@ -127,10 +135,10 @@ static int oci_open(struct place *p, const struct place_req *q, struct err *e)
 	p->state = o;
 	if (!o->added)
 		return err_new(e, E_NOMEM, ENOMEM, "image layout");
-	if (files_where_parse(q->where, &o->where, e) < 0)
+	if ((q->path_only ? files_where_path(q->where, q->at, &o->where, e) : files_where_parse(q->where, &o->where, e)) < 0)
 		return -e->eno;
 	if (!q->target)
-		return source_open(p, o, e);
+		return source_open(p, o, q, e);
 	if (o->where.at >= 0)
 		return err_new(e, E_USAGE, EINVAL, "oci:%.200s: an image is written by name, not by number", q->where);
 	return target_open(o, e);
@@ -260,8 +268,13 @@ static int oci_manifest_put(struct place *p, struct http *h, const struct regist
 	}
 	if (r < 0 || !top)
 		return r < 0 ? r : 0;
-	o->top = *m;
-	o->top.bytes = NULL;
+	struct oci_entry *more = realloc(o->tops, (o->n_tops + 1) * sizeof *more);
+	if (!more)
+		return err_new(e, E_NOMEM, ENOMEM, "image layout");
+	o->tops = more;
+	more[o->n_tops].m = *m;
+	more[o->n_tops].m.bytes = NULL;
+	memcpy(more[o->n_tops++].ref, o->where.ref, sizeof o->where.ref);
 	return 0;
 }
 
@@ -269,21 +282,34 @@ static int oci_finish(struct place *p, struct err *e)
 {
 	struct oci *o = p->state;
 	OWN_FD lock = -1;
-	OWN_STR old = NULL;
 	OWN_STR text = NULL;
 	size_t n = 0;
 
 	if (lock_take(o->dir, "oci-layout", LOCK_EXCLUSIVE, &lock, e) < 0)
 		return err_ctx(e, "%s", o->where.path);
-	if (files_read(o->dir, "index.json", FILES_DOCUMENT_MAX, &old, &n, e) < 0) {
+	if (files_read(o->dir, "index.json", FILES_DOCUMENT_MAX, &text, &n, e) < 0) {
 		if (e->kind != E_NOT_FOUND)
 			return err_ctx(e, "%s", o->where.path);
 		err_clear(e);
 	}
-	if (layout_enter(old, n, o->where.ref, &o->top, &text, e) < 0 ||
-	    io_replace_file(o->dir, "index.json", text, strlen(text), 0644, IO_DURABLE, e) < 0)
+	for (size_t i = 0; i < o->n_tops; i++) {
+		OWN_STR old = ptr_take(&text);
+		if (layout_enter(old, n, o->tops[i].ref, &o->tops[i].m, &text, e) < 0)
+			return err_ctx(e, "%s", o->where.path);
+		n = strlen(text);
+	}
+	if (io_replace_file(o->dir, "index.json", text, strlen(text), 0644, IO_DURABLE, e) < 0)
 		return err_ctx(e, "%s", o->where.path);
 	o->done = true;
+	return 0;
+}
+
+static int oci_image_name(struct place *p, const char *canonical, struct err *e)
+{
+	struct oci *o = p->state;
+
+	if (snprintf(o->where.ref, sizeof o->where.ref, "%s", canonical) >= (int)sizeof o->where.ref)
+		return err_new(e, E_INVALID, ENAMETOOLONG, "%.100s...: the name is too long", canonical);
 	return 0;
 }
 
@@ -330,6 +356,7 @@ static void oci_close(struct place *p)
 			undo(o);
 		close(o->dir);
 	}
+	free(o->tops);
 	json_decref(o->added);
 	(void)pthread_mutex_destroy(&o->lock); /* nobody holds it */
 	free(o);
@@ -337,7 +364,7 @@ static void oci_close(struct place *p)
 
 const struct transport transport_oci = {
 	.name = "oci",
-	.oci = true,
+	.form = PLACE_OCI,
 	.open = oci_open,
 	.manifest_get = oci_manifest_get,
 	.blob_get = oci_blob_get,
@@ -346,5 +373,6 @@ const struct transport transport_oci = {
 	.blob_put = oci_blob_put,
 	.manifest_put = oci_manifest_put,
 	.finish = oci_finish,
+	.image_name = oci_image_name,
 	.close = oci_close,
 };

@@ -51,7 +51,7 @@ static int source_open(struct place *p, struct oci_archive *o, struct err *e)
 		return -e->eno;
 	if (*o->entry.name)
 		(void)reference_parse(o->entry.name, &p->ref, &ignored); /* it was parsed before */
-	return 0;
+	return *o->entry.ref ? place_add_local_name(p, o->entry.ref, e) : 0; /* podman's rule */
 }
 
 static int target_open(struct oci_archive *o, struct err *e)
@@ -77,7 +77,7 @@ static int oci_archive_open(struct place *p, const struct place_req *q, struct e
 	o->tar.fd = o->file.fd = -1;
 	(void)pthread_mutex_init(&o->lock, NULL); /* never fails on Linux */
 	p->state = o;
-	if (files_where_parse(q->where, &o->where, e) < 0)
+	if ((q->path_only ? files_where_path(q->where, q->at, &o->where, e) : files_where_parse(q->where, &o->where, e)) < 0)
 		return -e->eno;
 	return q->target ? target_open(o, e) : source_open(p, o, e);
 }
@@ -204,6 +204,15 @@ static int oci_archive_manifest_put(struct place *p, struct http *h, const struc
 	return 0;
 }
 
+static int oci_archive_image_name(struct place *p, const char *canonical, struct err *e)
+{
+	struct oci_archive *o = p->state;
+
+	if (snprintf(o->where.ref, sizeof o->where.ref, "%s", canonical) >= (int)sizeof o->where.ref)
+		return err_new(e, E_INVALID, ENAMETOOLONG, "%.100s...: the name is too long", canonical);
+	return 0;
+}
+
 static int oci_archive_finish(struct place *p, struct err *e)
 {
 	struct oci_archive *o = p->state;
@@ -232,7 +241,7 @@ static void oci_archive_close(struct place *p)
 
 const struct transport transport_oci_archive = {
 	.name = "oci-archive",
-	.oci = true,
+	.form = PLACE_OCI,
 	.ordered = true,
 	.open = oci_archive_open,
 	.manifest_get = oci_archive_manifest_get,
@@ -242,5 +251,6 @@ const struct transport transport_oci_archive = {
 	.blob_put = oci_archive_blob_put,
 	.manifest_put = oci_archive_manifest_put,
 	.finish = oci_archive_finish,
+	.image_name = oci_archive_image_name,
 	.close = oci_archive_close,
 };

@@ -61,6 +61,42 @@ int transport_find(const char *text, const struct transport **ret, const char **
 	return 0;
 }
 
+const struct transport *transport_of(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(transports); i++)
+		if (!strcmp(transports[i]->name, name))
+			return transports[i];
+	return !strcmp(name, transport_store.name) ? &transport_store : NULL;
+}
+
+int place_add_name(struct place *p, const char *name, struct err *e)
+{
+	struct err ignored = { 0 };
+	char text[REFERENCE_TEXT_MAX];
+	struct reference ref;
+
+	if (reference_parse_tagged(name, &ref, &ignored) < 0 || *ref.digest)
+		return 0;
+	if (!p->names)
+		p->names = json_array();
+	reference_canonical(&ref, text);
+	return json_array_append_new(p->names, json_string(text)) < 0 ? err_new(e, E_NOMEM, ENOMEM, "names") : 0;
+}
+
+int place_add_local_name(struct place *p, const char *name, struct err *e)
+{
+	const size_t n = strcspn(name, "/");
+	const bool registry = name[n] == '/' && (memchr(name, '.', n) || memchr(name, ':', n) ||
+						 (n == 9 && !strncmp(name, "localhost", 9)));
+	char text[REFERENCE_TEXT_MAX + 16];
+
+	while (!registry && *name == '/')
+		name++;
+	if (snprintf(text, sizeof text, "%s%s", registry ? "" : "localhost/", name) >= (int)sizeof text)
+		return 0;
+	return place_add_name(p, text, e);
+}
+
 int place_open(struct place *p, const struct place_req *q, struct err *e)
 {
 	return p->kind->open(p, q, e);
@@ -70,5 +106,6 @@ void place_close(struct place *p)
 {
 	if (p->kind)
 		p->kind->close(p);
+	json_decref(p->names);
 	*p = (struct place){ 0 };
 }

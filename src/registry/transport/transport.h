@@ -21,15 +21,32 @@
 #include "registry/config.h"
 #include "spec/manifest.h"
 #include "spec/reference.h"
+#include "store/store.h"
+
+/* What readers of a target know. */
+enum place_form {
+	PLACE_ANY,
+	PLACE_OCI,
+	PLACE_DOCKER,
+	PLACE_PLAIN, /* docker's, whose plain layers are called so: skopeo calls them gzip in the manifests that it makes */
+	PLACE_FORM_N
+};
 
 /* What is to be opened. All borrowed, until close. */
 struct place_req {
 	const char *where;   /* behind "NAME:" */
+	bool path_only;      /* @where is a path to its end, without a name of an image behind it */
+	int at;              /* with path_only, source: the n-th image from 1 on; 0: the only one */
+	const struct store *store; /* where a place is the local store */
+	const char *platform;      /* source, of a store: the image must be for it; NULL: any */
 	bool target;         /* to be written; else to be read */
 	bool repository;     /* all tags of a repository, no single image */
-	bool oci;            /* source: a manifest that it has to make is OCI's, not docker's */
+	enum place_form form; /* source: of a manifest that it has to make */
+	bool replace;        /* target: a file that is there is no reason to refuse */
+	bool keep_names;     /* target: the image also keeps the name that it has at the source */
 	bool preserve;       /* target: refuse to name anything but the manifest that comes */
 	const struct reference *source; /* target: name of the image at the source, domain "" when it has none */
+	const struct place *from;       /* target: the source, open; borrowed as all */
 	const struct registry_config *config;
 	const atomic_bool *cancel;
 };
@@ -41,6 +58,8 @@ struct place {
 	const struct transport *kind;
 	void *state;
 	struct reference ref; /* name of the image there, domain "" when it has none */
+	json_t *names;        /* source: canonical names that the image has in a store when it is pulled from here; NULL:
+				 none. Owned. */
 	char digest[DIGEST_TEXT_MAX]; /* target: of the manifest that it gives the image; "": the one that came */
 };
 
@@ -64,7 +83,7 @@ struct place_put {
 struct transport {
 	const char *name;
 	bool online;  /* its verbs need a connection (@h) */
-	bool oci;     /* its readers know OCI's manifests only */
+	enum place_form form; /* of the manifests that its readers know */
 	bool single;  /* it has images, no indexes */
 	bool ordered; /* a target that is one stream: blobs come in the order of the manifest, so that the same image
 			 gives the same bytes */
@@ -84,6 +103,8 @@ struct transport {
 			    struct err *e);
 	/** the copy is whole: show it. NULL: manifest_put of the top has */
 	int (*finish)(struct place *p, struct err *e);
+	/** target: the next image gets the name @canonical; NULL: the place has no names */
+	int (*image_name)(struct place *p, const char *canonical, struct err *e);
 	/** a target that was not finished is left as it was before */
 	void (*close)(struct place *p);
 	/* where there is more than one image; NULL elsewhere */
@@ -95,14 +116,20 @@ struct transport {
 };
 
 extern const struct transport transport_dir, transport_docker, transport_docker_archive, transport_oci,
-	transport_oci_archive;
+	transport_oci_archive, transport_store;
 
 /** transport_find - the transport that @text begins with; *ret_where: what follows. A text that begins with
  * the name of none is a reference of docker://. E_USAGE for names that skopeo knows and onggi does not. */
 int transport_find(const char *text, const struct transport **ret, const char **ret_where, struct err *e);
+/** transport_of - by its name; "store" is the local store, whose places are names of images. */
+const struct transport *transport_of(const char *name);
 /** transport_is_named - whether @text begins with the name of a transport of ours. */
 bool transport_is_named(const char *text);
 
+/** place_add_name - add to p->names; a name that is none is left out. */
+int place_add_name(struct place *p, const char *name, struct err *e);
+/** place_add_local_name - the same for podman's short names: what names no registry is below localhost/. */
+int place_add_local_name(struct place *p, const char *name, struct err *e);
 /** place_open - p->kind and q->where are set; close with place_close, also after an error. */
 int place_open(struct place *p, const struct place_req *q, struct err *e);
 void place_close(struct place *p);
