@@ -39,6 +39,7 @@ struct list_push_req {
 	const struct store *store;
 	const char *list;            /* canonical */
 	const char *to;              /* as the user gave it; NULL: as the list is called */
+	bool purge;                  /* the list goes when it was pushed, unless it was changed meanwhile */
 	bool without_members;        /* the index alone: its members are there already */
 	enum manifest_list_format format;
 	enum compress_format compression; /* of plain layers of members from the store, as in push.h */
@@ -50,6 +51,7 @@ struct list_push_req {
 struct list_push_result {
 	char digest[DIGEST_TEXT_MAX];
 	int64_t size_bytes;
+	bool kept;                   /* with purge: it was changed meanwhile and is still there */
 };
 /** manifest_list_push - members that the target lacks, each blobs first, then the index under its tag: a push that is
  * cut off leaves nothing under it. Members of registries keep their bytes. */

@@ -22,6 +22,7 @@ struct list_push {
 	struct push_result image_result;
 	struct push push; /* of the members from the store */
 	json_t *list;
+	json_t *pushed;   /* the list as it was read: members from the store get other digests in @list */
 };
 
 /* where it goes */
@@ -46,6 +47,9 @@ static int step_open(void *ctx, struct err *e)
 	if (manifest_list_load(l->req->store, l->req->list, &l->list, e) < 0 || target_find(l, e) < 0 ||
 	    compress_level_check(l->req->compression, l->req->level, e) < 0 || registry_config_load(&p->config, e) < 0)
 		return -e->eno;
+	l->pushed = json_deep_copy(l->list);
+	if (!l->pushed)
+		return err_new(e, E_NOMEM, ENOMEM, "list");
 	p->config.all_insecure = l->req->insecure;
 	if (http_open(&p->http, e) < 0)
 		return -e->eno;
@@ -130,10 +134,25 @@ static int step_index(void *ctx, struct err *e)
 	return 0;
 }
 
+static int step_purge(void *ctx, struct err *e)
+{
+	struct list_push *l = ctx;
+
+	if (!l->req->purge || manifest_list_remove(l->req->store, l->req->list, l->pushed, e) == 0)
+		return 0;
+	/* somebody has added to it: that is not there yet */
+	l->result->kept = e->kind == E_CONFLICT;
+	if (!l->result->kept && e->kind != E_NOT_FOUND)
+		return -e->eno;
+	err_clear(e);
+	return 0;
+}
+
 static const struct step list_push_steps[] = {
 	{ "open", step_open, NULL },
 	{ "members", step_members, NULL },
 	{ "index", step_index, NULL },
+	{ "purge", step_purge, NULL },
 };
 WAY_DEFINE(list_push_way, "manifest-push", list_push_steps);
 
@@ -158,6 +177,7 @@ int manifest_list_push(const struct list_push_req *req, struct list_push_result 
 	http_close(p->http);
 	registry_config_done(&p->config);
 	(void)pthread_mutex_destroy(&p->teller.lock); /* nobody holds it */
+	json_decref(l.pushed);
 	json_decref(l.list);
 	return r < 0 ? r : 0;
 }

@@ -129,14 +129,19 @@ int manifest_list_change(const struct store *s, const char *name, enum manifest_
 	return r < 0 ? r : 0;
 }
 
-int manifest_list_remove(const struct store *s, const char *name, struct err *e)
+int manifest_list_remove(const struct store *s, const char *name, const json_t *same, struct err *e)
 {
 	char path[REFERENCE_PATH_MAX];
+	OWN_JSON now = NULL;
 	OWN_FD lock = -1;
 
 	if (reference_path("manifests", name, path, e) < 0 || io_mkdir_p(s->root_fd, "locks", 0700, e) < 0 ||
 	    lock_take(s->root_fd, "locks/manifests", LOCK_EXCLUSIVE, &lock, e) < 0)
 		return -e->eno;
+	if (same && manifest_list_load(s, name, &now, e) < 0)
+		return -e->eno;
+	if (same && !json_equal(now, same))
+		return err_new(e, E_CONFLICT, EBUSY, "list %s is another one by now", name);
 	if (unlinkat(s->root_fd, path, 0) < 0)
 		return errno == ENOENT ? no_such(name, e) : err_sys(e, errno, "remove list %s", name);
 	return 0;

@@ -30,8 +30,9 @@ enum manifest_list_make {
  * fails leaves the list as it was. */
 int manifest_list_change(const struct store *s, const char *name, enum manifest_list_make make,
 			 int (*change)(void *data, json_t *list, struct err *e), void *data, struct err *e);
-/** manifest_list_remove - the blobs that it kept go with the next collection of the store. E_NOT_FOUND. */
-int manifest_list_remove(const struct store *s, const char *name, struct err *e);
+/** manifest_list_remove - the blobs that it kept go with the next collection of the store. @same: only when the list is
+ * still this, else E_CONFLICT; NULL: whatever it is, also damaged. E_NOT_FOUND. */
+int manifest_list_remove(const struct store *s, const char *name, const json_t *same, struct err *e);
 /** manifest_list_each - every list until @each returns non-zero, which is returned. One that is damaged comes as
  * @list NULL, with the name of its file. */
 int manifest_list_each(const struct store *s, int (*each)(void *data, const char *name, const json_t *list), void *data,

@@ -255,6 +255,26 @@ elsewhere_in_netns() {
 	onggi manifest inspect l | jq -e '[.manifests[].platform.architecture] | sort == ([range(1; 25) | "a\(.)"] | sort)'
 }
 
+asks_registry() { ss -Htn state established "dport = :${REGISTRY##*:}" | grep -q .; }
+
+@test "a list that is changed while it is pushed is not purged" {
+	onggi load -q -i "$T/plain.tar"
+	onggi manifest create l "$REGISTRY/src:a"
+	kill -STOP "$REGISTRY_PID"
+	onggi manifest push --purge l "$REGISTRY/busy:1" >"$T/out" 2>&1 3>&- &
+	pid=$!
+	# the list has been read before the first connection
+	eventually 60 asks_registry || { kill -CONT "$REGISTRY_PID"; return 1; }
+	onggi manifest add l containers-storage:plain:1
+	kill -CONT "$REGISTRY_PID"
+	wait $pid
+	grep "the list was changed during the push: it stays" "$T/out"
+	raw busy:1 | jq -e '.manifests | length == 1'
+	onggi manifest inspect l | jq -e '.manifests | length == 2'
+	onggi manifest push --rm l "$REGISTRY/busy:1"
+	run -1 onggi manifest exists l
+}
+
 @test "a damaged list stops no command but those that would lose what it names, and can be removed" {
 	onggi manifest create good "$REGISTRY/src:a"
 	onggi manifest create bad "$REGISTRY/src:a"

@@ -134,7 +134,7 @@ static int rm_one(struct cli *c, const char *arg, struct err *e)
 
 	if (manifest_name(arg, name, e) < 0)
 		return -e->eno;
-	return manifest_list_remove(&c->eng.store, name, e);
+	return manifest_list_remove(&c->eng.store, name, NULL, e);
 }
 
 int cmd_manifest_rm(struct cli *c, struct err *e)

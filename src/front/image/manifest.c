@@ -269,15 +269,14 @@ static int push_flags(const struct image_call *call, struct list_push_req *q, st
 	return 0;
 }
 
-static int push_done(const struct image_call *call, const struct list_push_req *q, const struct list_push_result *r,
-		     struct err *e)
+static int push_done(const struct image_call *call, const struct list_push_result *r, struct err *e)
 {
 	const char *file = opt_str(call->req, "@digestfile", NULL);
 
 	if (file && io_replace_file(AT_FDCWD, file, r->digest, strlen(r->digest), 0644, 0, e) < 0)
 		return -e->eno;
-	if ((opt_bool(call->req, "@purge") || opt_bool(call->req, "@rm")) && manifest_list_remove(q->store, q->list, e) < 0)
-		return -e->eno;
+	if (r->kept)
+		fputs("WARNING: the list was changed during the push: it stays\n", stderr);
 	puts(r->digest);
 	return 0;
 }
@@ -286,6 +285,7 @@ int verb_manifest_push(const struct image_call *call)
 {
 	char name[REFERENCE_TEXT_MAX];
 	struct list_push_req q = { .list = name, .to = call->argc > 1 ? call->argv[1] : NULL,
+				   .purge = opt_bool(call->req, "@purge") || opt_bool(call->req, "@rm"),
 				   .without_members = json_is_false(json_object_get(call->req, "@all")),
 				   .level = (int)opt_int(call->req, "@compression-level", 0),
 				   .recompress = opt_bool(call->req, "@force-compression"), .insecure = is_insecure(call) };
@@ -306,7 +306,7 @@ int verb_manifest_push(const struct image_call *call)
 	int r = manifest_list_push(&q, &result, &e);
 	progress_done(&progress);
 	if (r == 0)
-		r = push_done(call, &q, &result, &e);
+		r = push_done(call, &result, &e);
 	store_close(&store);
 	return r < 0 ? image_fail(&e) : image_flush(0);
 }
