@@ -318,6 +318,11 @@ const struct command command_table[] = {
 	  "  onggi registry serve --root /srv/registry\n"
 	  "  onggi registry serve --listen '[::]:5000' --allow-delete\n",
 	  { { registry_serve_rows, REGISTRY_SERVE_ROWS_N } }, 0, 0, CMD_RAW_ARGS, cmd_registry_serve, NULL },
+	{ "registry sync", NULL, "[OPTIONS] --src KIND --dest KIND SOURCE TARGET",
+	  "Copy all images of a repository or of a tree of folders",
+	  "  onggi registry sync --src docker --dest dir --scoped registry.example.com/busybox /media/usb\n"
+	  "  onggi registry sync --src dir --dest docker /media/usb localhost:5000/mirror\n",
+	  { { registry_sync_rows, REGISTRY_SYNC_ROWS_N } }, 2, 2, CMD_RAW_ARGS, cmd_registry_sync, NULL },
 	{ "registry tags", NULL, "NAME", "List the tags of a repository", NULL, { { NULL, 0 } }, 1, 1, CMD_RAW_ARGS,
 	  cmd_registry_tags, NULL },
 	{ "rename", "container rename", "CONTAINER NEW_NAME", "Rename a container", NULL, { { NULL, 0 } }, 2, 2, 0,

@@ -166,6 +166,11 @@ int cmd_registry_serve(struct cli *c, struct err *e)
 	return forward(c, "registry serve", e);
 }
 
+int cmd_registry_sync(struct cli *c, struct err *e)
+{
+	return forward(c, "registry sync", e);
+}
+
 int cmd_registry_tags(struct cli *c, struct err *e)
 {
 	return forward(c, "registry tags", e);

@@ -68,6 +68,16 @@ const struct opt registry_serve_rows[REGISTRY_SERVE_ROWS_N] = {
 	{ "root", 0, OPT_STRING, 0, "@root", NULL, "Folder of the registry (default /var/lib/onggi-registry)", NULL, "file" },
 	INT("upload-hours", 0, "Remove uploads that nobody goes on with after so many hours (default 168)"),
 };
+const struct opt registry_sync_rows[REGISTRY_SYNC_ROWS_N] = {
+	BOOL("all", 'a', "Copy indexes as a whole, not the image for this machine"),
+	STR("append-suffix", 0, "Append this to every name at the target"),
+	STR("dest", 'd', "Kind of the target: docker or dir"),
+	BOOL("dry-run", 0, "Only tell what would be copied"),
+	BOOL("keep-going", 0, "Go on after an image that fails"),
+	STR("platform", 0, "Of indexes, copy the image for this platform"),
+	BOOL("scoped", 0, "Put the whole name of the source into the names at the target"),
+	STR("src", 's', "Kind of the source: docker or dir"),
+};
 const struct opt import_rows[IMPORT_ROWS_N] = {
 	LIST("change", 'c', "Apply a Dockerfile instruction to the image"),
 	STR("message", 'm', "Comment of the image"),

@@ -58,6 +58,7 @@ static const struct image_verb verbs[] = {
 	{ "registry referrers", { registry_referrers_rows, REGISTRY_REFERRERS_ROWS_N }, 1, 1, verb_registry_referrers },
 	{ "registry rm", { NULL, 0 }, 1, -1, verb_registry_rm },
 	{ "registry serve", { registry_serve_rows, REGISTRY_SERVE_ROWS_N }, 0, 0, verb_registry_serve },
+	{ "registry sync", { registry_sync_rows, REGISTRY_SYNC_ROWS_N }, 2, 2, verb_registry_sync },
 	{ "registry tags", { NULL, 0 }, 1, 1, verb_registry_tags },
 	{ "save", { save_rows, SAVE_ROWS_N }, 1, -1, verb_save },
 	{ "search", { search_rows, SEARCH_ROWS_N }, 1, 1, verb_search },

@@ -47,6 +47,7 @@ int verb_registry_ls(const struct image_call *call);
 int verb_registry_referrers(const struct image_call *call);
 int verb_registry_rm(const struct image_call *call);
 int verb_registry_serve(const struct image_call *call);
+int verb_registry_sync(const struct image_call *call);
 int verb_registry_tags(const struct image_call *call);
 int verb_save(const struct image_call *call);
 int verb_search(const struct image_call *call);
