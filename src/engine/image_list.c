@@ -11,11 +11,11 @@
 #include "base/own.h"
 #include "engine/image.h"
 #include "engine/image_filter.h"
-#include "engine/image_platform.h"
 #include "format/js.h"
 #include "spec/manifest.h"
 #include "store/blob.h"
 #include "store/image.h"
+#include "store/image_platform.h"
 #include "store/snapshot.h"
 
 static json_t *string_list(char *const *list, size_t n)

@@ -13,12 +13,12 @@
 #include "base/text.h"
 #include "engine/image.h"
 #include "engine/image_filter.h"
-#include "engine/image_platform.h"
 #include "format/js.h"
 #include "spec/reference.h"
 #include "store/container.h"
 #include "store/image.h"
 #include "store/image_mount.h"
+#include "store/image_platform.h"
 
 int engine_image_tag(struct engine *eng, const char *source, const char *target, struct err *e)
 {

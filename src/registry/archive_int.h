@@ -63,8 +63,5 @@ int archive_layers(const struct archive *ar, struct layer_job *jobs, size_t n, s
 /** archive_unpack - the layers of a manifest that is in the store, as above. @ret_id: the digest of its config. What
  * else the manifest names must be in the store or wait in @ar, which may have no files. */
 int archive_unpack(const struct archive *ar, const char *manifest, char ret_id[DIGEST_TEXT_MAX], struct err *e);
-/** archive_check_platform - E_NOT_FOUND unless the image is for @platform; NULL: any. */
-struct image;
-int archive_check_platform(const struct image *img, const char *platform, struct err *e);
 
 #endif

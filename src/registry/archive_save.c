@@ -22,6 +22,7 @@
 #include "spec/manifest.h"
 #include "store/blob.h"
 #include "store/image.h"
+#include "store/image_platform.h"
 #include "store/lease.h"
 
 /* One image of the archive with the names under which it goes. */
@@ -135,33 +136,16 @@ static int need_blob(struct save *s, const char *digest, struct err *e)
 		       err_new(e, E_NOMEM, ENOMEM, "blobs") : 0;
 }
 
-int archive_check_platform(const struct image *img, const char *platform, struct err *e)
-{
-	struct platform want, have = { 0 };
-	char text[PLATFORM_TEXT_MAX];
-
-	if (!platform)
-		return 0;
-	if (platform_parse(platform, &want, e) < 0)
-		return -e->eno;
-	(void)snprintf(have.os, sizeof have.os, "%s", js_str(img->config, "os", "linux"));
-	(void)snprintf(have.arch, sizeof have.arch, "%s", js_str(img->config, "architecture", ""));
-	(void)snprintf(have.variant, sizeof have.variant, "%s", js_str(img->config, "variant", ""));
-	platform_normalize(&have);
-	if (platform_rank(&want, &have) >= 0)
-		return 0;
-	platform_format(&have, text);
-	return err_new(e, E_NOT_FOUND, ENOENT, "image %.19s is for %s, not for %s", img->id, text, platform);
-}
-
 static int collect_blobs(struct save *s, struct err *e)
 {
 	for (size_t i = 0; i < s->n; i++) {
-		const struct item *it = &s->items[i];
+		struct item *it = &s->items[i];
 		json_t *layer;
 		size_t k;
-		if (archive_check_platform(&it->img, s->q->platform, e) < 0 || need_blob(s, it->img.manifest, e) < 0 ||
-		    need_blob(s, it->id, e) < 0)
+		if (image_for_platform(s->q->store, s->q->platform, &it->img, e) < 0)
+			return err_ctx(e, "image %.19s", it->id);
+		memcpy(it->id, it->img.id, sizeof it->id);
+		if (need_blob(s, it->img.manifest, e) < 0 || need_blob(s, it->id, e) < 0)
 			return err_ctx(e, "image %.19s", it->id);
 		json_array_foreach(json_object_get(it->img.record, "layers"), k, layer)
 			if (need_blob(s, js_str(layer, "digest", ""), e) < 0)

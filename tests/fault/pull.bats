@@ -60,3 +60,19 @@ next_works() {
 	is_status 0
 	has "Image is up to date"
 }
+
+@test "a manifest of schema 1: a fault and kill -9 after each step" {
+	for how in "" :kill; do
+		for step in manifest choose config lease layers; do
+			ONGGI_FAULT=pull:$step$how image pull -q "$LYING/schema1/x"
+			is_status "$([ "$how" ] && echo 137 || echo 1)"
+			store_is_empty
+			image pull -q "$LYING/schema1/x"
+			is_status 0
+			[ "$(ls "$ONGGI_ROOT/snapshots" | wc -l)" = 3 ]
+			[ -z "$(find "$ONGGI_ROOT/tmp" -name 'partial-*' -o -name 'blob-*')" ]
+			"$ONGGI_BIN/onggi" system check
+			store_fresh
+		done
+	done
+}

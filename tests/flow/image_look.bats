@@ -106,6 +106,11 @@ C /type" ]
 	run ! onggi rmi --platform linux/s390x "$REGISTRY/src:multi"
 	run ! onggi history --platform nonsense/x/y/z "$REGISTRY/src:multi"
 	has "cannot parse platform specifier"
+	onggi save --platform linux/amd64 "$REGISTRY/src:multi" | tar xOf - manifest.json |
+		jq -e --arg id "$(onggi image inspect --platform linux/amd64 -f '{{.Id}}' "$REGISTRY/src:multi")" \
+			'.[0].Config | endswith($id[7:])'
+	run ! onggi save --platform linux/s390x -o "$T/none.tar" "$REGISTRY/src:multi"
+	has "is for linux/arm64, not for linux/s390x"
 	onggi rmi --platform linux/amd64 "$REGISTRY/src:multi"
 	[ "$(onggi image inspect -f '{{.Architecture}}' "$REGISTRY/src:multi")" = arm64 ]
 	run ! onggi image inspect --platform linux/amd64 "$REGISTRY/src:multi"
@@ -140,4 +145,19 @@ C /type" ]
 		RepoTags, RepoDigests, RootFS}'
 	podman_run image inspect "$REGISTRY/src:a" 3>&- | jq -S "$members" >"$T/podman.json"
 	diff "$T/podman.json" <(onggi image inspect "$REGISTRY/src:a" | jq -S "$members")
+}
+
+@test "create --platform takes what is here, and fetches only what is not" {
+	onggi pull -q --platform linux/arm64 "$REGISTRY/src:multi"
+	onggi pull -q --platform linux/amd64 "$REGISTRY/src:multi"
+	kill -STOP "$REGISTRY_PID" # nobody is asked
+	run onggi create --platform linux/amd64 "$REGISTRY/src:multi" true
+	first=$status
+	run onggi create --pull never --platform linux/arm64 "$REGISTRY/src:multi" true
+	kill -CONT "$REGISTRY_PID"
+	[ "$first" = 0 ]
+	[ "$status" = 1 ]
+	has "for platform linux/arm64 is not here"
+	onggi create --platform linux/arm64 "$REGISTRY/src:multi" true
+	[ "$(onggi image inspect -f '{{.Architecture}}' "$REGISTRY/src:multi")" = arm64 ]
 }

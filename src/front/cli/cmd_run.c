@@ -11,6 +11,7 @@
 #include "format/js.h"
 #include "front/cli/commands.h"
 #include "front/cli/run_fields.h"
+#include "store/image_platform.h"
 
 /* -a, -d, -i and -t decide which streams are attached */
 static int finish_streams(struct cli *c, bool detach, struct err *e)
@@ -113,6 +114,37 @@ static bool image_missing(const struct err *e)
 	return e->kind == E_NOT_FOUND && strstr(e->chain, "No such image");
 }
 
+/* 1: the image that the name stands for is for @platform | 0: there is none, or it is for another */
+static int is_for_platform(struct cli *c, const char *image, const char *platform, struct err *e)
+{
+	char named[DIGEST_TEXT_MAX] = "";
+	struct image img;
+
+	if (image_resolve_platform(&c->eng.store, image, platform, &img, e) < 0) {
+		if (e->kind != E_NOT_FOUND)
+			return -e->eno;
+		err_clear(e);
+		return 0;
+	}
+	/* another one of the same index: the name has to move to it */
+	int r = image_find(&c->eng.store, image, named, e) < 0 ? -e->eno : !strcmp(named, img.id);
+	image_done(&img);
+	return r;
+}
+
+/* with --pull and --platform: what is to be fetched before the image is looked for */
+static int fetch_first(struct cli *c, const char *pull, const char *platform, bool quiet, struct err *e)
+{
+	if (!strcmp(pull, "always"))
+		return image_fetch(c, c->argv[0], platform, quiet, e);
+	int r = platform ? is_for_platform(c, c->argv[0], platform, e) : 1;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (strcmp(pull, "never") != 0)
+		return image_fetch(c, c->argv[0], platform, quiet, e);
+	return err_new(e, E_NOT_FOUND, ENOENT, "image %s for platform %s is not here", c->argv[0], platform);
+}
+
 static int create(struct cli *c, bool detach, char id[65], struct err *e)
 {
 	OWN_JSON body = NULL;
@@ -128,9 +160,7 @@ static int create(struct cli *c, bool detach, char id[65], struct err *e)
 			       "--disable-content-trust=false is not supported: there is no Notary client");
 	if (finish_body(c, detach, &body, e) < 0 || cidfile_open(cidfile, &cid, e) < 0)
 		return -e->eno;
-	int r = 0;
-	if (!strcmp(pull, "always") || platform)
-		r = image_fetch(c, c->argv[0], platform, quiet, e);
+	int r = fetch_first(c, pull, platform, quiet, e);
 	if (r >= 0)
 		r = create_once(c, body, id, e);
 	if (r < 0 && image_missing(e) && !strcmp(pull, "missing")) {

@@ -16,6 +16,7 @@
 #include "store/blob.h"
 #include "store/image.h"
 #include "store/image_gc.h"
+#include "store/image_platform.h"
 
 struct store_place {
 	const struct store *store;
@@ -90,10 +91,11 @@ static int store_open_place(struct place *p, const struct place_req *q, struct e
 	p->state = s;
 	if (lease_open(q->store, &s->lease, e) < 0 || q->target)
 		return e->kind ? -e->eno : 0;
-	if (image_resolve(q->store, q->where, &s->img, e) < 0 || source_protect(s, e) < 0)
+	if (image_resolve(q->store, q->where, &s->img, e) < 0 ||
+	    image_for_platform(q->store, q->platform, &s->img, e) < 0 || source_protect(s, e) < 0)
 		return -e->eno;
 	name_find(p, s, q->where);
-	return archive_check_platform(&s->img, q->platform, e) < 0 || manifest_prepare(s, q->form, e) < 0 ? -e->eno : 0;
+	return manifest_prepare(s, q->form, e);
 }
 
 static int store_manifest_get(struct place *p, struct http *h, const char *digest, struct registry_manifest *ret,

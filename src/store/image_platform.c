@@ -3,13 +3,13 @@
  * Platforms of an image: which of its index are here, and the one that --platform asks for. A name stands for one image,
  * the one that was pulled last; others of the same index are found by their manifests.
  */
+#include "store/image_platform.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/own.h"
-#include "engine/image.h"
-#include "engine/image_platform.h"
 #include "format/js.h"
 #include "spec/manifest.h"
 #include "store/blob.h"
@@ -78,33 +78,39 @@ static int sibling_find(const struct store *s, const struct platform *want, stru
 	return found != NULL;
 }
 
-int image_resolve_platform(const struct store *s, const char *ref, const char *platform, struct image *ret, struct err *e)
+int image_for_platform(const struct store *s, const char *platform, struct image *img, struct err *e)
 {
 	char text[PLATFORM_TEXT_MAX];
 	struct platform want, have;
+
+	if (!platform)
+		return 0;
+	if (platform_parse(platform, &want, e) < 0 || config_platform(img, &have, e) < 0)
+		return -e->eno;
+	if (platform_rank(&want, &have) >= 0)
+		return 0;
+	int r = sibling_find(s, &want, img, e);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	platform_format(&have, text);
+	return err_new(e, E_NOT_FOUND, ENOENT, "image %.19s is for %s, not for %s", img->id, text, platform);
+}
+
+int image_resolve_platform(const struct store *s, const char *ref, const char *platform, struct image *ret, struct err *e)
+{
 	struct image img;
 
-	if (platform && platform_parse(platform, &want, e) < 0)
-		return -e->eno;
 	if (image_resolve(s, ref, &img, e) < 0)
 		return -e->eno;
-	if (!platform) {
-		*ret = img;
-		return 0;
-	}
-	int r = config_platform(&img, &have, e);
-	if (r == 0 && platform_rank(&want, &have) < 0) {
-		r = sibling_find(s, &want, &img, e);
-		platform_format(&want, text);
-		r = r < 0 ? r : r > 0 ? 0 :
-			err_new(e, E_NOT_FOUND, ENOENT, "image with reference %s was found but does not provide the specified "
-				"platform (%s)", ref, text);
-	}
-	if (r < 0)
+	if (image_for_platform(s, platform, &img, e) < 0) {
 		image_done(&img);
-	else
-		*ret = img;
-	return r;
+		if (e->kind != E_NOT_FOUND)
+			return -e->eno;
+		return err_new(e, E_NOT_FOUND, ENOENT, "image with reference %s was found but does not provide the specified "
+			       "platform (%s)", ref, platform);
+	}
+	*ret = img;
+	return 0;
 }
 
 /* ---- docker's Manifests ---- */
