@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * info, version, system df: what this host and this engine are.
+ * info, version: what this host and this engine are.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -157,47 +157,4 @@ int engine_info(struct engine *eng, json_t **ret, struct err *e)
 	json_object_update(*ret, more);
 	json_object_set_new(*ret, "InitBinary", json_string(*init ? "onggi-init" : ""));
 	return 0;
-}
-
-static int df_volumes(struct engine *eng, json_t **ret, struct err *e)
-{
-	json_t *v;
-	size_t i;
-
-	if (volume_list(&eng->store, ret, e) < 0)
-		return -e->eno;
-	json_array_foreach(*ret, i, v) {
-		OWN_JSON users = NULL;
-		struct err ignored;
-		char path[320];
-		(void)snprintf(path, sizeof path, "volumes/%s/_data", js_str(v, "Name", ""));
-		if (volume_users(&eng->store, js_str(v, "Name", ""), &users, &ignored) < 0)
-			users = json_array();
-		json_object_set_new(v, "UsageData",
-				    json_pack("{sI sI}", "Size",
-					      (json_int_t)storage_tree_bytes(eng->store.root_fd, path), "RefCount",
-					      (json_int_t)json_array_size(users)));
-	}
-	return 0;
-}
-
-int engine_df(struct engine *eng, json_t **ret, struct err *e)
-{
-	OWN_JSON images = NULL;
-	OWN_JSON containers = NULL;
-	OWN_JSON volumes = NULL;
-	struct engine_image_list iq = { 0 };
-	struct engine_list cq = { .all = true, .size = true };
-	json_int_t layers = 0;
-	json_t *v;
-	size_t i;
-
-	if (engine_image_list(eng, &iq, &images, e) < 0 || engine_list(eng, &cq, &containers, e) < 0 ||
-	    df_volumes(eng, &volumes, e) < 0)
-		return -e->eno;
-	json_array_foreach(images, i, v)
-		layers += js_int(v, "Size", 0);
-	*ret = json_pack("{sI sO sO sO s[]}", "LayersSize", layers, "Images", images, "Containers", containers,
-			 "Volumes", volumes, "BuildCache");
-	return *ret ? 0 : err_new(e, E_NOMEM, ENOMEM, "system df");
 }

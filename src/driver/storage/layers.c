@@ -9,7 +9,6 @@
  * The folders around diff are 0700: set-user-ID programs of images are out of reach of the host's
  * users (CVE-2021-41091).
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +23,7 @@
 #include "format/js.h"
 #include "store/snapshot.h"
 
-enum { PATH_BUF = 160, DEPTH_MAX = 400 };
+enum { PATH_BUF = 160 };
 
 static int make_dir(int xdir, const char *name, mode_t mode, struct err *e)
 {
@@ -182,35 +181,4 @@ int storage_lowers(const struct store *s, const char *id, const char *const *cha
 	}
 	*ret = (struct storage_lowers){ .dirs = dirs, .n = n };
 	return 0;
-}
-
-static uint64_t dir_bytes(int fd, int depth)
-{
-	OWN_DIR d = fdopendir(fd);
-	uint64_t sum = 0;
-	struct stat st;
-
-	if (!d) {
-		close(fd);
-		return 0;
-	}
-	for (struct dirent *en; (en = readdir(d));) {
-		if (!strcmp(en->d_name, ".") || !strcmp(en->d_name, "..") ||
-		    fstatat(fd, en->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		if (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode))
-			sum += (uint64_t)st.st_size;
-		if (!S_ISDIR(st.st_mode) || depth >= DEPTH_MAX)
-			continue;
-		int sub = openat(fd, en->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub >= 0)
-			sum += dir_bytes(sub, depth + 1);
-	}
-	return sum;
-}
-
-uint64_t storage_tree_bytes(int xdir, const char *name)
-{
-	int fd = openat(xdir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? 0 : dir_bytes(fd, 0);
 }

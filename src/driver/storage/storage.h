@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/own.h"
 #include "spec/mount_plan.h"
 #include "store/store.h"
 
@@ -87,8 +88,26 @@ int storage_lowers(const struct store *s, const char *id, const char *const *cha
 void storage_changes_done(const struct store *s, struct storage_changes *c);
 /** storage_rw_path - "containers/ID/rw" and @what ("" or "/name"); E_INVALID for a bad ID. */
 int storage_rw_path(const char *id, const char *what, char out[STORAGE_PATH_MAX], struct err *e);
-/** storage_tree_bytes - bytes of the files in directory @name below @xdir, 0 when there is none. */
+/** storage_tree_bytes - bytes of the files in directory @name below @xdir, 0 when there is none. A file of several
+ * names counts once. */
 uint64_t storage_tree_bytes(int xdir, const char *name);
+
+/* Files of several names that were counted. A zeroed one is empty. */
+struct storage_seen {
+	struct storage_inode {
+		uint64_t dev, ino;
+	} *slots;
+	size_t n, size;
+};
+void storage_seen_done(struct storage_seen *seen);
+#define OWN_STORAGE_SEEN CLEANUP(storage_seen_done) struct storage_seen
+
+struct storage_usage {
+	uint64_t bytes;      /* of files and links */
+	uint64_t disk_bytes; /* blocks of all that is there, as du counts them */
+};
+/** storage_usage_add - add what @name below @xdir takes, a directory with all in it that is not mounted there. */
+void storage_usage_add(int xdir, const char *name, struct storage_seen *seen, struct storage_usage *sum);
 
 extern const struct storage_ops storage_overlay, storage_vfs, storage_btrfs, storage_fuse, storage_composefs;
 /** storage_by_name - driver from the table; E_UNSUPPORTED lists the known ones. */

@@ -114,38 +114,55 @@ static const struct list_spec df_spec = {
 	"{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}", "Type"
 };
 
-/* how many of @list are in use, their size, and what could be freed */
-static void df_row(json_t *rows, const char *type, const json_t *list, const char *size_key,
-		   bool (*active)(const json_t *))
+static void df_number(json_t *row, const char *key, size_t n)
+{
+	(void)json_object_set_new(row, key, json_sprintf("%zu", n));
+}
+
+/* What could be freed of @disk bytes is told by the share of what is not in use, @freeable of @size. */
+static void df_sizes(json_t *row, double disk, double freeable, double size)
+{
+	OWN_BUF b = { 0 };
+	double part = size > 0 ? freeable / size : 0;
+
+	human_size(disk, &b);
+	(void)json_object_set_new(row, "Size", json_string(buf_str(&b)));
+	buf_done(&b);
+	human_size(disk * part, &b);
+	if (disk > 0)
+		buf_printf(&b, " (%d%%)", (int)(part * 100));
+	(void)json_object_set_new(row, "Reclaimable", json_string(buf_str(&b)));
+	(void)json_object_set_new(row, "RawSize", json_integer((json_int_t)disk));
+	(void)json_object_set_new(row, "RawReclaimable", json_integer((json_int_t)(disk * part)));
+}
+
+struct df_kind {
+	const char *type, *key, *size_key; /* as shown; list of the reply; size of a member */
+	bool (*active)(const json_t *);    /* NULL: no list */
+};
+
+static void df_row(json_t *rows, const json_t *df, const struct df_kind *k)
 {
 	double size = 0, freeable = 0;
 	size_t i, n = 0, used = 0;
 	const json_t *o;
-	OWN_BUF b = { 0 };
-	char num[32];
+	char path[40];
 
-	json_array_foreach(list, i, o) {
-		double s = (double)js_int(o, size_key, 0);
+	json_array_foreach(json_object_get(df, k->key), i, o) {
+		double s = (double)js_int(o, k->size_key, 0);
 		n++;
 		size += s;
-		if (active(o))
+		if (k->active(o))
 			used++;
 		else
 			freeable += s;
 	}
 	json_t *row = json_object();
-	(void)json_object_set_new(row, "Type", json_string(type));
-	(void)snprintf(num, sizeof num, "%zu", n);
-	(void)json_object_set_new(row, "TotalCount", json_string(num));
-	(void)snprintf(num, sizeof num, "%zu", used);
-	(void)json_object_set_new(row, "Active", json_string(num));
-	human_size(size, &b);
-	(void)json_object_set_new(row, "Size", json_string(buf_str(&b)));
-	buf_done(&b);
-	human_size(freeable, &b);
-	if (size > 0)
-		buf_printf(&b, " (%d%%)", (int)(freeable / size * 100));
-	(void)json_object_set_new(row, "Reclaimable", json_string(buf_str(&b)));
+	(void)json_object_set_new(row, "Type", json_string(k->type));
+	df_number(row, "TotalCount", n);
+	df_number(row, "Active", used);
+	(void)snprintf(path, sizeof path, "DiskUsage.%s", k->key);
+	df_sizes(row, (double)js_int(df, path, 0), freeable, size);
 	(void)json_array_append_new(rows, row);
 }
 
@@ -172,20 +189,21 @@ static bool cache_active(const json_t *o)
 
 int cmd_df(struct cli *c, struct err *e)
 {
+	static const struct df_kind kinds[] = {
+		{ "Images", "Images", "Size", image_active },
+		{ "Containers", "Containers", "SizeRw", container_active },
+		{ "Local Volumes", "Volumes", "UsageData.Size", volume_active },
+		{ "Build Cache", "BuildCache", "Size", cache_active },
+		{ "Other", "Other", "", NULL },
+	};
 	OWN_JSON df = NULL;
 	OWN_JSON rows = json_array();
 	struct list_opt opt = { opt_str(c->req, "@format", NULL), false, opt_bool(c->req, "@json") };
-	json_t *v;
-	size_t i;
 
 	if (engine_df(&c->eng, &df, e) < 0)
 		return -e->eno;
-	json_array_foreach(json_object_get(df, "Volumes"), i, v)
-		(void)json_object_set_new(v, "Size", json_integer(js_int(v, "UsageData.Size", 0)));
-	df_row(rows, "Images", json_object_get(df, "Images"), "Size", image_active);
-	df_row(rows, "Containers", json_object_get(df, "Containers"), "SizeRw", container_active);
-	df_row(rows, "Local Volumes", json_object_get(df, "Volumes"), "Size", volume_active);
-	df_row(rows, "Build Cache", json_object_get(df, "BuildCache"), "Size", cache_active);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		df_row(rows, df, &kinds[i]);
 	return list_print(&df_spec, rows, &opt, e);
 }
 
