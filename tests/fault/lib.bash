@@ -116,3 +116,32 @@ failed_well() {
 	[[ $output == *"injected fault"* ]] || { echo "$1: no reason given: $output"; return 1; }
 	[[ $output != *"ERROR: "*Sanitizer* ]] || { echo "$1: $output"; return 1; }
 }
+
+# again WHAT: the same run with the same name and port succeeds, and its container goes again
+again() {
+	sleeper >"$T/out" 2>&1 || { echo "run after $1: $(cat "$T/out")"; return 1; }
+	onggi rm -f kk >/dev/null || { echo "rm after $1"; return 1; }
+}
+
+# fails WAY STEP, killed WAY STEP: one cell of the matrix for `run -d`
+fails() {
+	ONGGI_FAULT=$1:$2 run sleeper --rm -v /anonymous
+	failed_well "$1:$2"
+	# all by itself: a failed command needs no sweep after it
+	eventually 60 undone 2>/dev/null || { echo "$1:$2 fails: not undone:"; left_over; return 1; }
+	heal "$1:$2 fails" && again "$1:$2 fails"
+}
+
+# a link that goes with its namespace is noted until the next start
+undone() { ! left_over | grep -v 'file orphans/' >/dev/null; }
+
+killed() {
+	ONGGI_FAULT=$1:$2:kill run sleeper -v /anonymous
+	case $1 in
+	create | start) [ "$status" = 137 ] || { echo "$1:$2:kill: status $status: $output"; return 1; } ;;
+	esac
+	onggi ps -a >/dev/null
+	# what has got as far as a container that can be used is one
+	onggi rm -f -v kk >/dev/null 2>&1 || true
+	heal "$1:$2 killed" && again "$1:$2 killed"
+}
