@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# A full disk, a disk without inodes, one that cannot be written, and a host that went down: the
-# error names the reason, nothing is half-made, and all works again afterwards.
+# A full disk, a disk without inodes, a quota, one that cannot be written or fails, and a host that went down:
+# the error names the reason, nothing is half-made, and all works again afterwards.
 
 load lib
 
@@ -16,11 +16,62 @@ teardown() {
 	if [ -z "${BATS_TEST_COMPLETED:-}" ] && mountpoint -q "$ONGGI_ROOT"; then
 		end_disk || true
 	fi
-	fault_teardown
+	fault_teardown || local failed=1
+	if [ -n "${DEVICE:-}" ]; then
+		umount -l "$DEVICE"
+		rm "$DEVICE"
+	fi
+	[ -z "${failed:-}" ]
 }
 
 disk() { # tmpfs options
 	mount -t tmpfs -o "$1" onggi-test "$ONGGI_ROOT"
+}
+
+loop_disk() { # size, mkfs and its words
+	truncate -s "$1" "$T/disk"
+	"${@:2}" "$T/disk" >"$T/mkfs" 2>&1 || { cat "$T/mkfs"; return 1; }
+	mount -o loop "$T/disk" "$ONGGI_ROOT"
+}
+
+# all that needs room fails for @1, then works
+each_fails() { # reason
+	local c
+	for c in "load -q -i $T/busybox.tar" "import $T/layer.tar made:2" "commit kept made:1" "create --name kk base true" \
+		"run --rm --network none base true" "volume create vol" "run -d --name kk -v /anonymous base true"; do
+		# shellcheck disable=SC2086
+		fails_for "$1" $c
+	done
+	run -0 onggi ps -a
+	run -0 onggi images
+}
+
+# nothing but the container and the images that were there before
+nothing_new() {
+	onggi system sweep >/dev/null
+	[ "$(onggi ps -aq --no-trunc)" = "$KEPT" ] && [ "$(ls "$ONGGI_ROOT/containers")" = "$KEPT" ] &&
+		[ "$(ls "$ONGGI_ROOT/names")" = kept ] && [ "$(onggi images -q | wc -l)" = 1 ] &&
+		[ -z "$(find "$ONGGI_ROOT"/{tmp,leases,volumes} -mindepth 1 2>/dev/null)" ] ||
+		{ find "$ONGGI_ROOT" -maxdepth 2; return 1; }
+}
+
+prepare() {
+	skopeo copy -q "oci:$(image_oci busybox):latest" "docker-archive:$T/busybox.tar:busybox:latest"
+	mkdir "$T/made" && cp /bin/busybox "$T/made" && tar -C "$T/made" -cf "$T/layer.tar" .
+	onggi run --name kept --network none base sh -c 'echo text >/file'
+	KEPT=$(onggi ps -aq --no-trunc)
+}
+
+all_works() {
+	onggi load -q -i "$T/busybox.tar" >/dev/null
+	onggi commit kept made:1 >/dev/null
+	onggi import "$T/layer.tar" made:2 >/dev/null
+	[ "$(onggi run --rm --network none made:1 cat /file)" = text ]
+	onggi volume create vol >/dev/null
+	onggi volume rm vol >/dev/null
+	onggi rm kept >/dev/null
+	onggi system check >"$T/check" || { cat "$T/check"; return 1; }
+	heal "afterwards"
 }
 
 # the file lies where the engine does not look
@@ -40,12 +91,16 @@ unfill() {
 	rm -rf "$ONGGI_ROOT/filler" "$ONGGI_ROOT/filler.d"
 }
 
-no_space() { # COMMAND...: fails for lack of space, says so once
+fails_for() { # reason COMMAND...: fails, says so
+	local why=$1
+	shift
 	run onggi "$@"
 	[ "$status" != 0 ] || { echo "$*: no failure"; return 1; }
-	[[ $output == *"o space left on device"* ]] || { echo "$*: $output"; return 1; }
+	[[ $output == *"$why"* ]] || { echo "$*: $output"; return 1; }
 	[[ $output != *Sanitizer* ]]
 }
+
+no_space() { fails_for "o space left on device" "$@"; }
 
 # umount of the disk comes after the containers went
 end_disk() {
@@ -94,6 +149,79 @@ end_disk() {
 	onggi load -q -i "$T/busybox.tar"
 	sleeper >/dev/null
 	onggi rm -f kk
+	end_disk
+}
+
+@test "ext4 without inodes: all that makes files fails well, then works" {
+	loop_disk 64M mkfs.ext4 -q -N 2000
+	prepare
+	fill_inodes
+	each_fails "o space left on device"
+	nothing_new
+	unfill
+	all_works
+	end_disk
+}
+
+@test "a quota of btrfs: exceeded, all fails well, then works" {
+	loop_disk 256M mkfs.btrfs -q
+	btrfs quota enable "$ONGGI_ROOT" >/dev/null
+	prepare
+	sync -f "$ONGGI_ROOT"
+	# room for the names, not for the content
+	used=$(btrfs qgroup show --raw "$ONGGI_ROOT" | awk '$1 == "0/5" { print $2 }')
+	btrfs qgroup limit $((used + 1000000)) "$ONGGI_ROOT"
+	fails_for "isk quota exceeded" load -q -i "$T/busybox.tar"
+	fails_for "isk quota exceeded" import "$T/layer.tar" made:2
+	fails_for "uota exceeded" run --rm --network none base dd if=/dev/zero of=/big bs=1M count=3 conv=fsync
+	nothing_new
+	btrfs qgroup limit none "$ONGGI_ROOT"
+	all_works
+	end_disk
+}
+
+# cutdisk below: from now on its writes, reads or flushes fail
+failing() { setfattr -n user.fail -v "$1" "$DEVICE"; }
+
+remounted() {
+	umount -l "$ONGGI_ROOT"
+	mount -o loop "$DEVICE" "$ONGGI_ROOT"
+}
+
+@test "a disk that fails: input/output error, nothing of it is seen, all works on the next one" {
+	local way
+	truncate -s 128M "$T/disk"
+	mkfs.ext4 -q "$T/disk"
+	DEVICE=$(mktemp "${TMPDIR:-/tmp}/onggi-device.XXXXXX")
+	"$ONGGI_BUILD/tests/lib/cutdisk" serve "$T/disk" "$T/log" "$DEVICE"
+	mount -o loop "$DEVICE" "$ONGGI_ROOT"
+	prepare
+	for way in write flush; do
+		failing $way
+		for c in "load -q -i $T/busybox.tar" "commit kept made:1" "create --name kk base true" "volume create vol"; do
+			# shellcheck disable=SC2086
+			run onggi $c
+			[ "$status" != 0 ] || { echo "$way, $c: no failure"; return 1; }
+			# the file system stops at the first error of its journal
+			[[ $output == *"nput/output error"* || $output == *"ead-only file system"* ]] || { echo "$way, $c: $output"; return 1; }
+		done
+		run -0 onggi ps -a
+		failing ""
+		remounted
+		onggi system check >"$T/check" || { cat "$T/check"; return 1; }
+		nothing_new
+	done
+	# not read: said, not taken for missing or damaged
+	sync -f "$ONGGI_ROOT"
+	echo 3 >/proc/sys/vm/drop_caches
+	failing read
+	run onggi run --rm --network none base true
+	[ "$status" != 0 ] || { echo "read: no failure"; return 1; }
+	run onggi image prune -a -f
+	failing ""
+	remounted
+	[ "$(onggi ps -aq | wc -l)" = 1 ]
+	all_works
 	end_disk
 }
 
