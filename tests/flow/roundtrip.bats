@@ -163,6 +163,57 @@ pulled() { # NAME: into the store; ID in $id
 	done
 }
 
+@test "places of files: registry to place and back by onggi, skopeo and podman in turn: digests, or IDs where a form has none" {
+	podman_setup "$T/podman"
+	for name in $MATRIX; do
+		want=$(manifest_digest "docker://$REGISTRY/src:$name")
+		for place in oci:p oci-archive:p dir:p docker-archive:p; do
+			onggi registry copy -q "$REGISTRY/src:$name" $place >/dev/null
+			case $name:$place in
+			docker-*:oci*) ;; # readers of OCI's forms know no manifests of docker
+			*:docker-archive*)
+				[ "$(config_id $place)" = "$(config_id "docker://$REGISTRY/src:$name")" ]
+				run -0 podman_run pull -q $place 3>&-
+				[ "$output" = "$(config_id "docker://$REGISTRY/src:$name")" ]
+				;;
+			*)
+				[ "$(manifest_digest $place)" = "$want" ] || { echo "$name $place"; return 1; }
+				# taken over by skopeo, all blobs verified, and back
+				skopeo copy -q --all $place "${place%:p}:q" 3>&-
+				onggi registry copy -q "${place%:p}:q" "$REGISTRY/files:$name" >/dev/null
+				[ "$(manifest_digest "docker://$REGISTRY/files:$name")" = "$want" ] || { echo "$name $place"; return 1; }
+				;;
+			esac
+			onggi registry copy -q $place "$REGISTRY/files:$name" >/dev/null
+			case $place in
+			docker-archive*) [ "$(config_id "docker://$REGISTRY/files:$name")" = "$(config_id "docker://$REGISTRY/src:$name")" ] ;;
+			*) [ "$(manifest_digest "docker://$REGISTRY/files:$name")" = "$want" ] || { echo "$name $place"; return 1; } ;;
+			esac
+			rm -rf p q
+		done
+		podman_run rmi -af 3>&- >/dev/null
+	done
+}
+
+@test "umoci: a layout that onggi copied or pushed is unpacked and packed, onggi pulls it from there" {
+	for name in oci-gzip oci-none; do
+		pulled $name
+		onggi registry copy -q "$REGISTRY/src:$name" oci:lay:copied >/dev/null
+		onggi push -q "$REGISTRY/src:$name" oci:lay:pushed
+		cmp <(raw oci:lay:copied) <(raw oci:lay:pushed)
+		onggi rmi -f "$id" >/dev/null
+		umoci unpack --image lay:pushed bundle
+		echo new >bundle/rootfs/new
+		umoci repack --image lay:packed bundle
+		run -0 onggi pull -q oci:lay:packed
+		[ "$output" = "$(config_id oci:lay:packed)" ]
+		run -0 onggi run --rm --network none "$output" cat /new
+		[ "$output" = new ]
+		onggi rmi -f $(onggi images -q --no-trunc | sort -u) >/dev/null
+		rm -rf lay bundle
+	done
+}
+
 @test "podman: load, save in both formats, push and pull" {
 	podman_setup "$T/podman"
 	for name in oci-gzip oci-zstd docker-gzip; do
