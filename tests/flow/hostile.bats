@@ -466,3 +466,24 @@ nothing_stays() {
 		[ "$status" = 0 ] || nothing_stays
 	done
 }
+
+@test "the table of hostile images in docs/testing.md names tests and fuzzers that there are" {
+	local doc=$BATS_TEST_DIRNAME/../../docs/testing.md name file n=0
+	while IFS=$'\t' read -r file name; do
+		grep -qF "@test \"$name\"" "$BATS_TEST_DIRNAME/$file.bats" || { echo "no test \"$name\" in $file"; return 1; }
+		n=$((n + 1))
+	done < <(python3 - "$doc" <<-'PY'
+		import re, sys
+		text = open(sys.argv[1]).read().split("## Hostile images")[1].split("\n## ")[0]
+		for row in re.findall(r"^\| .*\|$", text, re.M):
+		    file = None
+		    for word, name in re.findall(r'\b([a-z_]+): (?=")|"([^"]+)"', row.split("|", 2)[2]):
+		        file = word or file
+		        if name: print(file, name, sep="\t")
+	PY
+	)
+	[ "$n" -gt 40 ]
+	for name in $(sed -n '/^Fuzzers of what/,/^$/p' "$doc" | grep -o '`[a-z0-9_]*`' | tr -d '`'); do
+		[ -f "$BATS_TEST_DIRNAME/../fuzz/fuzz_$name.c" ] || { echo "no fuzzer $name"; return 1; }
+	done
+}

@@ -10,6 +10,24 @@ setup_file() {
 	store_setup
 	python3 "$LIB/mkimage.py" "$T/oci" --kb 400
 	python3 "$LIB/mkimage.py" "$T/oci" --tag second --kb 10
+	# a layer that is not in the registry and names other places
+	python3 - "$T/oci" <<-'PY'
+		import hashlib, json, os, sys
+		d = sys.argv[1]
+		index = json.load(open(d + "/index.json"))
+		first = index["manifests"][0]
+		m = json.load(open(f"{d}/blobs/sha256/{first['digest'][7:]}"))
+		body = b"no layer of anybody's"
+		m["layers"][1] = {"mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "size": len(body),
+		                  "digest": "sha256:" + hashlib.sha256(body).hexdigest(),
+		                  "urls": ["file:///etc/passwd", "http://169.254.169.254/latest", "http://127.0.0.1:1/elsewhere"]}
+		text = json.dumps(m).encode()
+		h = hashlib.sha256(text).hexdigest()
+		open(f"{d}/blobs/sha256/{h}", "wb").write(text)
+		index["manifests"].append({"mediaType": first["mediaType"], "digest": "sha256:" + h, "size": len(text),
+		                           "annotations": {"org.opencontainers.image.ref.name": "foreign"}})
+		json.dump(index, open(d + "/index.json", "w"))
+	PY
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$T/key.pem" -out "$T/cert.pem" -days 2 \
 		-subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1,IP:10.77.0.1 2>/dev/null
 	lying_start "$T/oci"
@@ -250,6 +268,17 @@ works() { # REPOSITORY
 	fails_empty file "redirect to file:///etc/passwd refused"
 	fails_empty metadata "redirect to a link-local address refused"
 	fails_empty loop "more than 10 redirects"
+}
+
+@test "places that a manifest names for a layer are not asked" {
+	login "$LYING"
+	# no look for leaks below strace, which that needs for itself
+	run env ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" timeout 60 strace -f -qq -e trace=connect,openat -o "$T/trace" "$ONGGI_LIBEXEC/onggi-image" pull "$LYING/plain/x:foreign"
+	is_status 1
+	has "blob unknown to registry"
+	store_is_empty
+	grep -q "htons(${LYING#*:})" "$T/trace"
+	[ "$(grep -c -e 169.254 -e 'htons(1)' -e /etc/passwd "$T/trace")" = 0 ] || { grep -e 169.254 -e 'htons(1)' -e /etc/passwd "$T/trace"; return 1; }
 }
 
 @test "endless headers and bodies" {

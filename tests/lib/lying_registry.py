@@ -353,6 +353,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.tags()
         if kind == "referrers":
             return getattr(self, "referrers_" + how, lambda: self.error(404, "UNSUPPORTED", "no such API"))()
+        if kind == "blobs" and not os.path.exists(f"{LAYOUT}/blobs/sha256/{self.digest[7:]}"):
+            return self.blob_lost(None)
         if kind == "blobs":
             return getattr(self, "blob_" + how, self.blob)(read(self.digest))
         data, media = find(self.digest)
