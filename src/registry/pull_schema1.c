@@ -111,10 +111,11 @@ static int part_work(void *data, size_t i, struct http *h, struct err *e)
 {
 	struct parts *all = data;
 	struct job j = { .p = all->p, .part = &all->list[i] };
-	int64_t have = blob_size(all->p->req->store, j.part->digest);
+	int have = blob_can_be_trusted(all->p->req->store, j.part->digest, -1, e);
 
 	(void)snprintf(j.name, sizeof j.name, "%.12s", digest_hex(j.part->digest));
-	if (have < 0 && download(&j, h, e) < 0)
+	/* a damaged one goes first, or it would be taken for one that another pull has finished */
+	if (have < 0 || (have == 0 && (blob_remove(all->p->req->store, j.part->digest, e) < 0 || download(&j, h, e) < 0)))
 		return err_ctx(e, "layer %s", j.name);
 	j.part->size = blob_size(all->p->req->store, j.part->digest);
 	return diff_id_find(&j, e) < 0 ? err_ctx(e, "layer %s", j.name) : 0;
