@@ -31,14 +31,7 @@ awk '{ v[$1] = $2 * 1000 } END {
 	more = v["hundred"] - v["single"]
 	printf "create from 100 layers, over one layer\t%.2f ms\t1 layer %.2f ms\t-\t<= 5 ms\t%s\n", more, v["single"], (more <= 5 ? "yes" : "no") }' "$E/figures"
 
-python3 - "$E/many.tar" <<'PY'
-import io, sys, tarfile
-with tarfile.open(sys.argv[1], "w") as t:
-    for i in range(100000):
-        f = tarfile.TarInfo("d%d/e%d/f%d" % (i % 100, i % 10, i))
-        f.size = 20
-        t.addfile(f, io.BytesIO(b"x" * 20))
-PY
+files_tar "$E/many.tar"
 r=0
 while [ $r -lt "$rounds" ]; do
 	r=$((r + 1))

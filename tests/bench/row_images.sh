@@ -70,7 +70,7 @@ while [ $r -lt "$rounds" ]; do
 done
 REGISTRY_PID=$first
 figures "$E/figures"
-row "push, 4 layers, 440 MB, into an empty registry" "$E/figures" onggi s "docker 0.33"
+row "push, $layers layers, 440 MB, into an empty registry" "$E/figures" onggi s "docker 0.33"
 
 # ---- save ----
 r=0

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Pull of an image of more than 400 MB in four layers from a registry on loopback, into empty stores (images.sh).
+# Pulls from a registry on loopback, into empty stores: of an image of more than 400 MB in eight layers, of one of 60
+# small layers, of one with 100000 small files (images.sh).
 set -eu
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/engines.sh"
@@ -12,21 +13,28 @@ rounds=${BENCH_ROUNDS:-3}
 
 big_image
 registry_start "$E/registry" >&2
-ref=$REGISTRY/bench400:latest
-skopeo copy -q --dest-tls-verify=false "oci:$layout:latest" "docker://$ref"
+skopeo copy -q --dest-tls-verify=false "oci:$layout:latest" "docker://$REGISTRY/bench400:latest"
+sixty_image "$REGISTRY/sixty:latest"
+files_image "$REGISTRY/files:latest"
 
-r=0
-while [ $r -lt "$rounds" ]; do
-	r=$((r + 1))
-	clock onggi $onggi pull -q "$ref"
-	$onggi rmi -f "$ref" >/dev/null
-	clock docker $docker pull -q "$ref"
-	$docker rmi -f "$ref" >/dev/null
-	if [ -n "$podman" ]; then
-		clock podman $podman pull -q --tls-verify=false "$ref"
-		$podman rmi -f "$ref" >/dev/null
-	fi
-done
-figures "$E/figures"
-size=$(skopeo inspect --raw "oci:$layout:latest" | jq '[.layers[].size] | add / 1000000 | floor')
-row "pull, 4 layers, 440 MB (${size:-?} MB gzip)" "$E/figures" onggi s "docker 0.33" "podman 0.33"
+pulls() { # image, words
+	ref=$REGISTRY/$1:latest
+	r=0
+	while [ $r -lt "$rounds" ]; do
+		r=$((r + 1))
+		clock onggi $onggi pull -q "$ref"
+		$onggi rmi -f "$ref" >/dev/null
+		clock docker $docker pull -q "$ref"
+		$docker rmi -f "$ref" >/dev/null
+		if [ -n "$podman" ]; then
+			clock podman $podman pull -q --tls-verify=false "$ref"
+			$podman rmi -f "$ref" >/dev/null
+		fi
+	done
+	figures "$E/figures"
+	row "pull, $2" "$E/figures" onggi s "docker 0.33" "podman 0.33"
+}
+
+pulls bench400 "$(image_size)"
+pulls sixty "60 small layers"
+pulls files "100000 small files in one layer"
