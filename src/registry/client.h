@@ -70,6 +70,10 @@ void registry_mount_from(struct registry *r, const char *path);
 /** registry_blob_has - 1 when the repository has the blob, 0 when not. */
 int registry_blob_has(struct registry *r, struct http *h, const char *digest, struct err *e);
 
+/** registry_manifest_digest - what a tag names, by HEAD, tried once; "" when the registry does not say. E_NOT_FOUND. */
+int registry_manifest_digest(struct registry *r, struct http *h, const char *tag, char ret[DIGEST_TEXT_MAX],
+			     struct err *e);
+
 /** registry_blob_size - bytes of a blob, as the registry says. E_NOT_FOUND | E_UNSUPPORTED: it does not. */
 int registry_blob_size(struct registry *r, struct http *h, const char *digest, int64_t *ret, struct err *e);
 

@@ -38,20 +38,39 @@ void registry_mount_from(struct registry *r, const char *path)
 		auth_also_pull(r->auth[i], path);
 }
 
+static const char *const manifest_accept[] = {
+	"Accept: " MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_LIST ", " MEDIA_DOCKER_MANIFEST ", */*", NULL };
+
 /* @what: after the repository */
 static int has(struct registry *r, struct http *h, const char *what, struct err *e)
 {
-	static const char *const accept[] = {
-		"Accept: " MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_LIST ", "
-		MEDIA_DOCKER_MANIFEST ", */*", NULL };
 	OWN_HTTP_RESP resp = { 0 };
-	struct registry_call c = { .method = "HEAD", .what = what, .headers = accept };
+	struct registry_call c = { .method = "HEAD", .what = what, .headers = manifest_accept };
 
 	if (registry_exchange(r, h, &c, &resp, e) < 0)
 		return registry_auth_err(r, e);
 	if (resp.status == 404)
 		return 0;
 	return resp.status / 100 == 2 ? 1 : registry_status_err(r, &resp, NULL, e);
+}
+
+int registry_manifest_digest(struct registry *r, struct http *h, const char *tag, char ret[DIGEST_TEXT_MAX],
+			     struct err *e)
+{
+	OWN_HTTP_RESP resp = { 0 };
+	struct digest digest;
+	char what[16 + DIGEST_TEXT_MAX + REFERENCE_TAG_MAX];
+
+	(void)snprintf(what, sizeof what, "manifests/%s", tag); /* it is parsed: it fits */
+	struct registry_call c = { .method = "HEAD", .what = what, .headers = manifest_accept, .once = true };
+	if (registry_exchange(r, h, &c, &resp, e) < 0)
+		return registry_auth_err(r, e);
+	if (resp.status != 200)
+		return registry_status_err(r, &resp, tag, e);
+	const char *claimed = http_header(&resp, "docker-content-digest", 0);
+	bool said = claimed && digest_parse(claimed, &digest, NULL) == 0;
+	(void)snprintf(ret, DIGEST_TEXT_MAX, "%s", said ? digest.text : "");
+	return 0;
 }
 
 int registry_blob_has(struct registry *r, struct http *h, const char *digest, struct err *e)

@@ -316,7 +316,8 @@ const struct command command_table[] = {
 	  NULL },
 	{ "registry serve", NULL, "[OPTIONS]", "Be a registry: keep what others push, give it to whoever pulls",
 	  "  onggi registry serve --root /srv/registry\n"
-	  "  onggi registry serve --listen '[::]:5000' --allow-delete\n",
+	  "  onggi registry serve --listen '[::]:5000' --allow-delete\n"
+	  "  onggi registry serve --proxy docker.io --root /srv/hub\n",
 	  { { registry_serve_rows, REGISTRY_SERVE_ROWS_N } }, 0, 0, CMD_RAW_ARGS, cmd_registry_serve, NULL },
 	{ "registry sync", NULL, "[OPTIONS] --src KIND --dest KIND SOURCE TARGET",
 	  "Copy all images of a repository or of a tree of folders",

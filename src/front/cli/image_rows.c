@@ -63,6 +63,7 @@ const struct opt registry_serve_rows[REGISTRY_SERVE_ROWS_N] = {
 	BOOL("allow-delete", 0, "Tags, manifests and blobs can be deleted"),
 	INT("connections", 0, "At most so many at a time, more wait (default 512)"),
 	STR("listen", 'l', "Address and port; port 0 takes a free one (default 127.0.0.1:5000)"),
+	STR("proxy", 0, "Be a pull-through cache of this registry (HOST[:PORT])"),
 	BOOL("quiet", 'q', "No line per request on standard error"),
 	BOOL("read-only", 0, "Nothing can be pushed or deleted"),
 	{ "root", 0, OPT_STRING, 0, "@root", NULL, "Folder of the registry (default /var/lib/onggi-registry)", NULL, "file" },

@@ -35,6 +35,7 @@ int verb_registry_serve(const struct image_call *call)
 {
 	struct serve_req q = { .listen = opt_str(call->req, "@listen", "127.0.0.1:5000"),
 			       .root = opt_str(call->req, "@root", SERVE_ROOT),
+			       .proxy = opt_str(call->req, "@proxy", NULL),
 			       .read_only = opt_bool(call->req, "@read-only"),
 			       .allow_delete = opt_bool(call->req, "@allow-delete"),
 			       .quiet = opt_bool(call->req, "@quiet"),
@@ -44,6 +45,8 @@ int verb_registry_serve(const struct image_call *call)
 	int r = number(call, "@connections", 512, CONNECTIONS_MAX, &q.connections, &e);
 	if (r == 0)
 		r = number(call, "@upload-hours", 168, HOURS_MAX, &q.upload_hours, &e);
+	if (r == 0 && q.read_only && q.proxy)
+		r = err_new(&e, E_USAGE, EINVAL, "--read-only and --proxy exclude each other: a cache has to keep what it fetched");
 	if (r == 0 && q.read_only && q.allow_delete)
 		r = err_new(&e, E_USAGE, EINVAL, "--read-only and --allow-delete exclude each other");
 	if (r == 0)

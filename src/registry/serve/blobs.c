@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/own.h"
-#include "registry/serve/serve_int.h"
+#include "registry/serve/cache.h"
 
 static int unknown(struct reply *r)
 {
@@ -46,18 +46,40 @@ static int range_set(const struct conn *c, uint64_t size, struct reply *r)
 	return 0;
 }
 
-int blob_get(struct conn *c, const struct route *to, struct reply *r, struct err *e)
+/* what the repository has, or (as a cache) gets. 1: @r says that there is no such blob */
+static int content_find(struct conn *c, const struct route *to, struct reply *r, uint64_t *ret_size, struct err *e)
 {
 	OWN_FD repo = -1;
-	uint64_t size;
-
 	int res = find(c, to, &repo, r, e);
+
+	if (res < 0 || r->status == 400)
+		return res;
+	if (res == 0 && repo_has_blob(&c->s->depot, repo, to->ref) >= 0 &&
+	    blob_open(&c->s->depot.store, to->ref, &r->fd, ret_size, e) == 0)
+		return 0;
+	if (c->s->cache) {
+		buf_done(&r->headers);
+		buf_done(&r->body);
+		r->status = 0;
+		if (cache_blob(c, to, r, e) < 0) {
+			(void)cache_reply_error(r, e);
+			return 1;
+		}
+		*ret_size = r->n;
+		if (r->status)
+			return 0;
+	}
+	(void)unknown(r);
+	return 1;
+}
+
+int blob_get(struct conn *c, const struct route *to, struct reply *r, struct err *e)
+{
+	uint64_t size;
+	int res = content_find(c, to, r, &size, e);
+
 	if (res)
 		return res < 0 ? res : 0;
-	if (repo_has_blob(&c->s->depot, repo, to->ref) < 0)
-		return unknown(r);
-	if (blob_open(&c->s->depot.store, to->ref, &r->fd, &size, e) < 0)
-		return e->kind == E_NOT_FOUND ? unknown(r) : -e->eno;
 	reply_header(r, "Accept-Ranges: bytes");
 	reply_header(r, "Docker-Content-Digest: %s", to->ref);
 	reply_header(r, "Etag: \"%s\"", to->ref);

@@ -11,7 +11,8 @@
 
 #include "base/clock.h"
 #include "base/own.h"
-#include "registry/serve/serve_int.h"
+#include "registry/http.h"
+#include "registry/serve/cache.h"
 
 enum { DRAIN_MAX = 64 << 10 };
 
@@ -20,8 +21,9 @@ static const char *reason(int status)
 	static const struct { int status; const char *text; } table[] = {
 		{ 200, "OK" }, { 201, "Created" }, { 202, "Accepted" }, { 204, "No Content" }, { 206, "Partial Content" },
 		{ 304, "Not Modified" }, { 400, "Bad Request" }, { 401, "Unauthorized" }, { 404, "Not Found" },
-		{ 405, "Method Not Allowed" }, { 408, "Request Timeout" }, { 413, "Content Too Large" },
-		{ 416, "Range Not Satisfiable" }, { 431, "Request Header Fields Too Large" },
+		{ 403, "Forbidden" }, { 405, "Method Not Allowed" }, { 408, "Request Timeout" }, { 413, "Content Too Large" },
+		{ 416, "Range Not Satisfiable" }, { 429, "Too Many Requests" },
+		{ 431, "Request Header Fields Too Large" },
 		{ 500, "Internal Server Error" }, { 501, "Not Implemented" }, { 502, "Bad Gateway" },
 		{ 507, "Insufficient Storage" },
 	};
@@ -134,7 +136,7 @@ static bool reply_send(struct conn *c, struct reply *r, bool keep)
 	OWN_BUF head = { 0 };
 	struct err e = { 0 };
 
-	if (r->fd < 0 && !r->n)
+	if (r->fd < 0 && !r->download && !r->n)
 		r->n = r->body.n;
 	buf_printf(&head, "HTTP/1.1 %d %s\r\nDocker-Distribution-Api-Version: registry/2.0\r\n", r->status, reason(r->status));
 	buf_puts(&head, "X-Content-Type-Options: nosniff\r\n");
@@ -142,7 +144,7 @@ static bool reply_send(struct conn *c, struct reply *r, bool keep)
 	if (r->status != 204 && r->status != 304)
 		buf_printf(&head, "Content-Length: %llu\r\n", (unsigned long long)r->n);
 	buf_puts(&head, keep ? "\r\n" : "Connection: close\r\n\r\n");
-	bool whole = has_body && r->fd < 0;
+	bool whole = has_body && r->fd < 0 && !r->download;
 	if (whole && r->body.n)
 		buf_add(&head, r->body.p, r->body.n);
 	if (buf_failed(&head) || buf_failed(&r->headers) || buf_failed(&r->body))
@@ -151,6 +153,8 @@ static bool reply_send(struct conn *c, struct reply *r, bool keep)
 		return false;
 	if (whole)
 		c->sent_bytes = r->body.n;
+	if (has_body && r->download)
+		return download_send(r->download, c, r->from, r->n, &e) == 0;
 	return !has_body || r->fd < 0 || conn_send_file(c, r->fd, r->from, r->n, &e) == 0;
 }
 
@@ -173,6 +177,8 @@ static void reply_done(struct reply *r)
 	buf_done(&r->headers);
 	buf_done(&r->body);
 	own_fd_done(&r->fd);
+	if (r->download)
+		download_leave(r->download);
 }
 
 /* what is no request is answered once, then the connection ends */
@@ -232,6 +238,7 @@ void conn_run(struct conn *c)
 			break;
 		}
 	}
+	http_close(c->http);
 	free(c->head);
 	free(c->in);
 }

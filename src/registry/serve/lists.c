@@ -9,7 +9,7 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "format/js.h"
-#include "registry/serve/serve_int.h"
+#include "registry/serve/cache.h"
 
 enum { QUERY_MAX = 600, PAGE_MAX = 10000, REFERRERS_PAGE_BYTES = 3 << 20 };
 
@@ -73,12 +73,17 @@ int tags_list(struct conn *c, const struct route *to, struct reply *r, struct er
 
 	if (page_of(c, &page, r))
 		return 0;
-	int res = repo_open(&c->s->depot, to->name, false, &repo, e);
+	(void)snprintf(path, sizeof path, "%s/tags/list", to->name);
+	int res = c->s->cache ? cache_tags(c, to, &names, &n, e) : 0;
+	if (res < 0)
+		return cache_reply_error(r, e);
+	if (res)
+		return page_reply(&page, names, n, "tags", json_pack("{s:s}", "name", to->name), path, r, e);
+	res = repo_open(&c->s->depot, to->name, false, &repo, e);
 	if (res < 0)
 		return e->kind == E_NOT_FOUND ? reply_error(r, 404, "NAME_UNKNOWN", "repository name not known to registry") : res;
 	if (names_list(repo, "tags", &names, &n, e) < 0)
 		return -e->eno;
-	(void)snprintf(path, sizeof path, "%s/tags/list", to->name);
 	return page_reply(&page, names, n, "tags", json_pack("{s:s}", "name", to->name), path, r, e);
 }
 
@@ -181,11 +186,20 @@ int referrers_list(struct conn *c, const struct route *to, struct reply *r, stru
 	int filtered = http_query_get(c->req.query, "artifactType", type, sizeof type);
 	if (filtered < 0)
 		return reply_error(r, 400, "UNSUPPORTED", "invalid artifactType");
+	OWN_JSON index = NULL;
+	int res = c->s->cache ? cache_referrers(c, to, filtered ? type : NULL, &index, e) : 0;
+	if (res < 0)
+		return cache_reply_error(r, e);
+	if (res) {
+		if (filtered)
+			reply_header(r, "OCI-Filters-Applied: artifactType");
+		return reply_json(r, 200, MEDIA_OCI_INDEX, json_incref(index), e);
+	}
 	OWN_JSON list = json_array();
 	depot_key(to->ref, key);
 	(void)snprintf(dir, sizeof dir, "referrers/%s", key);
 	/* of a manifest or repository that is not here there are none, which is no error */
-	int res = repo_open(&c->s->depot, to->name, false, &repo, e);
+	res = repo_open(&c->s->depot, to->name, false, &repo, e);
 	if (res == 0)
 		res = referrers_collect(repo, dir, page.last, filtered ? type : NULL, list, next, e);
 	else if (e->kind == E_NOT_FOUND)

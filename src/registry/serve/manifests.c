@@ -11,7 +11,7 @@
 #include "base/io.h"
 #include "base/own.h"
 #include "format/js.h"
-#include "registry/serve/serve_int.h"
+#include "registry/serve/cache.h"
 
 enum { PATH_MAX_BYTES = 400, QUERY_MAX = 300 };
 
@@ -60,7 +60,12 @@ int manifest_get(struct conn *c, const struct route *to, struct reply *r, struct
 {
 	char digest[DIGEST_TEXT_MAX], type[128];
 	OWN_FD repo = -1;
+	bool by_digest;
 
+	if (c->s->cache && kind_of(to, &by_digest, r))
+		return 0;
+	if (c->s->cache && cache_manifest(c, to, e) < 0)
+		return cache_reply_error(r, e);
 	int res = find(c, to, &repo, digest, type, r, e);
 	if (res)
 		return res < 0 ? res : 0;
@@ -186,8 +191,8 @@ static int referrer_put(int xrepo, const struct manifest *m, size_t n, const cha
 }
 
 /* blob, referrers list, then the manifest itself, the tag last: what is shown is whole at any moment */
-static int store(struct conn *c, int xrepo, const char *tag, const struct buf *body, const struct manifest *m,
-		 const char *digest, struct err *e)
+int manifest_store(struct conn *c, int xrepo, const char *tag, const struct buf *body, const struct manifest *m,
+		   const char *digest, struct err *e)
 {
 	char path[PATH_MAX_BYTES], key[DEPOT_KEY_MAX];
 	struct blob_writer w;
@@ -269,7 +274,7 @@ int manifest_put(struct conn *c, const struct route *to, struct reply *r, struct
 		m.media_type = type; /* as it was pushed; that it fits the body was checked */
 	if (parts_check(c, repo, &m, r))
 		return 0;
-	if (store(c, repo, by_digest ? NULL : to->ref, &body, &m, digest, e) < 0)
+	if (manifest_store(c, repo, by_digest ? NULL : to->ref, &body, &m, digest, e) < 0)
 		return -e->eno;
 	r->status = 201;
 	reply_header(r, "Location: /v2/%s/manifests/%s", to->name, digest);

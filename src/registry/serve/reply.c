@@ -9,7 +9,7 @@
 
 #include "base/own.h"
 #include "format/json.h"
-#include "registry/serve/serve_int.h"
+#include "registry/serve/cache.h"
 
 /* What goes into a header comes from tags, digests and names that were checked, and from media types and tags of a
  * query that were not: a line end in one of them must not begin another header. */
@@ -38,6 +38,9 @@ static void forget(struct reply *r)
 {
 	buf_done(&r->body);
 	own_fd_done(&r->fd);
+	if (r->download)
+		download_leave(r->download);
+	r->download = NULL;
 	r->n = 0;
 }
 

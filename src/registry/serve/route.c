@@ -125,6 +125,8 @@ int route_run(struct conn *c, struct reply *r, struct err *e)
 		return not_allowed(c, place, r);
 	if ((row->flags & R_WRITE) && q->read_only)
 		return reply_error(r, 405, "UNSUPPORTED", "the registry is read-only");
+	if ((row->flags & R_WRITE) && !(row->flags & R_DELETE) && q->proxy)
+		return reply_error(r, 405, "UNSUPPORTED", "a cache of %s takes nothing else", q->proxy);
 	if ((row->flags & R_DELETE) && !q->allow_delete)
 		return reply_error(r, 405, "UNSUPPORTED", "deleting is switched off (--allow-delete)");
 	return row->run(c, &to, r, e);

@@ -20,7 +20,7 @@
 
 #include "base/clock.h"
 #include "base/own.h"
-#include "registry/serve/serve_int.h"
+#include "registry/serve/cache.h"
 
 enum { STACK_BYTES = 512 << 10, EXPIRE_EVERY_S = 3600, ADDRESS_MAX = 72 };
 
@@ -265,7 +265,10 @@ int registry_serve(const struct serve_req *req, struct err *e)
 	s.wake_fd = wake;
 	if (depot_open(req->root, &s.depot, e) < 0)
 		return -e->eno;
-	int r = run(&s, e);
+	int r = req->proxy ? cache_open(&s, req->proxy, &s.cache, e) : 0;
+	if (r == 0)
+		r = run(&s, e);
+	cache_close(s.cache);
 	depot_close(&s.depot);
 	(void)pthread_mutex_destroy(&s.lock); /* no thread is left */
 	return r;

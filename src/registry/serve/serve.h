@@ -21,6 +21,7 @@
 struct serve_req {
 	const char *listen;      /* "127.0.0.1:5000", "[::1]:0", ":5000" (every address) */
 	const char *root;        /* folder, made when missing */
+	const char *proxy;       /* registry whose pull-through cache it is; NULL: none */
 	bool read_only;          /* nothing can be pushed or deleted */
 	bool allow_delete;       /* tags, manifests and blobs can be deleted */
 	bool quiet;              /* no line per request */

@@ -84,10 +84,14 @@ struct upload_hash {
 /* ---- serve.c ---- */
 
 struct conn;
+struct cache;
+struct download;
+struct http;
 
 struct serve {
 	const struct serve_req *req;
 	struct depot depot;
+	struct cache *cache;     /* NULL: the registry is no pull-through cache */
 	int wake_fd;             /* eventfd: a connection has gone */
 	pthread_mutex_t lock;    /* of what follows */
 	struct conn *conns;
@@ -109,12 +113,14 @@ struct reply {
 	struct buf body;
 	int fd;             /* >= 0: the body is @n bytes of it from @from on; owned */
 	uint64_t from, n;
+	struct download *download; /* the same of a blob that is on its way; owned */
 };
 
 struct conn {
 	struct serve *s;
 	struct conn *next, **prev; /* of s->conns */
 	int fd;
+	struct http *http;         /* to upstream, NULL until it is needed */
 	bool idle;                 /* under s->lock: waits for a request, may be shut down */
 	char peer[72];             /* "127.0.0.1:40000" */
 	struct http_request req;
@@ -183,6 +189,10 @@ handler upload_start, upload_patch, upload_put, upload_status, upload_cancel; /*
 handler manifest_get, manifest_put, manifest_delete;                         /* manifests.c */
 handler tags_list, catalog_list, referrers_list;                             /* lists.c */
 
+/** manifest_store - keep manifest @m, whose bytes are @body, under @digest and (NULL: none) @tag; what it names is not
+ * looked for. Under the repository's lock. */
+int manifest_store(struct conn *c, int xrepo, const char *tag, const struct buf *body, const struct manifest *m,
+		   const char *digest, struct err *e);
 /** uploads_expire - remove uploads that nobody has gone on with for @hours. */
 void uploads_expire(const struct depot *d, unsigned hours);
 /** referrer_descriptor - what the list says of manifest @m of @n bytes. Caller owns; NULL: no memory. */

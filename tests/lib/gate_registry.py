@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A registry of one blob that stops in the middle, for tests of who reads while it arrives.
+
+gate_registry.py BLOB STATE_DIR [PORT]
+
+Every repository has the blob under the digest in STATE_DIR/digest. A GET sends the first half and the rest when
+STATE_DIR/go (a FIFO) is opened for writing: "go" sends it, "wrong" other bytes, "cut" ends the connection. Writes its
+port to STATE_DIR/port and one line per request, with the range asked for, to STATE_DIR/log.
+"""
+import os
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+DATA = open(sys.argv[1], "rb").read()
+STATE = sys.argv[2]
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def head(self, status, n, **headers):
+        with open(STATE + "/log", "a") as f:
+            f.write(f"{self.command} {self.path} {self.headers.get('Range', '-')}\n")
+        self.send_response(status)
+        for k, v in headers.items():
+            self.send_header(k.replace("_", "-"), v)
+        self.send_header("Content-Length", str(n))
+        self.end_headers()
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_GET(self):
+        if not self.path.endswith("/blobs/" + open(STATE + "/digest").read().strip()):
+            return self.head(200 if self.path == "/v2/" else 404, 0)
+        asked = self.headers.get("Range")
+        start = int(asked[6:].split("-")[0]) if asked else 0
+        part = DATA[start:]
+        if asked:
+            self.head(206, len(part), Content_Range=f"bytes {start}-{len(DATA) - 1}/{len(DATA)}")
+        else:
+            self.head(200, len(part))
+        if self.command == "HEAD":
+            return
+        half = max(len(DATA) // 2 - start, 0)
+        self.wfile.write(part[:half])
+        self.wfile.flush()
+        with open(STATE + "/go") as f:
+            word = f.read().strip()
+        if word == "go":
+            self.wfile.write(part[half:])
+        elif word == "wrong":
+            self.wfile.write(bytes(len(part) - half))
+        else:
+            self.close_connection = True
+
+
+server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[3]) if len(sys.argv) > 3 else 0), Handler)
+with open(STATE + "/port.new", "w") as f:
+    f.write(str(server.server_address[1]))
+os.rename(STATE + "/port.new", STATE + "/port")
+server.serve_forever()
