@@ -16,6 +16,18 @@
 #include "format/js.h"
 #include "store/volume.h"
 
+/* of a volume whose content is mounted only while it is used */
+static uint64_t disk_bytes(const struct store *s, const char *volume)
+{
+	OWN_STORAGE_SEEN seen = { 0 };
+	struct storage_usage sum = { 0 };
+	char path[320];
+
+	(void)snprintf(path, sizeof path, "volumes/%s/disk.img", volume);
+	storage_usage_add(s->root_fd, path, &seen, &sum);
+	return sum.disk_bytes;
+}
+
 static int df_volumes(struct engine *eng, json_t **ret, struct err *e)
 {
 	json_t *v;
@@ -28,11 +40,13 @@ static int df_volumes(struct engine *eng, json_t **ret, struct err *e)
 		struct err ignored;
 		char path[320];
 		(void)snprintf(path, sizeof path, "volumes/%s/_data", js_str(v, "Name", ""));
+		uint64_t bytes = storage_tree_bytes(eng->store.root_fd, path);
+		if (json_object_get(json_object_get(v, "Options"), "size"))
+			bytes = disk_bytes(&eng->store, js_str(v, "Name", ""));
 		if (volume_users(&eng->store, js_str(v, "Name", ""), &users, &ignored) < 0)
 			users = json_array();
 		json_object_set_new(v, "UsageData",
-				    json_pack("{sI sI}", "Size",
-					      (json_int_t)storage_tree_bytes(eng->store.root_fd, path), "RefCount",
+				    json_pack("{sI sI}", "Size", (json_int_t)bytes, "RefCount",
 					      (json_int_t)json_array_size(users)));
 	}
 	return 0;

@@ -140,7 +140,7 @@ static int limits_of(const struct engine *eng, const struct container *c, struct
 	if (eng->storage_opt && storage_opt_defaults(eng->storage_opt, eng->storage->name, map, e) < 0)
 		return -e->eno;
 	if (storage_opt_parse(map, ret, e) < 0)
-		return -e->eno;
+		return err_ctx(e, "--storage-opt");
 	if (json_object_size(map) && json_object_set(hc, "StorageOpt", map) < 0)
 		return err_new(e, E_NOMEM, ENOMEM, "storage options");
 	return 0;

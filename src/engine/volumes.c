@@ -25,6 +25,7 @@
 #include "format/js.h"
 #include "spec/mount_option.h"
 #include "store/container.h"
+#include "store/disk.h"
 #include "sys/mountfd.h"
 
 enum { USES_MAX = 64 << 10, PATH_SPACE = 320 };
@@ -114,6 +115,18 @@ static int make_tree(const json_t *options, struct arena *a, int *ret_fd, struct
 	return mountfd_fs(&fs, ret_fd, e);
 }
 
+/* of "-o size=": without the folder of e2fsck, or it would not be empty */
+static int disk_tree(const struct store *s, const char *name, int *ret_fd, struct err *e)
+{
+	char path[PATH_SPACE];
+
+	(void)snprintf(path, sizeof path, "volumes/%s/disk.img", name);
+	if (disk_file_mount(s->root_fd, path, path, ret_fd, e) < 0)
+		return -e->eno;
+	(void)unlinkat(*ret_fd, "lost+found", AT_REMOVEDIR); /* with files in it stays */
+	return 0;
+}
+
 /* Under the lock. */
 static int mount_volume(const struct store *s, const char *name, struct err *e)
 {
@@ -126,7 +139,8 @@ static int mount_volume(const struct store *s, const char *name, struct err *e)
 	const json_t *options = json_object_get(v, "Options");
 	if (!json_is_object(options) || is_mounted(at))
 		return 0;
-	if (make_tree(options, &a, &tree, e) < 0 || mountfd_attach(tree, at, e) < 0)
+	int r = json_object_get(options, "size") ? disk_tree(s, name, &tree, e) : make_tree(options, &a, &tree, e);
+	if (r < 0 || mountfd_attach(tree, at, e) < 0)
 		return err_ctx(e, "error while mounting volume '%s': failed to mount local volume: mount %s:%s",
 			       js_str(v, "Mountpoint", name), js_str(options, "device", ""), js_str(v, "Mountpoint", ""));
 	return 0;

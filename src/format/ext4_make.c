@@ -241,7 +241,7 @@ static int files_write(int xfd, const struct layout *l, const struct ext4_make *
 	const uint32_t root = own_blocks(l, 0), journal = root + 2;
 	uint8_t b[BLOCK] = { 0 };
 
-	if (inode_write(xfd, l, m, ROOT_INO, 0040700, 3, root, 1, e) < 0 ||
+	if (inode_write(xfd, l, m, ROOT_INO, 0040000 | (m->mode & 07777), 3, root, 1, e) < 0 ||
 	    inode_write(xfd, l, m, FIRST_INO, 0040700, 2, root + 1, 1, e) < 0 ||
 	    inode_write(xfd, l, m, JOURNAL_INO, 0100600, 1, journal, l->journal_blocks, e) < 0)
 		return -e->eno;

@@ -15,6 +15,7 @@
 struct ext4_make {
 	uint64_t bytes;   /* that files and directories may take, beside what the file system needs itself */
 	uint64_t inodes;  /* at least so many for the user; 0: by the size */
+	uint32_t mode;    /* of the root directory: permissions */
 	uint8_t uuid[16];
 	uint32_t now;     /* seconds since 1970 */
 };

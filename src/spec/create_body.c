@@ -310,7 +310,7 @@ static int host_config(const json_t *body, const json_t *hc, json_t *warnings, s
 		return err_new(e, E_INVALID, EINVAL, "invalid isolation \"%s\" on linux", isolation);
 	struct storage_opt limits;
 	if (storage_opt_parse(json_object_get(hc, "StorageOpt"), &limits, e) < 0)
-		return -e->eno;
+		return err_ctx(e, "--storage-opt");
 	if (modes(body, hc, warnings, e) < 0 || addresses(body, hc, e) < 0 || capabilities(hc, e) < 0 ||
 	    create_body_check_restart(hc, e) < 0 || sysctls(hc, e) < 0 || log_config(hc, e) < 0 ||
 	    security_opt_parse(json_object_get(hc, "SecurityOpt"), &sec, e) < 0 ||

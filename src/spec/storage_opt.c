@@ -15,9 +15,9 @@ static int size_parse(const char *text, uint64_t *ret, struct err *e)
 	int64_t n;
 
 	if (text_bytes(text, &n) < 0 || n < 0)
-		return err_new(e, E_INVALID, EINVAL, "--storage-opt: invalid size: '%.64s'", text);
+		return err_new(e, E_INVALID, EINVAL, "invalid size: '%.64s'", text);
 	if (n && n < STORAGE_OPT_SIZE_MIN)
-		return err_new(e, E_INVALID, EINVAL, "--storage-opt: size %.64s is less than 1m", text);
+		return err_new(e, E_INVALID, EINVAL, "size %.64s is less than 1m", text);
 	*ret = (uint64_t)n;
 	return 0;
 }
@@ -35,9 +35,9 @@ int storage_opt_parse(const json_t *map, struct storage_opt *ret, struct err *e)
 				return -e->eno;
 		} else if (!strcmp(key, "inodes")) {
 			if (text_uint64(text, &o.inodes) < 0)
-				return err_new(e, E_INVALID, EINVAL, "--storage-opt: invalid number of inodes: '%.64s'", text);
+				return err_new(e, E_INVALID, EINVAL, "invalid number of inodes: '%.64s'", text);
 		} else {
-			(void)err_new(e, E_INVALID, EINVAL, "--storage-opt: Unknown option %.64s", key);
+			(void)err_new(e, E_INVALID, EINVAL, "Unknown option %.64s", key);
 			err_hint(e, "known options: size, inodes");
 			return -e->eno;
 		}

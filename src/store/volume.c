@@ -21,7 +21,9 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "format/js.h"
+#include "spec/storage_opt.h"
 #include "store/container.h"
+#include "store/disk.h"
 
 enum { VOLUME_NAME_MAX = 255, VOLUME_DOC_MAX = 1 << 20, PATH_SPACE = 320 };
 
@@ -51,9 +53,16 @@ static int name_check(const char *name, struct err *e)
 static int options_check(const char *name, const json_t *options, struct err *e)
 {
 	static const char *const both[] = { "device", "type" };
+	struct storage_opt limits;
 	const char *key;
 	json_t *v;
 
+	/* a disk of its own: all of its options are limits, of which a size is one */
+	if (json_object_get(options, "size")) {
+		if (storage_opt_parse(options, &limits, e) < 0)
+			return err_ctx(e, "create %s", name);
+		return limits.bytes ? 0 : err_new(e, E_INVALID, EINVAL, "create %s: size is 0", name);
+	}
 	json_object_foreach((json_t *)options, key, v) {
 		if (strcmp(key, "type") && strcmp(key, "device") && strcmp(key, "o"))
 			return err_new(e, E_INVALID, EINVAL, "create %s: invalid option: \"%s\"", name, key);
@@ -129,6 +138,7 @@ static json_t *document(const struct volume_spec *spec, const char *name)
 static int make(const struct store *s, const char *name, const json_t *doc, struct err *e)
 {
 	char tmp[65], dir[PATH_SPACE], from[PATH_SPACE], to[PATH_SPACE];
+	struct storage_opt limits;
 	struct proc_id me;
 	int r = text_random_id(tmp);
 
@@ -145,6 +155,11 @@ static int make(const struct store *s, const char *name, const json_t *doc, stru
 		return -e->eno;
 	if (fchmodat(s->root_fd, from, 0755, 0) < 0)
 		r = err_sys(e, errno, "chmod %s", from);
+	(void)snprintf(from, sizeof from, "%.250s/disk.img", dir);
+	const bool local = !strcmp(js_str(doc, "Driver", "local"), "local"); /* a plugin's options are its own */
+	if (!r && local && json_object_get(json_object_get(doc, "Options"), "size"))
+		r = storage_opt_parse(json_object_get(doc, "Options"), &limits, e) < 0 ?
+			    -e->eno : disk_file_make(s->root_fd, from, &limits, 0755, e);
 	(void)snprintf(from, sizeof from, "%.250s/volume.json", dir);
 	if (!r)
 		r = js_save(s->root_fd, from, doc, 0600, IO_DURABLE, e);

@@ -230,3 +230,38 @@ given" ]
 		onggi rm one >/dev/null
 	done
 }
+
+@test "quota: volumes of limited size, used by several, copied up into, gone with their device" {
+	local got
+	volumes_none() { ! grep -q "$ONGGI_ROOT/volumes" /sys/block/loop*/loop/backing_file 2>/dev/null; }
+	onggi volume create -o size=16m vol >/dev/null
+	[ "$(onggi volume inspect --format '{{index .Options "size"}}' vol)" = 16m ]
+	got=$(onggi run --rm --net none -v vol:/v base sh -c '[ -z "$(ls /v)" ] || echo not empty
+		dd if=/dev/zero of=/v/fill bs=64k 2>/dev/null; wc -c </v/fill; echo 1 >/v/fill; echo kept >/v/kept')
+	echo "$got"
+	[ "$got" -gt $((14 << 20)) ]
+	[ "$got" -le $((16 << 20)) ]
+	[ "$(onggi run --rm --net none -v vol:/v base stat -c '%a %u' /v)" = "755 0" ]
+	onggi run -d --name one --net none -v vol:/v base sleep 1000 >/dev/null
+	[ "$(onggi run --rm --net none -v vol:/v base cat /v/kept)" = kept ]
+	onggi exec one sh -c 'echo more >/v/more'
+	[ "$(onggi run --rm --net none -v vol:/v base cat /v/more)" = more ]
+	onggi rm -f one >/dev/null
+	eventually 60 volumes_none
+	e2fsck -fn "$ONGGI_ROOT/volumes/vol/disk.img" || [ $? = 4 ] # lost+found is not there, which is no damage
+	# of an image's files
+	onggi run --name two --net none --mount type=volume,src=up,dst=/etc,volume-opt=size=16m base true
+	[ "$(onggi run --rm --net none -v up:/u base sh -c '[ -e /u/passwd ] && echo up')" = up ]
+	onggi rm two >/dev/null
+	onggi volume rm vol up >/dev/null
+	eventually 60 volumes_none
+	[ -z "$(ls "$ONGGI_ROOT/volumes")" ]
+	for w in size=x:"invalid size" size=0:"size is 0" size=1k:"less than 1m" ; do
+		run onggi volume create -o "${w%%:*}" bad
+		[ "$status" -ne 0 ]
+		[[ $output == *"${w#*:}"* ]]
+	done
+	run onggi volume create -o size=16m -o type=tmpfs -o device=tmpfs bad
+	[ "$status" -ne 0 ]
+	[[ $output == *"Unknown option"* ]]
+}

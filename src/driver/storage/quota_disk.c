@@ -11,23 +11,17 @@
  * system and so the device, which the kernel unbinds after the last of them.
  */
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/lock.h"
 #include "base/own.h"
 #include "driver/storage/quota_int.h"
-#include "format/ext4_make.h"
+#include "store/disk.h"
 #include "sys/fdpass.h"
-#include "sys/loopdev.h"
 #include "sys/mountfd.h"
 
 static int disk_path(const char *id, char out[STORAGE_PATH_MAX], struct err *e)
@@ -40,26 +34,9 @@ static int disk_path(const char *id, char out[STORAGE_PATH_MAX], struct err *e)
 
 int disk_make(const struct store *s, const char *id, const struct storage_opt *opt, struct err *e)
 {
-	struct ext4_make m = { .bytes = opt->bytes, .inodes = opt->inodes, .now = (uint32_t)(clock_now_ns() / 1000000000) };
 	char path[STORAGE_PATH_MAX];
-	uint64_t length;
-	int flags;
 
-	if (disk_path(id, path, e) < 0)
-		return -e->eno;
-	if (getrandom(m.uuid, sizeof m.uuid, 0) != sizeof m.uuid)
-		return err_sys(e, errno, "random name of a file system");
-	m.uuid[6] = (uint8_t)((m.uuid[6] & 0x0f) | 0x40); /* version 4 (RFC 9562) */
-	m.uuid[8] = (uint8_t)((m.uuid[8] & 0x3f) | 0x80);
-	OWN_FD fd = openat(s->root_fd, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return err_sys(e, errno, "make %s", path);
-	/* on btrfs: no copy of each block that is written; others do not know it */
-	if (!ioctl(fd, FS_IOC_GETFLAGS, &flags)) {
-		flags |= FS_NOCOW_FL;
-		(void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
-	}
-	return ext4_make(fd, &m, &length, e) < 0 ? err_ctx(e, "disk of %llu bytes", (unsigned long long)opt->bytes) : 0;
+	return disk_path(id, path, e) < 0 ? -e->eno : disk_file_make(s->root_fd, path, opt, 0700, e);
 }
 
 int disk_remove(const struct store *s, const char *id, struct err *e)
@@ -73,32 +50,12 @@ int disk_remove(const struct store *s, const char *id, struct err *e)
 	return 0;
 }
 
-/* The file system of the disk, detached. */
-static int disk_mount(const struct store *s, const char *id, int *ret_fd, struct err *e)
-{
-	static const char *const data[] = { "discard" }; /* what is removed in it is given back */
-	char path[STORAGE_PATH_MAX], device[LOOPDEV_PATH_MAX];
-	OWN_FD bound = -1;
-
-	if (disk_path(id, path, e) < 0)
-		return -e->eno;
-	/* two descriptors: the device keeps one of them, and with it a lock that it has */
-	OWN_FD lock = openat(s->root_fd, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	OWN_FD file = openat(s->root_fd, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (lock < 0 || file < 0)
-		return err_sys(e, errno, "open %s", path);
-	if (lock_fd(lock, LOCK_EXCLUSIVE, e) < 0 || loopdev_open(file, id, device, &bound, e) < 0)
-		return err_ctx(e, "%s", path);
-	const struct mountfd_fs fs = { .type = "ext4", .source = device, .data = data, .n_data = ARRAY_LEN(data) };
-	return mountfd_fs(&fs, ret_fd, e) < 0 ? err_ctx(e, "%s", path) : 0;
-}
-
 static int enter(const struct store *s, const char *id, struct store *inside, struct err *e)
 {
-	char path[STORAGE_PATH_MAX];
+	char path[STORAGE_PATH_MAX], disk[STORAGE_PATH_MAX];
 	OWN_FD mnt = -1;
 
-	if (storage_rw_path(id, "", path, e) < 0)
+	if (storage_rw_path(id, "", path, e) < 0 || disk_path(id, disk, e) < 0)
 		return -e->eno;
 	/* what is unmounted on the host goes here, too: fuse-overlayfs stays in this namespace */
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
@@ -111,7 +68,7 @@ static int enter(const struct store *s, const char *id, struct store *inside, st
 	OWN_FD at = openat(inside->root_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (at < 0)
 		return err_sys(e, errno, "open %s", path);
-	return disk_mount(inside, id, &mnt, e) < 0 || mountfd_attach(mnt, at, e) < 0 ? -e->eno : 0;
+	return disk_file_mount(inside->root_fd, disk, id, &mnt, e) < 0 || mountfd_attach(mnt, at, e) < 0 ? -e->eno : 0;
 }
 
 struct answer {
