@@ -22,6 +22,7 @@
 #include "engine/hasher.h"
 #include "format/js.h"
 #include "registry/layer_apply.h"
+#include "store/layer_tree.h"
 #include "spec/image_change.h"
 #include "spec/manifest.h"
 #include "spec/reference.h"
@@ -31,6 +32,7 @@
 
 struct commit {
 	struct engine *eng;
+	struct store store;                 /* the engine's, with the form of layers that the container has */
 	const char *ref;
 	const struct engine_commit *req;
 	char *ret_id;
@@ -85,6 +87,7 @@ static json_t *history_of(const struct commit *c, const char *now)
 static int step_config(void *ctx, struct err *e)
 {
 	struct commit *c = ctx;
+	const struct storage_ops *ops;
 	char now[CLOCK_TEXT_MAX];
 	struct reference ref;
 
@@ -95,10 +98,13 @@ static int step_config(void *ctx, struct err *e)
 			return err_new(e, E_INVALID, EINVAL, "cannot commit to digest reference");
 		reference_canonical(&ref, c->reference);
 	}
-	if (handle_open(c->eng, c->ref, 0, &c->h, e) < 0 || lease_open(&c->eng->store, &c->lease, e) < 0)
+	if (handle_open(c->eng, c->ref, 0, &c->h, e) < 0 || engine_storage(c->eng, &c->h.c, &ops, e) < 0 ||
+	    lease_open(&c->eng->store, &c->lease, e) < 0)
 		return -e->eno;
 	if (image_load(&c->eng->store, js_str(c->h.c.record, "Image", ""), &c->base, e) < 0)
 		return err_ctx(e, "image of the container");
+	c->store = c->eng->store;
+	c->store.form = ops->form;
 	c->config = json_deep_copy(c->base.config);
 	clock_format(clock_now_ns(), now);
 	json_t *settings = json_object();
@@ -252,13 +258,27 @@ static int step_thaw(void *ctx, struct err *e)
 	return 0;
 }
 
+/* what unpacking would tell of it */
+static int count(struct source *tar, struct layer_stats *stats, struct err *e)
+{
+	struct fstree tree;
+
+	if (fstree_init(&tree, e) < 0)
+		return -e->eno;
+	const struct layer_tree_req q = { .tar = tar, .tree = &tree, .layer = 1, .alone = true };
+	int r = layer_tree_apply(&q, stats, e);
+	fstree_done(&tree);
+	return r;
+}
+
+/* into @dir; -1: it stays an archive */
 static int unpack(struct commit *c, int dir, struct buf *loose, struct layer_stats *stats, struct err *e)
 {
 	struct source_at tar;
 
 	if (source_at_init(&tar, c->writer.fd, 0, c->writer.size_bytes, e) < 0)
 		return -e->eno;
-	int r = layer_apply(&tar.source, dir, NULL, loose, stats, e);
+	int r = dir < 0 ? count(&tar.source, stats, e) : layer_apply(&tar.source, dir, NULL, loose, stats, e);
 	source_at_done(&tar);
 	return r;
 }
@@ -283,10 +303,20 @@ static int name_layer(struct commit *c, struct err *e)
 	return blob_writer_commit(&c->writer, NULL, -1, NULL, e);
 }
 
+/* the blob is the layer as well */
+static int link_tar(struct commit *c, const char *key, struct err *e)
+{
+	OWN_FD blob = -1;
+
+	if (c->store.form != STORE_TAR)
+		return 0;
+	return blob_open(&c->store, c->diff_id, &blob, NULL, e) < 0 ? -e->eno : storage_layer_tar_is(&c->store, key, blob, e);
+}
+
 static int step_snapshot(void *ctx, struct err *e)
 {
 	struct commit *c = ctx;
-	const struct store *s = &c->eng->store;
+	const struct store *s = &c->store;
 	struct layer_stats stats = { 0 };
 	OWN_BUF loose = { 0 };
 	OWN_FD dir = -1;
@@ -294,7 +324,8 @@ static int step_snapshot(void *ctx, struct err *e)
 
 	if (storage_temp_begin(s, key, &dir, e) < 0)
 		return -e->eno;
-	if (unpack(c, dir, &loose, &stats, e) < 0 || name_layer(c, e) < 0) {
+	if (unpack(c, s->form == STORE_TAR ? -1 : dir, &loose, &stats, e) < 0 || name_layer(c, e) < 0 ||
+	    link_tar(c, key, e) < 0) {
 		storage_layer_abort(s, key);
 		return -e->eno;
 	}
@@ -342,7 +373,7 @@ static int step_register(void *ctx, struct err *e)
 		return -e->eno;
 	const struct image_new image = { .manifest = manifest, .local = true, .references = &reference,
 					 .n_references = *reference ? 1 : 0 };
-	return image_register(&c->eng->store, &image, c->ret_id, e);
+	return image_register(&c->store, &image, c->ret_id, e);
 }
 
 static const struct step commit_steps[] = {

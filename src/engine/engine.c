@@ -43,6 +43,7 @@ int engine_open(const struct engine_options *opt, struct engine *ret, struct err
 		engine_close(&eng);
 		return -e->eno;
 	}
+	eng.store.form = eng.storage->form;
 	*ret = eng;
 	return 0;
 }

@@ -41,6 +41,9 @@ int engine_plan(struct engine *eng, const struct container *c, unsigned flags, s
 /** engine_storage - the driver that @c was made with. */
 int engine_storage(const struct engine *eng, const struct container *c, const struct storage_ops **ret,
 		   struct err *e);
+/** engine_layers_ready - have the layers of an image (@chain, lowest first) in the form that the engine's driver
+ * needs; what is missing is made from the blobs, which takes as long as unpacking it did. */
+int engine_layers_ready(struct engine *eng, const char *image_id, const char *const *chain, size_t n, struct err *e);
 /** engine_layer_prepare - make the writable layer of a new container, by the engine's driver. */
 int engine_layer_prepare(struct engine *eng, const struct container *c, struct err *e);
 int engine_layer_remove(struct engine *eng, const struct container *c, struct err *e);

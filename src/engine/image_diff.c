@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/own.h"
 #include "driver/storage/merge.h"
+#include "engine/engine_int.h"
 #include "engine/image.h"
 #include "format/js.h"
 #include "store/image.h"
@@ -37,10 +38,13 @@ struct diff {
 
 static int side_open(struct engine *eng, struct diff *d, struct side *s, size_t n_chain, struct err *e)
 {
+	const char *const *chain = (const char *const *)s->img.chain_ids;
+	struct engine unpacked = *eng; /* the comparison is one of directories, whatever the driver */
 	struct storage_lowers lowers;
 
-	if (storage_lowers(&eng->store, s->img.id, (const char *const *)s->img.chain_ids, n_chain, 0, &d->arena, &lowers,
-			   e) < 0 ||
+	unpacked.storage = &storage_overlay;
+	if (engine_layers_ready(&unpacked, s->img.id, chain, s->img.n_chain_ids, e) < 0 ||
+	    storage_lowers(&eng->store, s->img.id, chain, n_chain, &d->arena, &lowers, e) < 0 ||
 	    merge_open(&lowers, &s->merge, e) < 0)
 		return -e->eno;
 	s->open = true;

@@ -118,11 +118,25 @@ static json_t *full_config(const json_t *config)
 	return full;
 }
 
+/* of an image whose layers are archives: not docker's, which has none */
+static json_t *graph_driver_erofs(const struct store *s, const struct image *img)
+{
+	OWN_BUF tars = { 0 };
+	size_t n = img->n_chain_ids;
+
+	for (size_t i = n; i--;)
+		buf_printf(&tars, "%s/snapshots/%s/tar%s", s->root, digest_hex(img->chain_ids[i]), i ? ":" : "");
+	return json_pack("{s:{s:o, s:s}, s:s}", "Data", "Index",
+			 json_sprintf("%s/snapshots/%s/erofs", s->root, digest_hex(img->chain_ids[n - 1])), "Layers",
+			 buf_str(&tars), "Name", "erofs");
+}
+
 static json_t *graph_driver(const struct store *s, const struct image *img)
 {
 	OWN_BUF lower = { 0 };
+	if (img->n_chain_ids && !snapshot_exists(s, img->chain_ids[img->n_chain_ids - 1], STORE_DIFF))
+		return graph_driver_erofs(s, img);
 	json_t *data = json_object();
-
 	for (size_t i = img->n_chain_ids; data && i--;) {
 		OWN_BUF dir = { 0 };
 		buf_printf(&dir, "%s/snapshots/%s/diff", s->root, digest_hex(img->chain_ids[i]));

@@ -16,12 +16,14 @@
 #include "base/lock.h"
 #include "base/own.h"
 #include "base/text.h"
+#include "engine/engine_int.h"
 #include "engine/image.h"
 #include "engine/rootfs.h"
 #include "format/js.h"
 #include "runtime/plan.h"
 #include "store/image.h"
 #include "store/image_mount.h"
+#include "store/image_share.h"
 #include "sys/mountfd.h"
 
 enum { DIR_MAX = 160, COUNT_TEXT_MAX = 32 };
@@ -82,7 +84,8 @@ static int take_down(struct engine *eng, const char *id, int flags, struct err *
 	while (!umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW))
 		;
 	image_mount_name(id, name);
-	if (eng->storage->remove(&eng->store, name, e) < 0)
+	/* it may have been mounted with another driver */
+	if (image_share_leave(&eng->store, name, e) < 0 || eng->storage->remove(&eng->store, name, e) < 0)
 		return err_ctx(e, "unmount image %.19s", id);
 	(void)snprintf(own, sizeof own, "containers/%s", name);
 	dir_of(id, dir);
@@ -107,6 +110,7 @@ static int put_up(struct engine *eng, const struct image *img, struct err *e)
 	const char *const *chain = (const char *const *)img->chain_ids;
 	if (count_set(&eng->store, img->id, 1, e) < 0 ||
 	    eng->storage->remove(&eng->store, name, e) < 0 || /* what a killed one left */
+	    engine_layers_ready(eng, img->id, chain, img->n_chain_ids, e) < 0 ||
 	    eng->storage->prepare(&eng->store, name, chain, img->n_chain_ids, e) < 0 ||
 	    eng->storage->plan(&eng->store, name, chain, img->n_chain_ids, STORAGE_PLAN_READ_ONLY, &a, &plan, e) < 0 ||
 	    plan_mount(&plan, parts, &mnt, e) < 0)

@@ -103,13 +103,16 @@ static int mounted(const struct store *s, void *data, int *ret_fd, struct err *e
 static int plan_inside(struct engine *eng, struct verb *v, struct arena *a, struct mount_plan *ret, struct err *e)
 {
 	struct mount_step *step = arena_get(a, sizeof *step);
+	struct storage_lowers seen;
 
 	if (v->flags & STORAGE_PLAN_LOOK)
 		return err_new(e, E_STATE, ENOENT, "container %.12s: its layer is on a disk", v->c->id);
 	if (!step)
 		return err_new(e, E_NOMEM, ENOMEM, "mount plan");
 	*step = (struct mount_step){ .fstype = MOUNT_STEP_FD, .fd = -1, .read_only = v->flags & STORAGE_PLAN_READ_ONLY };
-	if (inside(&eng->store, v, mounted, false, &step->fd, e) < 0)
+	/* what is mounted for all containers of an image is not to be made in there */
+	if (v->ops->lowers(&eng->store, v->c->id, v->ids, v->n, &v->a, &seen, e) < 0 ||
+	    inside(&eng->store, v, mounted, false, &step->fd, e) < 0)
 		return -e->eno;
 	ret->steps = step;
 	ret->n_steps = 1;
@@ -168,6 +171,8 @@ int engine_layer_prepare(struct engine *eng, const struct container *c, struct e
 	/* the usual one is tried by its mount, whose error says as much */
 	if (eng->storage != &storage_overlay && eng->storage->probe(&eng->store, e) < 0)
 		return err_ctx(e, "storage driver");
+	if (engine_layers_ready(eng, js_str(c->record, "Image", ""), ids, n, e) < 0)
+		return -e->eno;
 	if (!opt.bytes && !opt.inodes)
 		return eng->storage->prepare(&eng->store, c->id, ids, n, e);
 	return quota_prepare(&eng->store, eng->storage, c->id, ids, n, &opt, &quota, e) < 0 ||
@@ -189,10 +194,13 @@ int engine_layer_remove(struct engine *eng, const struct container *c, struct er
 int engine_lowers(struct engine *eng, const struct container *c, struct arena *a, struct storage_lowers *ret,
 		  struct err *e)
 {
+	const struct storage_ops *ops;
 	const char *const *ids;
 	size_t n;
 
-	return chain_of(c, a, &ids, &n, e) < 0 ? -e->eno : storage_lowers(&eng->store, c->id, ids, n, 0, a, ret, e);
+	if (engine_storage(eng, c, &ops, e) < 0 || chain_of(c, a, &ids, &n, e) < 0)
+		return -e->eno;
+	return ops->lowers(&eng->store, c->id, ids, n, a, ret, e);
 }
 
 static int changes(const struct store *s, void *data, int *ret_fd, struct err *e)

@@ -35,4 +35,7 @@ struct erofs_req {
  * than 16 TiB. */
 int erofs_write(const struct erofs_req *q, struct err *e);
 
+/** erofs_xattr_bytes - room that the attributes of @n take, 0 for none; E_INVALID when they are too large. */
+int erofs_xattr_bytes(const struct fsnode *n, uint32_t *ret, struct err *e);
+
 #endif

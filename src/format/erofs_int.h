@@ -98,8 +98,6 @@ struct erofs_writer {
 	unsigned char *image;    /* mapped */
 };
 
-/** erofs_xattr_bytes - room of the attributes of @n, 0 for none; -E_INVALID when one is too large. */
-int erofs_xattr_bytes(const struct fsnode *n, uint32_t *ret, struct err *e);
 /** erofs_xattr_put - write them at @p. */
 void erofs_xattr_put(const struct fsnode *n, unsigned char *p);
 /** erofs_dir_bytes - size of the data of a directory; names are those of @list (@n, sorted, with "."

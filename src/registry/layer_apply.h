@@ -14,22 +14,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "format/source.h"
+#include "store/layer_name.h"
 #include "store/lease.h"
 #include "store/store.h"
-
-struct layer_limits { /* 0 = the default */
-	uint64_t total_bytes; /* of all files: 1 TiB */
-	uint64_t entries;     /* 16 million */
-	unsigned depth;       /* components of one path: 1024 */
-};
-
-struct layer_stats {
-	uint64_t size_bytes;  /* of files (each hard link set once) and symbolic links, as docker */
-	uint64_t entries;
-	uint64_t whiteouts;
-	bool root_opaque;     /* hides everything below, see store/snapshot.h */
-	unsigned skipped_xattrs, skipped_devices; /* not supported here: worth one warning */
-};
 
 /** layer_apply - unpack @tar (uncompressed) into the empty directory @xdir. Reads @tar to its
  * end. @limits may be NULL. @loose receives what can be settled only above its parents (list of

@@ -6,7 +6,6 @@
  *   layer_dirs.c    finding and making parents, attributes of directories at the end
  *   layer_entry.c   files, links, devices
  *   layer_meta.c    owners, modes, times, extended attributes
- *   layer_acl.c     text form of access control lists
  */
 #ifndef ONGGI_REGISTRY_LAYER_INT_H
 #define ONGGI_REGISTRY_LAYER_INT_H
@@ -16,11 +15,9 @@
 #include "base/arena.h"
 #include "format/tar.h"
 #include "registry/layer_apply.h"
-#include "registry/layer_name.h"
+#include "store/layer_name.h"
 
 enum {
-	LAYER_NAME_MAX = 255,
-	LAYER_HOPS_MAX = 40,               /* symbolic links on one path, as the kernel */
 	LAYER_DIR_BYTES_MAX = 512 << 20,   /* memory for directories of one archive */
 	LAYER_OPEN_PATH_MAX = 4000,        /* longer paths are walked in pieces */
 };
@@ -117,10 +114,5 @@ int layer_set_xattrs(struct layer_apply *a, int xfd, const struct tar_xattr *x, 
 		     struct err *e);
 int layer_set_xattrs_at(struct layer_apply *a, int xdir, const char *name,
 			const struct tar_xattr *x, size_t n, struct err *e);
-void layer_times(const struct tar_entry *en, struct timespec ret[2]);
-
-/** acl_from_text - "user::rw-,user:lisa:rw-:500,..." to the kernel's binary attribute in @out
- * (size @max). Bytes, or -EINVAL, or -ENOENT for a user known by name only. */
-ssize_t acl_from_text(const char *text, size_t n, unsigned char *out, size_t max);
 
 #endif

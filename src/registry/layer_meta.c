@@ -39,21 +39,6 @@ int layer_chown(struct layer_apply *a, int xdir, const char *name, uid_t uid, gi
 	return -e->eno;
 }
 
-static int64_t clamp_seconds(int64_t s)
-{
-	/* file systems clamp further by themselves; this only keeps time_t arithmetic sane */
-	const int64_t edge = 1LL << 55;
-	return s > edge ? edge : s < -edge ? -edge : s;
-}
-
-void layer_times(const struct tar_entry *en, struct timespec ret[2])
-{
-	ret[1] = (struct timespec){ clamp_seconds(en->mtime.sec), en->mtime.nsec };
-	ret[0] = ret[1];
-	if (en->has_atime)
-		ret[0] = (struct timespec){ clamp_seconds(en->atime.sec), en->atime.nsec };
-}
-
 static int set_one(struct layer_apply *a, int xfd, const char *proc_path, const struct tar_xattr *x,
 		   struct err *e)
 {

@@ -3,20 +3,58 @@
  * One layer from its blob to a committed snapshot: see layer_apply.h.
  *
  *   blob -> inflate -> (other thread) digest (DiffID) -> layer_apply -> layer_commit
+ *                                                     -> file, names (archives stay as they are) -> layer_commit
  */
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/own.h"
 #include "driver/storage/storage.h"
 #include "format/inflate.h"
 #include "registry/ahead.h"
 #include "registry/layer_apply.h"
+#include "store/layer_tree.h"
 
 /* What a layer may grow to: more than any honest one, less than fills a large disk by a bomb. */
 #define LAYER_TAR_BYTES_MAX (2ULL << 40)
 
-static int unpack(const struct layer_store_req *q, int xdir, struct buf *loose,
+/* a stage that keeps what passes through */
+struct source_kept {
+	struct source source;
+	struct source *below;
+	int xfd;
+};
+
+static int kept_next(struct source *s, const unsigned char **ret, size_t *ret_n, struct err *e)
+{
+	struct source_kept *k = (struct source_kept *)s;
+	int r = source_next(k->below, ret, ret_n, e);
+
+	if (r > 0) {
+		int w = io_write_all(k->xfd, *ret, *ret_n);
+		if (w < 0)
+			return err_sys(e, -w, "write layer");
+	}
+	return r;
+}
+
+/* The archive into a file. Its names are read on the way, so that what cannot be unpacked is refused here too. */
+static int keep(struct source *tar, int xfd, const struct layer_limits *limits, struct layer_stats *ret, struct err *e)
+{
+	struct source_kept kept = { .source.next = kept_next, .below = tar, .xfd = xfd };
+	struct fstree tree;
+
+	if (fstree_init(&tree, e) < 0)
+		return -e->eno;
+	const struct layer_tree_req q = { .tar = &kept.source, .tree = &tree, .layer = 1, .limits = limits, .alone = true };
+	int r = layer_tree_apply(&q, ret, e);
+	fstree_done(&tree);
+	return r;
+}
+
+/* into directory @xdir, or (@xtar >= 0) file @xtar */
+static int unpack(const struct layer_store_req *q, int xdir, int xtar, struct buf *loose,
 		  struct layer_stats *ret, struct err *e)
 {
 	struct source_digest check;
@@ -31,8 +69,9 @@ static int unpack(const struct layer_store_req *q, int xdir, struct buf *loose,
 		r = source_digest_init(&check, ahead_source(ahead), q->diff_id, -1, e);
 		check.what = "uncompressed layer";
 	}
+	struct source *tar = checked ? ahead_source(ahead) : &check.source;
 	if (!r)
-		r = layer_apply(checked ? ahead_source(ahead) : &check.source, xdir, q->limits, loose, ret, e);
+		r = xtar < 0 ? layer_apply(tar, xdir, q->limits, loose, ret, e) : keep(tar, xtar, q->limits, ret, e);
 	ahead_close(ahead);
 	inflate_close(in);
 	return r;
@@ -42,12 +81,13 @@ int layer_store(const struct layer_store_req *q, struct layer_stats *ret, struct
 {
 	struct layer_stats stats = { 0 };
 	OWN_BUF loose = { 0 };
-	OWN_FD dir = -1;
+	OWN_FD dir = -1, tar = -1;
 	char key[64];
 
 	if (storage_layer_begin(q->store, q->chain_id, key, &dir, e) < 0)
 		return -e->eno;
-	if (unpack(q, dir, &loose, &stats, e) < 0) {
+	if ((q->store->form == STORE_TAR && storage_layer_tar(q->store, key, &tar, e) < 0) ||
+	    unpack(q, dir, tar, &loose, &stats, e) < 0) {
 		storage_layer_abort(q->store, key);
 		return -e->eno;
 	}

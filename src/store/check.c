@@ -2,7 +2,7 @@
  *
  * The check of check.h: blobs, then images, references, lists, containers, each by what it names.
  */
-#include "store/check.h"
+#include "store/check_int.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -31,15 +31,7 @@
 
 enum { BLOCK = 256 << 10, PROBLEM_MAX = 400 };
 
-struct check {
-	const struct check_req *q;
-	struct check_result *r;
-};
-
-static void tell(struct check *c, const char *kind, const char *name, const char *mended, const char *fmt, ...)
-	__attribute__((format(printf, 5, 6)));
-
-static void tell(struct check *c, const char *kind, const char *name, const char *mended, const char *fmt, ...)
+void check_tell(struct check *c, const char *kind, const char *name, const char *mended, const char *fmt, ...)
 {
 	char problem[PROBLEM_MAX];
 	va_list ap;
@@ -56,8 +48,7 @@ static void tell(struct check *c, const char *kind, const char *name, const char
 
 /* ---- blobs ---- */
 
-/* digest of an open file by the algorithm of @digest; -errno */
-static int digest_of(int fd, const char *digest, uint64_t *bytes, char out[HASH_TEXT_MAX])
+int check_digest(int fd, const char *digest, uint64_t *bytes, char out[HASH_TEXT_MAX])
 {
 	OWN_PTR unsigned char *block = malloc(BLOCK);
 	struct hash h;
@@ -119,7 +110,7 @@ static int blob_check(struct check *c, int xdir, const char *algo, const char *n
 	if (fd < 0 && fstatat(xdir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
 		return 0; /* removed meanwhile */
 	if (!digest_is_valid(digest)) {
-		tell(c, "blob", name, NULL, "is no digest: not ours");
+		check_tell(c, "blob", name, NULL, "is no digest: not ours");
 		return 0;
 	}
 	c->r->blobs++;
@@ -128,12 +119,12 @@ static int blob_check(struct check *c, int xdir, const char *algo, const char *n
 		return err_sys(e, eno, "open blob %s", digest);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
 		const char *mended = blob_drop(c, xdir, name, digest, &st, e);
-		tell(c, "blob", digest, mended, fd < 0 ? "cannot be opened" : "is no file");
+		check_tell(c, "blob", digest, mended, fd < 0 ? "cannot be opened" : "is no file");
 		return c->q->repair && !mended ? -e->eno : 0;
 	}
 	if (c->q->quick)
 		return 0;
-	int r = digest_of(fd, digest, &c->r->bytes, got);
+	int r = check_digest(fd, digest, &c->r->bytes, got);
 	if (r == 0 && !strcmp(got, digest))
 		return 0;
 	if (r < 0 && r != -EIO)
@@ -143,9 +134,9 @@ static int blob_check(struct check *c, int xdir, const char *algo, const char *n
 		return rest < 0 ? rest : 0;
 	const char *mended = blob_drop(c, xdir, name, digest, &st, e);
 	if (r < 0)
-		tell(c, "blob", digest, mended, "cannot be read: %s", strerror(-r));
+		check_tell(c, "blob", digest, mended, "cannot be read: %s", strerror(-r));
 	else
-		tell(c, "blob", digest, mended, "is damaged: its content is %s", got);
+		check_tell(c, "blob", digest, mended, "is damaged: its content is %s", got);
 	return c->q->repair && !mended ? -e->eno : 0;
 }
 
@@ -200,7 +191,8 @@ static void image_lacks(const struct store *s, const json_t *record, char out[PR
 		return;
 	}
 	json_array_foreach(json_object_get(record, "layers"), i, layer)
-		if (!snapshot_exists(s, js_str(layer, "chain_id", ""))) {
+		/* of its blob it is made again */
+		if (!snapshot_exists_any(s, js_str(layer, "chain_id", "")) && !blob_fits(s, layer)) {
 			*ret_runs = false;
 			(void)snprintf(out, PROBLEM_MAX, "its layer %s is not unpacked", js_str(layer, "diff_id", ""));
 			return;
@@ -244,15 +236,15 @@ static int image_check(struct check *c, const char *id, struct err *e)
 			return err_ctx(e, "image %s", id);
 		}
 		c->r->images++;
-		tell(c, "image", id, image_drop(c, id), "its record cannot be read: %.200s", own.chain);
+		check_tell(c, "image", id, image_drop(c, id), "its record cannot be read: %.200s", own.chain);
 		return 0;
 	}
 	c->r->images++;
 	image_lacks(c->q->store, record, lacks, &runs);
 	/* somebody removes it, or pulls it again, at this moment */
 	if (*lacks && !faccessat(c->q->store->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW))
-		tell(c, "image", id, image_drop(c, id), "%s", lacks);
-	return 0;
+		check_tell(c, "image", id, image_drop(c, id), "%s", lacks);
+	return check_tars(c, record, e);
 }
 
 static int images_check(struct check *c, struct err *e)
@@ -316,7 +308,7 @@ static int references_check(struct check *c, struct err *e)
 		    image_exists(c->q->store, id))
 			continue;
 		const bool gone = c->q->repair && reference_remove(c->q->store, name, 0, &own) >= 0;
-		tell(c, "reference", name, gone ? "removed" : NULL, "names image %s, which is not here", id);
+		check_tell(c, "reference", name, gone ? "removed" : NULL, "names image %s, which is not here", id);
 	}
 	return 0;
 }
@@ -329,10 +321,10 @@ static int list_look(void *data, const char *name, const json_t *list)
 	size_t i;
 
 	if (!list)
-		tell(c, "list", name, NULL, "cannot be read: remove it with onggi manifest rm");
+		check_tell(c, "list", name, NULL, "cannot be read: remove it with onggi manifest rm");
 	json_array_foreach(json_object_get(list, "entries"), i, entry)
 		if (!*js_str(entry, "from", "") && !blob_fits(c->q->store, json_object_get(entry, "descriptor")))
-			tell(c, "list", name, NULL, "its member %s is missing", js_str(entry, "descriptor.digest", ""));
+			check_tell(c, "list", name, NULL, "its member %s is missing", js_str(entry, "descriptor.digest", ""));
 	return 0;
 }
 
@@ -348,22 +340,25 @@ static int containers_check(struct check *c, struct err *e)
 		struct err own = { 0 };
 		if (container_load(c->q->store, ids[i], &ct, &own) < 0) {
 			if (own.kind != E_NOT_FOUND)
-				tell(c, "container", ids[i], NULL, "its record cannot be read: %.200s", own.chain);
+				check_tell(c, "container", ids[i], NULL, "its record cannot be read: %.200s", own.chain);
 			continue;
 		}
 		c->r->containers++;
 		const char *image = js_str(ct.record, "Image", "");
 		if (*image && digest_is_valid(image) && !image_exists(c->q->store, image) &&
 		    !is_kept(c->q->store, image))
-			tell(c, "container", ids[i], NULL, "its image %s is not here: it cannot be started", image);
+			check_tell(c, "container", ids[i], NULL, "its image %s is not here: it cannot be started", image);
 	}
 	return 0;
 }
 
 int store_check(const struct check_req *req, struct check_result *ret, struct err *e)
 {
-	struct check c = { req, ret };
+	OWN_JSON seen = json_object();
+	struct check c = { req, ret, seen };
 
+	if (!seen)
+		return err_new(e, E_NOMEM, ENOMEM, "check");
 	*ret = (struct check_result){ 0 };
 	if (blobs_check(&c, "sha256", e) < 0 || blobs_check(&c, "sha512", e) < 0 || images_check(&c, e) < 0 ||
 	    references_check(&c, e) < 0 || manifest_list_each(req->store, list_look, &c, e) < 0 ||

@@ -14,7 +14,7 @@
 #include "store/store.h"
 
 struct check_fault {
-	const char *kind;    /* "blob", "image", "reference", "list", "container" */
+	const char *kind;    /* "blob", "layer", "image", "reference", "list", "container" */
 	const char *name;    /* digest, ID or reference */
 	const char *problem;
 	const char *mended;  /* what was done; NULL: nothing */
@@ -22,7 +22,7 @@ struct check_fault {
 
 struct check_req {
 	const struct store *store;
-	bool quick;   /* sizes and links only, no blob is read */
+	bool quick;   /* sizes and links only, no blob or archive is read */
 	bool repair;  /* remove blobs that are not what their name says (useless to everybody, and in the way of the
 		       * next pull) and references to images that are not there */
 	bool lossy;   /* with @repair: also images that are not whole and that no container uses */

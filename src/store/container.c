@@ -21,6 +21,7 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "format/js.h"
+#include "store/image_share.h"
 #include "store/volume.h"
 
 #define VOLUMES_NOTE "volumes.json"
@@ -280,7 +281,8 @@ int container_unmake(const struct store *s, const char *id, struct err *e)
 		return err_sys(e, errno, "remove container %.12s", id);
 	noted_volumes_remove(s, id);
 	(void)snprintf(path, sizeof path, "containers/%.64s", id);
-	if (io_remove_tree(s->run_fd, path, e) < 0 || io_remove_tree(s->root_fd, path, e) < 0)
+	/* half-made ones may have come as far as that */
+	if (image_share_leave(s, id, e) < 0 || io_remove_tree(s->run_fd, path, e) < 0 || io_remove_tree(s->root_fd, path, e) < 0)
 		return err_ctx(e, "remove container %.12s", id);
 	return 0;
 }

@@ -3,7 +3,7 @@
  * Registering an image: blobs and snapshots are there, now it becomes visible. The last part of
  * pull, load, import and build.
  *
- *   settle the layers -> one syncfs -> mark them synced -> images/HEX -> references
+ *   settle the layers, or index them -> one syncfs -> mark them synced -> images/HEX -> references
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,6 +22,7 @@
 #include "store/blob.h"
 #include "store/image_int.h"
 #include "store/snapshot.h"
+#include "store/snapshot_index.h"
 
 struct parts {
 	char *manifest_text;
@@ -102,9 +103,13 @@ static int each_blob(const struct store *s, const struct image_new *n, const str
 static int settle_and_sync(const struct store *s, const struct image_new *n, const struct parts *p,
 			   struct err *e)
 {
-	for (size_t i = 1; i <= p->n; i++)
-		if (snapshot_settle(s, (const char *const *)p->chain, i, e) < 0)
+	const char *const *chain = (const char *const *)p->chain;
+
+	for (size_t i = 1; i <= p->n && s->form == STORE_DIFF; i++)
+		if (snapshot_settle(s, chain, i, e) < 0)
 			return -e->eno;
+	if (s->form == STORE_TAR && snapshot_index_make(s, chain, p->n, !n->hasty, e) < 0)
+		return -e->eno;
 	if (n->hasty)
 		return 0;
 	/* everything so far, in one go; names follow only what is on the disk */
@@ -112,7 +117,12 @@ static int settle_and_sync(const struct store *s, const struct image_new *n, con
 		return err_sys(e, errno, "sync %s", s->root);
 	if (each_blob(s, n, p, blob_mark_synced, e) < 0)
 		return -e->eno;
-	return snapshot_mark_synced(s, p->chain, p->n, e);
+	return snapshot_mark_synced(s, p->chain, p->n, s->form, e);
+}
+
+static bool is_ready(const struct store *s, const struct parts *p)
+{
+	return snapshot_is_ready(s, (const char *const *)p->chain, p->n, s->form);
 }
 
 static int is_open(const struct store *s, const char *digest, struct err *e)
@@ -126,8 +136,10 @@ static bool all_synced(const struct store *s, const struct image_new *n, const s
 {
 	struct err ignored = { 0 };
 
+	if (!is_ready(s, p))
+		return false;
 	for (size_t i = 0; i < p->n; i++)
-		if (!snapshot_is_synced(s, p->chain[i]))
+		if (!snapshot_is_synced(s, p->chain[i], s->form))
 			return false;
 	return each_blob(s, n, p, is_open, &ignored) == 0;
 }
@@ -225,7 +237,7 @@ static bool is_there(const struct registration *g)
 static int step_settle(void *ctx, struct err *e)
 {
 	struct registration *g = ctx;
-	if (is_there(g) && (g->n->hasty || all_synced(g->s, g->n, &g->p)))
+	if (is_there(g) && (g->n->hasty ? is_ready(g->s, &g->p) : all_synced(g->s, g->n, &g->p)))
 		return 0;
 	return settle_and_sync(g->s, g->n, &g->p, e);
 }
@@ -239,7 +251,7 @@ static int step_record(void *ctx, struct err *e)
 	    lock_take(g->s->root_fd, "locks/gc", LOCK_SHARED, &g->gc, e) < 0)
 		return -e->eno;
 	for (size_t i = 0; i < p->n; i++)
-		if (!snapshot_exists(g->s, p->chain[i]))
+		if (!snapshot_exists(g->s, p->chain[i], g->s->form))
 			return err_new(e, E_CONFLICT, EBUSY, "layer %s was removed meanwhile", p->chain[i]);
 	/* the same image by another way: the first record stays */
 	return is_there(g) ? 0 : write_record(g->s, g->n, p, p->manifest.config.digest, e);

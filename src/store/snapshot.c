@@ -39,16 +39,21 @@ int snapshot_boot_id(char out[SNAPSHOT_BOOT_MAX], struct err *e)
 	return 0;
 }
 
-static int load_meta(const struct store *s, const char *path, json_t **ret)
+const struct snapshot_names snapshot_names[STORE_FORM_N] = {
+	[STORE_DIFF] = { "diff", "meta.json", "synced" },
+	[STORE_TAR] = { "tar", "tar.json", "tar.synced" },
+};
+
+static int load_meta(const struct store *s, const char *path, enum store_form form, json_t **ret)
 {
 	char name[SNAPSHOT_PATH_MAX + 16];
 	struct err ignored = { 0 };
 
-	(void)snprintf(name, sizeof name, "%s/meta.json", path);
+	(void)snprintf(name, sizeof name, "%s/%s", path, snapshot_names[form].meta);
 	return js_load(s->root_fd, name, META_MAX, ret, &ignored);
 }
 
-bool snapshot_exists(const struct store *s, const char *chain_id)
+bool snapshot_exists(const struct store *s, const char *chain_id, enum store_form form)
 {
 	char path[SNAPSHOT_PATH_MAX], boot[SNAPSHOT_BOOT_MAX];
 	struct err ignored = { 0 };
@@ -56,11 +61,40 @@ bool snapshot_exists(const struct store *s, const char *chain_id)
 
 	if (snapshot_path(chain_id, path, &ignored) < 0)
 		return false;
-	if (snapshot_is_synced(s, chain_id))
+	if (snapshot_is_synced(s, chain_id, form))
 		return true;
 	/* its files may not have reached the disk: good only as long as this machine runs */
-	return load_meta(s, path, &meta) >= 0 && snapshot_boot_id(boot, &ignored) >= 0 &&
+	return load_meta(s, path, form, &meta) >= 0 && snapshot_boot_id(boot, &ignored) >= 0 &&
 	       !strcmp(js_str(meta, "boot", ""), boot);
+}
+
+bool snapshot_exists_any(const struct store *s, const char *chain_id)
+{
+	return snapshot_exists(s, chain_id, STORE_DIFF) || snapshot_exists(s, chain_id, STORE_TAR);
+}
+
+static bool has(const struct store *s, const char *path, const char *name)
+{
+	char full[SNAPSHOT_PATH_MAX + 16];
+
+	(void)snprintf(full, sizeof full, "%s/%s", path, name);
+	return !faccessat(s->root_fd, full, F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
+bool snapshot_is_ready(const struct store *s, const char *const *chain, size_t n, enum store_form form)
+{
+	char path[SNAPSHOT_PATH_MAX];
+	struct err ignored = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		if (snapshot_path(chain[i], path, &ignored) < 0)
+			return false;
+		if (has(s, path, snapshot_names[form].mark))
+			continue; /* the usual case: one system call */
+		if (!snapshot_exists(s, chain[i], form) || (form == STORE_DIFF && has(s, path, "loose")))
+			return false;
+	}
+	return form != STORE_TAR || !n || has(s, path, "erofs");
 }
 
 int64_t snapshot_size(const struct store *s, const char *chain_id)
@@ -69,26 +103,53 @@ int64_t snapshot_size(const struct store *s, const char *chain_id)
 	struct err ignored = { 0 };
 	OWN_JSON meta = NULL;
 
-	if (snapshot_path(chain_id, path, &ignored) < 0 || load_meta(s, path, &meta) < 0)
+	if (snapshot_path(chain_id, path, &ignored) < 0 ||
+	    (load_meta(s, path, STORE_DIFF, &meta) < 0 && load_meta(s, path, STORE_TAR, &meta) < 0))
 		return -ENOENT;
 	return js_int(meta, "size", 0);
 }
 
-int snapshot_hide(const struct store *s, const char *chain_id, struct err *e)
+/* @path, which is @what of a snapshot, to tmp/dead-RANDOM */
+static int hide(const struct store *s, const char *path, const char *what, struct err *e)
 {
-	char path[SNAPSHOT_PATH_MAX], dead[64];
+	char dead[64];
 	uint64_t tag;
 
-	if (snapshot_path(chain_id, path, e) < 0)
-		return -e->eno;
 	if (getrandom(&tag, sizeof tag, 0) != sizeof tag)
 		return err_sys(e, errno, "random name");
 	(void)snprintf(dead, sizeof dead, "tmp/dead-%016llx", (unsigned long long)tag);
 	if (io_mkdir_p(s->root_fd, "tmp", 0700, e) < 0)
 		return -e->eno;
 	if (renameat(s->root_fd, path, s->root_fd, dead) < 0 && errno != ENOENT)
-		return err_sys(e, errno, "remove snapshot %s", chain_id);
+		return err_sys(e, errno, "remove snapshot %s", what);
 	return 0;
+}
+
+int snapshot_hide(const struct store *s, const char *chain_id, struct err *e)
+{
+	char path[SNAPSHOT_PATH_MAX];
+
+	return snapshot_path(chain_id, path, e) < 0 ? -e->eno : hide(s, path, chain_id, e);
+}
+
+int snapshot_hide_form(const struct store *s, const char *chain_id, enum store_form form, struct err *e)
+{
+	const struct snapshot_names *n = &snapshot_names[form];
+	const char *const marks[] = { n->mark, n->meta };
+	char path[SNAPSHOT_PATH_MAX], name[SNAPSHOT_PATH_MAX + 16];
+
+	if (snapshot_path(chain_id, path, e) < 0)
+		return -e->eno;
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+		(void)snprintf(name, sizeof name, "%s/%s", path, marks[i]);
+		if (unlinkat(s->root_fd, name, 0) < 0 && errno != ENOENT)
+			return err_sys(e, errno, "remove %s", name);
+	}
+	(void)snprintf(name, sizeof name, "%s/erofs", path);
+	if (form == STORE_TAR && unlinkat(s->root_fd, name, 0) < 0 && errno != ENOENT)
+		return err_sys(e, errno, "remove %s", name);
+	(void)snprintf(name, sizeof name, "%s/%s", path, n->payload);
+	return hide(s, name, chain_id, e);
 }
 
 int snapshot_bury(const struct store *s, struct err *e)
@@ -109,25 +170,25 @@ int snapshot_bury(const struct store *s, struct err *e)
 	return 0;
 }
 
-bool snapshot_is_synced(const struct store *s, const char *chain_id)
+bool snapshot_is_synced(const struct store *s, const char *chain_id, enum store_form form)
 {
 	char path[SNAPSHOT_PATH_MAX], name[SNAPSHOT_PATH_MAX + 16];
 	struct err ignored = { 0 };
 
 	if (snapshot_path(chain_id, path, &ignored) < 0)
 		return false;
-	(void)snprintf(name, sizeof name, "%s/synced", path);
+	(void)snprintf(name, sizeof name, "%s/%s", path, snapshot_names[form].mark);
 	return !faccessat(s->root_fd, name, F_OK, 0);
 }
 
-int snapshot_mark_synced(const struct store *s, char *const *chain, size_t n, struct err *e)
+int snapshot_mark_synced(const struct store *s, char *const *chain, size_t n, enum store_form form, struct err *e)
 {
 	char path[SNAPSHOT_PATH_MAX], name[SNAPSHOT_PATH_MAX + 16];
 
 	for (size_t i = 0; i < n; i++) {
 		if (snapshot_path(chain[i], path, e) < 0)
 			return -e->eno;
-		(void)snprintf(name, sizeof name, "%s/synced", path);
+		(void)snprintf(name, sizeof name, "%s/%s", path, snapshot_names[form].mark);
 		OWN_FD fd = openat(s->root_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (fd < 0)
 			return err_sys(e, errno, "mark snapshot %s", chain[i]);

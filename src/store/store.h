@@ -6,7 +6,7 @@
  *   references/ENC          one file per image reference -> descriptor (see image.h)
  *   images/HEX              one file per image ID (= config digest): manifest, layers, sizes
  *   manifests/ENC           lists in the making, of `onggi manifest` (see manifest_store.h)
- *   snapshots/CHAINID/      unpacked layer: diff/ (driver overlay), meta.json; tmp name until whole
+ *   snapshots/CHAINID/      layer: diff/ or tar (see snapshot.h), meta.json; tmp name until whole
  *   containers/ID/          config.json (record), bundle, rw/{diff,work}, logs, exit.json, hosts ...
  *   names/NAME              claims a container name: hard link, content is the ID
  *   volumes/NAME/_data      named volumes with volume.json
@@ -19,11 +19,19 @@
 
 #include "base/err.h"
 
+/* How layers are stored, see snapshot.h. A layer may have both. */
+enum store_form {
+	STORE_DIFF, /* unpacked, for drivers that stack or copy directories */
+	STORE_TAR,  /* the archive as it is, for EROFS */
+	STORE_FORM_N,
+};
+
 struct store {
 	char root[3800]; /* absolute path of ONGGI_ROOT */
 	char run[3800];  /* absolute path of ONGGI_RUN */
 	int root_fd;     /* directory of root */
 	int run_fd;
+	enum store_form form; /* of layers that are made now; store_open: STORE_DIFF */
 };
 
 /** store_open - open (make when missing) the two roots. @root, @run NULL: from ONGGI_ROOT and

@@ -156,10 +156,14 @@ sound() {
 
 @test "layers that are not unpacked, references that name nothing, records that are none" {
 	chain=$(jq -r '.layers[2].chain_id[7:]' "$record")
+	blob=$(jq -r '.layers[2].digest[7:]' "$record")
 	mv "$ONGGI_ROOT/snapshots/$chain" "$T/chain"
+	sound # it is made again from its blob
+	mv "$ONGGI_ROOT/blobs/sha256/$blob" "$T/blob"
 	run -1 onggi system check --quick
 	has "is not unpacked"
 	mv "$T/chain" "$ONGGI_ROOT/snapshots/$chain"
+	mv "$T/blob" "$ONGGI_ROOT/blobs/sha256/$blob"
 	sound
 	cp "$record" "$T/record"
 	echo '{' >"$record"

@@ -10,7 +10,7 @@ composefs() { # whether this kernel has what it needs
 	grep -qw erofs /proc/filesystems && [ "$(printf '%s\n' 6.16 "$(uname -r)" | sort -V | head -1)" = 6.16 ] && echo composefs
 }
 
-DRIVERS="${DRIVERS:-overlay vfs vfs@btrfs vfs@xfs btrfs fuse-overlayfs $(composefs)}"
+DRIVERS="${DRIVERS:-overlay erofs vfs vfs@btrfs vfs@xfs btrfs fuse-overlayfs $(composefs)}"
 
 teardown_file() {
 	local d case
@@ -250,18 +250,112 @@ at_once() {
 @test "containers of several drivers over the same layers" {
 	store_on btrfs
 	local d
-	for d in overlay vfs btrfs fuse-overlayfs; do
+	for d in overlay erofs vfs btrfs fuse-overlayfs; do
 		onggi -s "$d" run --network none --name "c-$d" base sh -c "echo $d >/f"
 	done
-	for d in overlay vfs btrfs fuse-overlayfs; do
+	for d in overlay erofs vfs btrfs fuse-overlayfs; do
 		[ "$(onggi cp "c-$d:/f" - | tar xO)" = "$d" ]
 		[ "$(onggi inspect -f '{{.Driver}}' "c-$d")" = "$d" ]
 	done
 	[ "$(ls "$ONGGI_ROOT/snapshots" | wc -l)" = 1 ]
-	onggi rm c-overlay c-vfs c-btrfs c-fuse-overlayfs
+	onggi rm c-overlay c-erofs c-vfs c-btrfs c-fuse-overlayfs
 	onggi rmi base
 	[ -z "$(ls "$ONGGI_ROOT/snapshots")" ]
 	[ -z "$(btrfs subvolume list "$MNT")" ]
+}
+
+mounts_of_erofs() { findmnt -rn -t erofs -o TARGET | grep -c "^$ONGGI_RUN/" || true; }
+
+@test "erofs: one mount for all containers of an image, gone with the last" {
+	export ONGGI_STORAGE_DRIVER=erofs
+	onggi run -d --network none --name c1 base sleep 1000
+	onggi run -d --network none --name c2 base sleep 1000
+	onggi create --network none --name c3 base true
+	[ "$(mounts_of_erofs)" = 1 ]
+	onggi rm -f c1
+	onggi rm c3
+	[ "$(mounts_of_erofs)" = 1 ]
+	onggi exec c2 cat /etc/passwd | grep -q root
+	# whoever takes the mount away takes nothing from running containers, nor from those to come
+	umount "$(findmnt -rn -t erofs -o TARGET | grep "^$ONGGI_RUN/")"
+	onggi exec c2 cat /etc/group | grep -q root
+	onggi run --rm --network none base true
+	[ "$(mounts_of_erofs)" = 1 ]
+	onggi rm -f c2
+	[ "$(mounts_of_erofs)" = 0 ]
+	[ -z "$(ls "$ONGGI_RUN/erofs")" ] # but for the hidden note that it works here
+	[ "$(ls "$ONGGI_ROOT"/snapshots/*/ | sort | tr '\n' ' ')" = "erofs tar tar.json " ]
+}
+
+@test "layers of the other form are made from the blobs, verified, in both directions" {
+	local from to file
+	for from in overlay erofs; do
+		to=erofs file=tar
+		[ "$from" = overlay ] || to=overlay file=diff
+		image_of "$from"
+		[ "$(onggi -s "$to" run --rm --network none w:1 sh -c 'cat a d/b; ls d; stat -c %h a')" = $'12bb\nlink\n2' ]
+		[ "$(ls -d "$ONGGI_ROOT"/snapshots/*/"$file" | wc -l)" = 3 ]
+		[ "$(onggi -s "$from" run --rm --network none w:1 cat a)" = 1 ]
+		onggi system check
+		onggi rmi -f w:1
+		[ -z "$(ls "$ONGGI_ROOT/snapshots")" ]
+		# a blob that is damaged, then one that is not there
+		image_of "$from"
+		blob=$ONGGI_ROOT/blobs/sha256/$(jq -r '.layers[1].digest[7:]' "$ONGGI_ROOT"/images/*)
+		printf X | dd of="$blob" bs=1 seek=$(($(stat -c %s "$blob") - 1)) conv=notrunc 2>/dev/null
+		run -125 --separate-stderr onggi -s "$to" run --rm --network none w:1 true
+		[[ $stderr == *"layers for storage driver $to: "*"wrong digest"* ]] || { echo "$stderr"; false; }
+		rm "$blob"
+		run -1 --separate-stderr onggi -s "$to" create --network none w:1 true
+		[[ $stderr == *"is here for other storage drivers only"*"hint: pull or load the image once more"* ]]
+		[ -z "$(onggi ps -aq)" ]
+		[ "$(onggi -s "$from" run --rm --network none w:1 cat a)" = 1 ]
+		# loaded once more it is there for both
+		ONGGI_STORAGE_DRIVER=$to onggi load -q -i "$T/a.tar"
+		[ "$(onggi -s "$to" run --rm --network none w:1 cat a)" = 1 ]
+		forget_all
+		onggi image prune -af
+	done
+}
+
+image_of() { # DRIVER
+	ONGGI_STORAGE_DRIVER=$1 image w:1 $'f 644 a 1\nd 755 d\nf 644 d/x x' $'f 644 d/b 2b\nf 644 d/.wh.x \nh d/link a'
+}
+
+@test "erofs: check finds a damaged archive or index, and has it made again" {
+	local top
+	export ONGGI_STORAGE_DRIVER=erofs
+	image_of erofs
+	onggi system check
+	tar=$(ls -S "$ONGGI_ROOT"/snapshots/*/tar | tail -1)
+	cp "$tar" "$T/tar"
+	printf X | dd of="$tar" bs=1 seek=3 conv=notrunc 2>/dev/null
+	onggi system check --quick
+	run -1 onggi system check
+	[[ $output == *"its archive is damaged"* ]]
+	run -0 onggi system check --repair
+	[[ $output == *"removed: the next container makes it from its blob"* ]]
+	[ ! -e "$tar" ]
+	[ "$(onggi run --rm --network none w:1 cat a d/b)" = 12b ]
+	cmp "$tar" "$T/tar"
+	onggi system check
+	top=$(ls "$ONGGI_ROOT"/snapshots/*/erofs)
+	printf X | dd of="$top" bs=1 seek=1200 conv=notrunc 2>/dev/null
+	run -1 onggi system check
+	[[ $output == *"the index of the image's archives is damaged"* ]]
+	onggi system check --repair
+	[ ! -e "$top" ]
+	[ "$(onggi run --rm --network none w:1 cat a d/b)" = 12b ]
+	onggi system check
+	# a power cut before the disk had it all: not trusted any more
+	for f in "$ONGGI_ROOT"/snapshots/*/; do
+		rm "$f/tar.synced"
+		sed -i 's/"boot":"[^"]*"/"boot":"0"/' "$f/tar.json"
+		: >"$f/tar.new"
+		cat "$f/tar.new" >"$f/tar"
+	done
+	[ "$(onggi run --rm --network none w:1 cat a d/b)" = 12b ]
+	onggi system check
 }
 
 @test "a driver that cannot work says what it needs; an unknown one lists the known" {
@@ -271,6 +365,6 @@ at_once() {
 	[ -z "$(onggi ps -aq)" ]
 	[ -z "$(ls "$ONGGI_ROOT/containers")" ]
 	run ! --separate-stderr onggi -s nosuch ps
-	[[ $stderr == *"unknown storage driver nosuch"*"known drivers: overlay, btrfs, fuse-overlayfs, composefs, vfs"* ]]
+	[[ $stderr == *"unknown storage driver nosuch"*"known drivers: overlay, erofs, btrfs, fuse-overlayfs, composefs, vfs"* ]]
 	onggi -s overlay2 run --rm --network none base true # docker's name
 }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "format/erofs.h"
-#include "registry/layer_tree.h"
+#include "store/layer_tree.h"
 
 static int add(const char *path, struct fstree *t, unsigned layer, struct erofs_source *ret, struct err *e)
 {

@@ -122,7 +122,7 @@ static int prepare(const struct store *s, const char *id, const char *const *cha
 	struct make m = { .s = s, .chain_id = n_chain ? chain[n_chain - 1] : NULL };
 	ARENA a = { 0 };
 
-	if (storage_lowers(s, id, chain, n_chain, 0, &a, &m.lowers, e) < 0)
+	if (storage_lowers(s, id, chain, n_chain, &a, &m.lowers, e) < 0)
 		return -e->eno;
 	return flat_prepare(s, id, make, &m, e);
 }
@@ -143,10 +143,12 @@ static int remove_rw(const struct store *s, const char *id, struct err *e)
 
 const struct storage_ops storage_btrfs = {
 	.name = "btrfs",
+	.form = STORE_DIFF,
 	.probe = probe,
 	.prepare = prepare,
 	.plan = flat_plan,
 	.remove = remove_rw,
+	.lowers = storage_lowers,
 	.changes = flat_changes,
 	.bytes = flat_bytes,
 };

@@ -86,7 +86,7 @@ static int meta_make(const struct store *s, const char *id, const char *const *c
 		return -e->eno;
 	if (faccessat(s->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
-	if (storage_lowers(s, id, chain, n_chain, 0, &a, &lowers, e) < 0 || storage_temp_begin(s, key, &tmp, e) < 0)
+	if (storage_lowers(s, id, chain, n_chain, &a, &lowers, e) < 0 || storage_temp_begin(s, key, &tmp, e) < 0)
 		return -e->eno;
 	int r = meta_fill(s, tmp, &lowers, path, e);
 	storage_layer_abort(s, key);
@@ -131,10 +131,12 @@ static int plan(const struct store *s, const char *id, const char *const *chain,
 
 const struct storage_ops storage_composefs = {
 	.name = "composefs",
+	.form = STORE_DIFF,
 	.probe = probe,
 	.prepare = prepare,
 	.plan = plan,
 	.remove = overlay_remove,
+	.lowers = storage_lowers,
 	.changes = overlay_changes,
 	.bytes = overlay_bytes,
 };

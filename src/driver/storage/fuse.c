@@ -121,6 +121,7 @@ static int plan(const struct store *s, const char *id, const char *const *chain,
 		unsigned flags, struct arena *a, struct mount_plan *ret, struct err *e)
 {
 	struct mount_step *step = arena_get(a, sizeof *step);
+	struct storage_lowers over;
 
 	if (!step)
 		return err_new(e, E_NOMEM, ENOMEM, "mount plan");
@@ -129,7 +130,8 @@ static int plan(const struct store *s, const char *id, const char *const *chain,
 	if (strpbrk(s->root, ",:\\"))
 		return err_new(e, E_UNSUPPORTED, EINVAL, "fuse-overlayfs: a store at %s, whose name has one of , : \\",
 			       s->root);
-	if (overlay_step(s, id, chain, n_chain, flags & STORAGE_PLAN_READ_ONLY, a, step, e) < 0)
+	if (storage_lowers(s, id, chain, n_chain, a, &over, e) < 0 ||
+	    overlay_step(s, id, &over, flags & STORAGE_PLAN_READ_ONLY, a, step, e) < 0)
 		return -e->eno;
 	if (!(flags & STORAGE_PLAN_LOOK)) {
 		const char *options = options_of(step, a);
@@ -149,10 +151,12 @@ static int plan(const struct store *s, const char *id, const char *const *chain,
 
 const struct storage_ops storage_fuse = {
 	.name = "fuse-overlayfs",
+	.form = STORE_DIFF,
 	.probe = probe,
 	.prepare = overlay_prepare,
 	.plan = plan,
 	.remove = overlay_remove,
+	.lowers = storage_lowers,
 	.changes = overlay_changes,
 	.bytes = overlay_bytes,
 };

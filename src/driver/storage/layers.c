@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Layers, the same for all drivers: a layer is a directory in overlay's own form (whiteouts are
- * character devices 0:0, opaque directories bear overlay's attribute). See docs/adr/0012.
+ * Layers, which no driver owns: a layer is a directory in overlay's own form (whiteouts are
+ * character devices 0:0, opaque directories bear overlay's attribute), or its archive. See docs/adr/0012
+ * and 0015.
  *
- *   tmp/layer-KEY/{diff,meta.json}   being unpacked; diff is locked (flock) by its maker
- *   snapshots/HEX/diff               committed
+ *   tmp/layer-KEY/{diff,meta.json}       being unpacked; diff is locked (flock) by its maker
+ *   tmp/layer-KEY/{diff,tar,tar.json}    as an archive: diff is there for the lock alone
+ *   snapshots/HEX/{diff,tar}             committed
  *
  * The folders around diff are 0700: set-user-ID programs of images are out of reach of the host's
  * users (CVE-2021-41091).
@@ -113,7 +115,7 @@ static int write_meta(const struct store *s, const char *dir, const struct stora
 				  (json_int_t)info->size_bytes, "boot", boot);
 	if (!meta || (info->root_opaque && json_object_set_new(meta, "root_opaque", json_true()) < 0))
 		return err_new(e, E_NOMEM, ENOMEM, "meta.json");
-	(void)snprintf(path, sizeof path, "%s/meta.json", dir);
+	(void)snprintf(path, sizeof path, "%s/%s", dir, snapshot_names[s->form].meta);
 	if (js_save(s->root_fd, path, meta, 0600, 0, e) < 0)
 		return -e->eno;
 	if (info->root_opaque) {
@@ -127,42 +129,95 @@ static int write_meta(const struct store *s, const char *dir, const struct stora
 	return io_replace_file(s->root_fd, path, info->loose, info->loose_bytes, 0600, 0, e);
 }
 
+int storage_layer_tar(const struct store *s, const char *key, int *ret_fd, struct err *e)
+{
+	char path[PATH_BUF];
+
+	(void)snprintf(path, sizeof path, "tmp/layer-%.32s/tar", key);
+	*ret_fd = openat(s->root_fd, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
+	return *ret_fd < 0 ? err_sys(e, errno, "create %s", path) : 0;
+}
+
+int storage_layer_tar_is(const struct store *s, const char *key, int xblob, struct err *e)
+{
+	char path[PATH_BUF], self[32];
+	OWN_FD fd = -1;
+
+	(void)snprintf(path, sizeof path, "tmp/layer-%.32s/tar", key);
+	(void)snprintf(self, sizeof self, "/proc/self/fd/%d", xblob);
+	if (!linkat(AT_FDCWD, self, s->root_fd, path, AT_SYMLINK_FOLLOW))
+		return 0;
+	return storage_layer_tar(s, key, &fd, e) < 0 || io_copy_fd(xblob, fd, e) < 0 ? -e->eno : 0;
+}
+
+/* The other form is there: this one moves in beside it. What it holds is on the disk with the next
+ * registration; meta, the last to come, makes it count. 1: somebody else's is in the way. */
+static int add_form(const struct store *s, const char *tmp, const char *path, struct err *e)
+{
+	const struct snapshot_names *n = &snapshot_names[s->form];
+	const char *const parts[] = { "opaque", "loose", n->payload, n->meta };
+	char from[PATH_BUF + 16], to[PATH_BUF + 16];
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		(void)snprintf(from, sizeof from, "%s/%s", tmp, parts[i]);
+		(void)snprintf(to, sizeof to, "%s/%s", path, parts[i]);
+		if (!renameat(s->root_fd, from, s->root_fd, to))
+			continue;
+		if (i < 2 && errno == ENOENT)
+			continue;
+		if (errno == EEXIST || errno == ENOTEMPTY)
+			return 1;
+		return err_sys(e, errno, "rename %s", to);
+	}
+	return 0;
+}
+
+/* What has the place of @chain_id: 0: the same layer, or this one is there now | 1: out of the way, try again */
+static int give_way(const struct store *s, const char *chain_id, const char *tmp, const char *path, struct err *e)
+{
+	const enum store_form other = s->form == STORE_TAR ? STORE_DIFF : STORE_TAR;
+
+	if (snapshot_exists(s, chain_id, s->form))
+		return 0;
+	/* left over from before a power loss: not to be trusted */
+	if (!snapshot_exists(s, chain_id, other))
+		return snapshot_hide(s, chain_id, e) < 0 ? -e->eno : 1;
+	if (snapshot_hide_form(s, chain_id, s->form, e) < 0)
+		return -e->eno;
+	return add_form(s, tmp, path, e);
+}
+
 int storage_layer_commit(const struct store *s, const char *chain_id, const char *key,
 			 const struct storage_layer *info, struct err *e)
 {
-	char tmp[PATH_BUF], path[SNAPSHOT_PATH_MAX];
+	char tmp[PATH_BUF], path[SNAPSHOT_PATH_MAX], lock[PATH_BUF];
+	int r = 1;
 
 	if (snapshot_path(chain_id, path, e) < 0)
 		return -e->eno;
 	(void)snprintf(tmp, sizeof tmp, "tmp/layer-%.32s", key);
 	if (write_meta(s, tmp, info, e) < 0 || io_mkdir_p(s->root_fd, "snapshots", 0700, e) < 0)
-		goto fail;
-	for (int tries = 0; tries < 10; tries++) {
-		if (!renameat(s->root_fd, tmp, s->root_fd, path))
-			return 0;
-		if (errno != EEXIST && errno != ENOTEMPTY) {
-			err_sys(e, errno, "rename");
-			goto fail;
-		}
-		if (snapshot_exists(s, chain_id)) {
-			storage_layer_abort(s, key);
+		r = -e->eno;
+	for (int tries = 0; r == 1 && tries < 10; tries++) {
+		if (!renameat(s->root_fd, tmp, s->root_fd, path)) {
+			(void)snprintf(lock, sizeof lock, "%s/diff", path);
+			if (s->form == STORE_TAR) /* empty, and of no more use; harmless where it stays */
+				(void)unlinkat(s->root_fd, lock, AT_REMOVEDIR);
 			return 0;
 		}
-		/* left over from before a power loss: not to be trusted */
-		if (snapshot_hide(s, chain_id, e) < 0)
-			goto fail;
+		r = errno == EEXIST || errno == ENOTEMPTY ? give_way(s, chain_id, tmp, path, e) : err_sys(e, errno, "rename");
 	}
-	err_new(e, E_BUSY, EBUSY, "others keep taking its place");
-fail:
+	if (r == 1)
+		r = err_new(e, E_BUSY, EBUSY, "others keep taking its place");
 	storage_layer_abort(s, key);
-	return err_ctx(e, "commit layer %s", chain_id);
+	return r < 0 ? err_ctx(e, "commit layer %s", chain_id) : 0;
 }
 
-int storage_lowers(const struct store *s, const char *id, const char *const *chain, size_t n_chain, size_t room,
-		   struct arena *a, struct storage_lowers *ret, struct err *e)
+int storage_lowers(const struct store *s, const char *id, const char *const *chain, size_t n_chain, struct arena *a,
+		   struct storage_lowers *ret, struct err *e)
 {
-	const char **dirs = arena_get(a, (n_chain + room + 1) * sizeof *dirs);
-	size_t n = room;
+	const char **dirs = arena_get(a, (n_chain + 1) * sizeof *dirs);
+	size_t n = 0;
 
 	if (!dirs)
 		return err_new(e, E_NOMEM, ENOMEM, "layers of container %.12s", id);

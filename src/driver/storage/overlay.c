@@ -82,28 +82,25 @@ static int adopt_root(const struct store *s, const char *id, const char *lower, 
 	return mark < 0 ? err_sys(e, errno, "make %s", path) : 0;
 }
 
-static int plan_lowers(const struct store *s, const char *id, const char *const *chain,
-		       size_t n_chain, struct arena *a, struct mount_step *step, struct err *e)
+/* @over with a free place before it when the writable layer is one more of them: read-only, what was
+ * written before is to be seen */
+static int step_lowers(const struct store *s, const char *id, const struct storage_lowers *over, struct arena *a,
+		       struct mount_step *step, struct err *e)
 {
-	struct storage_lowers lowers;
-	size_t first = !step->upper; /* read-only: what was written before is to be seen */
+	size_t first = !step->upper;
+	const char **dirs = arena_get(a, (over->n + first + 1) * sizeof *dirs);
 
-	if (storage_lowers(s, id, chain, n_chain, first, a, &lowers, e) < 0)
-		return -e->eno;
-	if (first && !(lowers.dirs[0] = arena_printf(a, "%s/containers/%s/rw/diff", s->root, id)))
+	if (!dirs || (first && !(dirs[0] = arena_printf(a, "%s/containers/%s/rw/diff", s->root, id))))
 		return err_new(e, E_NOMEM, ENOMEM, "mount plan");
-	step->lowers = lowers.dirs;
-	step->n_lowers = lowers.n;
+	memcpy(dirs + first, over->dirs, over->n * sizeof *dirs);
+	step->lowers = dirs;
+	step->n_lowers = over->n + first;
 	return 0;
 }
 
-int overlay_step(const struct store *s, const char *id, const char *const *chain, size_t n_chain, bool read_only,
+int overlay_dirs(const struct store *s, const char *id, const struct storage_lowers *over, bool read_only,
 		 struct arena *a, struct mount_step *step, struct err *e)
 {
-	char marker[STORAGE_PATH_MAX];
-
-	if (storage_rw_path(id, "/root", marker, e) < 0)
-		return -e->eno;
 	step->read_only = read_only;
 	if (!read_only) {
 		step->upper = arena_printf(a, "%s/containers/%s/rw/diff", s->root, id);
@@ -111,7 +108,15 @@ int overlay_step(const struct store *s, const char *id, const char *const *chain
 		if (!step->upper || !step->work)
 			return err_new(e, E_NOMEM, ENOMEM, "mount plan");
 	}
-	if (plan_lowers(s, id, chain, n_chain, a, step, e) < 0)
+	return step_lowers(s, id, over, a, step, e);
+}
+
+int overlay_step(const struct store *s, const char *id, const struct storage_lowers *over, bool read_only,
+		 struct arena *a, struct mount_step *step, struct err *e)
+{
+	char marker[STORAGE_PATH_MAX];
+
+	if (storage_rw_path(id, "/root", marker, e) < 0 || overlay_dirs(s, id, over, read_only, a, step, e) < 0)
 		return -e->eno;
 	size_t first = read_only ? 1 : 0;
 	if (step->n_lowers == first) { /* an image without layers */
@@ -132,8 +137,8 @@ int overlay_step(const struct store *s, const char *id, const char *const *chain
 	return 0;
 }
 
-static int plan(const struct store *s, const char *id, const char *const *chain, size_t n_chain,
-		unsigned flags, struct arena *a, struct mount_plan *ret, struct err *e)
+int overlay_plan_over(const struct store *s, const char *id, const struct storage_lowers *over, unsigned flags,
+		      struct arena *a, struct mount_plan *ret, struct err *e)
 {
 	/* what the kernel was built to do by default must not change what a container sees */
 	static const char *const options[] = { "index=off", "redirect_dir=off", "metacopy=off" };
@@ -153,7 +158,7 @@ static int plan(const struct store *s, const char *id, const char *const *chain,
 		if (io_remove_tree(s->root_fd, mark, e) < 0) /* none before the second start */
 			return -e->eno;
 	}
-	if (overlay_step(s, id, chain, n_chain, flags & STORAGE_PLAN_READ_ONLY, a, step, e) < 0)
+	if (overlay_step(s, id, over, flags & STORAGE_PLAN_READ_ONLY, a, step, e) < 0)
 		return -e->eno;
 	bool user = storage_in_userns();
 	step->options = user ? options_userns : options;
@@ -161,6 +166,16 @@ static int plan(const struct store *s, const char *id, const char *const *chain,
 	ret->steps = step;
 	ret->n_steps = 1;
 	return 0;
+}
+
+static int plan(const struct store *s, const char *id, const char *const *chain, size_t n_chain, unsigned flags,
+		struct arena *a, struct mount_plan *ret, struct err *e)
+{
+	struct storage_lowers over;
+
+	if (storage_lowers(s, id, chain, n_chain, a, &over, e) < 0)
+		return -e->eno;
+	return overlay_plan_over(s, id, &over, flags, a, ret, e);
 }
 
 int overlay_remove(const struct store *s, const char *id, struct err *e)
@@ -196,10 +211,12 @@ uint64_t overlay_bytes(const struct store *s, const char *id, const struct stora
 
 const struct storage_ops storage_overlay = {
 	.name = "overlay",
+	.form = STORE_DIFF,
 	.probe = probe,
 	.prepare = overlay_prepare,
 	.plan = plan,
 	.remove = overlay_remove,
+	.lowers = storage_lowers,
 	.changes = overlay_changes,
 	.bytes = overlay_bytes,
 };

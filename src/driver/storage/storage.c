@@ -12,7 +12,8 @@
 #include "base/own.h"
 #include "store/snapshot.h"
 
-static const struct storage_ops *const storage_table[] = { &storage_overlay, &storage_btrfs, &storage_fuse, &storage_composefs, &storage_vfs };
+static const struct storage_ops *const storage_table[] = { &storage_overlay, &storage_erofs, &storage_btrfs,
+							   &storage_fuse, &storage_composefs, &storage_vfs };
 
 int storage_by_name(const char *name, const struct storage_ops **ret, struct err *e)
 {
@@ -33,6 +34,17 @@ int storage_by_name(const char *name, const struct storage_ops **ret, struct err
 	return -e->eno;
 }
 
+int storage_open(struct store *s, const char *name, struct err *e)
+{
+	const struct storage_ops *ops = &storage_overlay;
+
+	if (name && *name && storage_by_name(name, &ops, e) < 0)
+		return -e->eno;
+	s->form = ops->form;
+	/* unpacked layers are of use to several; archives to one driver only */
+	return ops->form == STORE_TAR && ops->probe(s, e) < 0 ? err_ctx(e, "storage driver") : 0;
+}
+
 bool storage_in_userns(void)
 {
 	const uint32_t init_userns_ino = 0xeffffffd; /* PROC_USER_INIT_INO of the kernel */
@@ -45,7 +57,7 @@ bool storage_in_userns(void)
 
 bool storage_layer_exists(const struct store *s, const char *chain_id)
 {
-	return snapshot_exists(s, chain_id);
+	return snapshot_exists(s, chain_id, s->form);
 }
 
 int64_t storage_layer_size(const struct store *s, const char *chain_id)

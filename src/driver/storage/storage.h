@@ -51,6 +51,7 @@ struct storage_changes {
 /* A driver composes the root of a container over layers that all drivers share. */
 struct storage_ops {
 	const char *name;
+	enum store_form form; /* of the layers that it needs */
 	/* whether it works on the file system below the store; the error names the missing feature */
 	int (*probe)(const struct store *s, struct err *e);
 	/* make the writable layer of container @id over @chain (lowest first). Killed in between,
@@ -61,6 +62,9 @@ struct storage_ops {
 	int (*plan)(const struct store *s, const char *id, const char *const *chain, size_t n_chain,
 		    unsigned flags, struct arena *a, struct mount_plan *ret, struct err *e);
 	int (*remove)(const struct store *s, const char *id, struct err *e);
+	/* directories that show the image's files, for who looks at them from outside of the container */
+	int (*lowers)(const struct store *s, const char *id, const char *const *chain, size_t n_chain, struct arena *a,
+		      struct storage_lowers *ret, struct err *e);
 	int (*changes)(const struct store *s, const char *id, const struct storage_lowers *lowers,
 		       struct storage_changes *ret, struct err *e);
 	/* bytes of the files that the container made or changed */
@@ -72,18 +76,23 @@ struct storage_ops {
  * this attempt. The descriptor holds the lock that protects the attempt from being swept: close it
  * last. */
 int storage_layer_begin(const struct store *s, const char *chain_id, char key[64], int *ret_dirfd, struct err *e);
-/** storage_layer_commit - make it visible. An existing one of the same name is kept and this attempt
- * dropped. */
+/** storage_layer_commit - make it visible, in the form that the store has now (s->form): diff/, or the
+ * file "tar" beside diff/, which is empty then. An existing one of the same name and form is kept and this
+ * attempt dropped; one that has only the other form gets this one too. */
 int storage_layer_commit(const struct store *s, const char *chain_id, const char *key,
 			 const struct storage_layer *info, struct err *e);
 void storage_layer_abort(const struct store *s, const char *key);
 /** storage_temp_begin - the same folder (tmp/layer-KEY/, @ret_dirfd its diff/) for other work; what is
  * left of it after a kill is swept. Ended with storage_layer_abort. */
 int storage_temp_begin(const struct store *s, char key[64], int *ret_dirfd, struct err *e);
-/** storage_lowers - directories of @chain (lowest first) of container @id, @room free places before them
- * (counted in n). E_CORRUPT for a bad chain ID. */
-int storage_lowers(const struct store *s, const char *id, const char *const *chain, size_t n_chain, size_t room,
-		   struct arena *a, struct storage_lowers *ret, struct err *e);
+/** storage_lowers - the verb of drivers over unpacked layers: their directories. E_CORRUPT for a bad chain
+ * ID. */
+int storage_lowers(const struct store *s, const char *id, const char *const *chain, size_t n_chain, struct arena *a,
+		   struct storage_lowers *ret, struct err *e);
+/** storage_layer_tar - make the file "tar" of attempt @key, for writing and reading. */
+int storage_layer_tar(const struct store *s, const char *key, int *ret_fd, struct err *e);
+/** storage_layer_tar_is - let it be the open blob @xblob: the same file where the file system can. */
+int storage_layer_tar_is(const struct store *s, const char *key, int xblob, struct err *e);
 /** storage_changes_done - close it and drop what was made for it. */
 void storage_changes_done(const struct store *s, struct storage_changes *c);
 /** storage_rw_path - "containers/ID/rw" and @what ("" or "/name"); E_INVALID for a bad ID. */
@@ -109,7 +118,10 @@ struct storage_usage {
 /** storage_usage_add - add what @name below @xdir takes, a directory with all in it that is not mounted there. */
 void storage_usage_add(int xdir, const char *name, struct storage_seen *seen, struct storage_usage *sum);
 
-extern const struct storage_ops storage_overlay, storage_vfs, storage_btrfs, storage_fuse, storage_composefs;
+extern const struct storage_ops storage_overlay, storage_vfs, storage_btrfs, storage_fuse, storage_erofs,
+	storage_composefs;
+/** storage_open - set the form of @s for driver @name (NULL or "": overlay), where it can run. */
+int storage_open(struct store *s, const char *name, struct err *e);
 /** storage_by_name - driver from the table; E_UNSUPPORTED lists the known ones. */
 int storage_by_name(const char *name, const struct storage_ops **ret, struct err *e);
 /** storage_in_userns - whether this process cannot use trusted.* attributes, so that whiteouts and
@@ -117,7 +129,7 @@ int storage_by_name(const char *name, const struct storage_ops **ret, struct err
 bool storage_in_userns(void);
 /** storage_layer_size - unpacked size of a committed layer in bytes, -ENOENT otherwise. */
 int64_t storage_layer_size(const struct store *s, const char *chain_id);
-/** storage_layer_exists - whether the chain ID is committed. */
+/** storage_layer_exists - whether the chain ID is committed in the form that the store has now. */
 bool storage_layer_exists(const struct store *s, const char *chain_id);
 
 #endif

@@ -32,7 +32,7 @@ static int prepare(const struct store *s, const char *id, const char *const *cha
 	struct storage_lowers lowers;
 	ARENA a = { 0 };
 
-	if (storage_lowers(s, id, chain, n_chain, 0, &a, &lowers, e) < 0)
+	if (storage_lowers(s, id, chain, n_chain, &a, &lowers, e) < 0)
 		return -e->eno;
 	return flat_prepare(s, id, make, &lowers, e);
 }
@@ -46,10 +46,12 @@ static int remove_rw(const struct store *s, const char *id, struct err *e)
 
 const struct storage_ops storage_vfs = {
 	.name = "vfs",
+	.form = STORE_DIFF,
 	.probe = probe,
 	.prepare = prepare,
 	.plan = flat_plan,
 	.remove = remove_rw,
+	.lowers = storage_lowers,
 	.changes = flat_changes,
 	.bytes = flat_bytes,
 };

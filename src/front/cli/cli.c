@@ -182,8 +182,9 @@ static int run_command(struct cli *c, const struct opt_result *global, struct er
 	OWN_BUF storage = { 0 };
 	storage_options(global->request, &storage);
 	c->trace = opt_bool(global->request, "@trace");
+	c->storage_driver = js_str(global->request, "@storage-driver", NULL);
 	struct engine_options o = { .root = c->root, .run = c->run,
-				    .storage_driver = js_str(global->request, "@storage-driver", NULL),
+				    .storage_driver = c->storage_driver,
 				    .storage_opt = storage.n ? buf_str(&storage) : NULL,
 				    .warn = warn_user, .warn_data = c,
 				    .observer = c->trace ? &tracer : NULL };

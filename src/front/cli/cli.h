@@ -29,6 +29,7 @@ struct cli {
 	int argc;
 	struct arena arena;
 	const char *root, *run; /* --root, --run-dir */
+	const char *storage_driver; /* --storage-driver */
 	bool debug, trace, json_errors;
 	bool quiet;             /* no warnings: --log-level error */
 };

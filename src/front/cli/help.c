@@ -124,7 +124,7 @@ void help_all(void)
 	       "      --root DIR         Where images, containers and volumes are kept (ONGGI_ROOT)\n"
 	       "      --run-dir DIR      Where run-time state is kept (ONGGI_RUN)\n"
 	       "  -s, --storage-driver DRIVER\n"
-	       "                         Driver of new containers: overlay, btrfs, fuse-overlayfs or vfs\n"
+	       "                         Driver of new containers: overlay, erofs, btrfs, fuse-overlayfs, composefs or vfs\n"
 	       "                         (ONGGI_STORAGE_DRIVER)\n"
 	       "      --storage-opt OPTION=VALUE\n"
 	       "                         Limits of new containers: size=10G, inodes=100000 (ONGGI_STORAGE_OPT)\n"

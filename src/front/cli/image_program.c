@@ -18,10 +18,11 @@
 
 extern char **environ;
 
-/* the engine's roots travel by environment */
+/* the engine's roots and driver travel by environment */
 static int hand_over_roots(struct cli *c, struct err *e)
 {
-	if ((c->root && setenv("ONGGI_ROOT", c->root, 1) < 0) || (c->run && setenv("ONGGI_RUN", c->run, 1) < 0))
+	if ((c->root && setenv("ONGGI_ROOT", c->root, 1) < 0) || (c->run && setenv("ONGGI_RUN", c->run, 1) < 0) ||
+	    (c->storage_driver && setenv("ONGGI_STORAGE_DRIVER", c->storage_driver, 1) < 0))
 		return err_sys(e, errno, "environment");
 	return 0;
 }

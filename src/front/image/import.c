@@ -122,7 +122,7 @@ int verb_import(const struct image_call *call)
 	}
 	json_array_foreach(changes, o.n_changes, v)
 		list[o.n_changes] = json_string_value(v);
-	if (store_open(NULL, NULL, &store, &e) < 0)
+	if (image_store_open(&store, &e) < 0)
 		return image_fail(&e);
 	int status = run(&o, &store, &e) < 0 ? image_fail(&e) : 0;
 	store_close(&store);

@@ -100,7 +100,7 @@ static int run(const struct options *o, struct err *e)
 		err_hint(e, "give the archive with -i FILE, or redirect stdin");
 		return -e->eno;
 	}
-	if (store_open(NULL, NULL, &store, e) < 0)
+	if (image_store_open(&store, e) < 0)
 		return -e->eno;
 	struct stat st;
 	const bool dir = o->input && !fstat(input, &st) && S_ISDIR(st.st_mode);

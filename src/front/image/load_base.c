@@ -58,7 +58,7 @@ static int run(struct err *e)
 	struct image img;
 	struct store store;
 
-	if (store_open(NULL, NULL, &store, e) < 0)
+	if (image_store_open(&store, e) < 0)
 		return -e->eno;
 	int r = io_mkdir_p(store.root_fd, "locks", 0700, e);
 	if (!r)

@@ -41,7 +41,7 @@ static int pull_place(const struct image_call *call)
 		(void)err_new(&e, E_USAGE, EINVAL, "--all-tags is for registries: %s", q.from);
 		return image_fail(&e);
 	}
-	if (store_open(NULL, NULL, &store, &e) < 0)
+	if (image_store_open(&store, &e) < 0)
 		return image_fail(&e);
 	progress_init(&progress, stderr);
 	q.store = &store;
@@ -77,7 +77,7 @@ int verb_pull(const struct image_call *call)
 	struct store store;
 	struct err e = { 0 };
 
-	if (store_open(NULL, NULL, &store, &e) < 0)
+	if (image_store_open(&store, &e) < 0)
 		return image_fail(&e);
 	progress_init(&progress, stdout);
 	q.store = &store;

@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/own.h"
 #include "base/step.h"
+#include "driver/storage/storage.h"
 #include "format/js.h"
 #include "front/cli/image_rows.h"
 #include "spec/reference.h"
@@ -42,6 +44,7 @@ static int verb_ways(const struct image_call *call)
 }
 
 static const struct image_verb verbs[] = {
+	{ "form", { NULL, 0 }, 4, 4, verb_form },
 	{ "import", { import_rows, IMPORT_ROWS_N }, 1, 2, verb_import },
 	{ "load", { load_rows, LOAD_ROWS_N }, 0, 0, verb_load },
 	{ "load-base", { NULL, 0 }, 0, 0, verb_load_base },
@@ -64,6 +67,16 @@ static const struct image_verb verbs[] = {
 	{ "search", { search_rows, SEARCH_ROWS_N }, 1, 1, verb_search },
 	{ "ways", { NULL, 0 }, 0, 0, verb_ways },
 };
+
+int image_store_open(struct store *ret, struct err *e)
+{
+	if (store_open(NULL, NULL, ret, e) < 0)
+		return -e->eno;
+	if (storage_open(ret, getenv("ONGGI_STORAGE_DRIVER"), e) == 0)
+		return 0;
+	store_close(ret);
+	return -e->eno;
+}
 
 int image_fail(const struct err *e)
 {

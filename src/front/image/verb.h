@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "format/json.h"
+#include "store/store.h"
 
 /* What a verb is asked to do: docker's own flags by the rows that onggi parses too. */
 struct image_call {
@@ -20,6 +21,9 @@ struct image_call {
 
 /** image_run - find the verb argv[0], parse the rest by its rows, run it. Returns the exit status. */
 int image_run(int argc, char **argv);
+/** image_store_open - the store of the environment (ONGGI_ROOT, ONGGI_RUN), to put layers into for the driver
+ * of ONGGI_STORAGE_DRIVER. */
+int image_store_open(struct store *ret, struct err *e);
 /** image_fail - print @e once, with its hint, to stderr. Returns the exit status 1. */
 int image_fail(const struct err *e);
 /** image_tell_tag - docker's word about a reference without tag and digest. */
@@ -31,6 +35,7 @@ FILE *image_words_out(const char *place);
 int image_flush(int status);
 
 /* each returns the exit status */
+int verb_form(const struct image_call *call);
 int verb_import(const struct image_call *call);
 int verb_load(const struct image_call *call);
 int verb_load_base(const struct image_call *call);

@@ -3,11 +3,12 @@
  * Layers as a tree in memory: what layer_apply() and overlay make of the same archives, without
  * unpacking them. Data of files stay in the tars.
  */
-#ifndef ONGGI_REGISTRY_LAYER_TREE_H
-#define ONGGI_REGISTRY_LAYER_TREE_H
+#ifndef ONGGI_STORE_LAYER_TREE_H
+#define ONGGI_STORE_LAYER_TREE_H
 
 #include "format/fstree.h"
-#include "registry/layer_apply.h"
+#include "format/source.h"
+#include "store/layer_name.h"
 
 /* One layer to put on top of a tree. */
 struct layer_tree_req {

@@ -10,7 +10,7 @@
 
 #include "base/own.h"
 #include "base/text.h"
-#include "registry/layer_int.h"
+#include "store/layer_name.h"
 
 /* include/uapi/linux/posix_acl.h and posix_acl_xattr.h */
 enum { ACL_VERSION = 2, ACL_ENTRIES_MAX = 1024 };

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A layer's archive onto a tree: see layer_tree.h. The rules are those of layer_apply.c, seen from
+ * A layer's archive onto a tree: see layer_tree.h. The rules are those of registry/layer_apply.c, seen from
  * above: a whiteout takes away what lower layers have, never what this one adds; links on the way to
  * an entry count only when this layer made them; what lower layers have in the place of a directory
  * that this layer needs is replaced.
  */
-#include "registry/layer_tree.h"
+#include "store/layer_tree.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,9 +14,9 @@
 
 #include "base/own.h"
 #include "base/text.h"
+#include "format/erofs.h"
 #include "format/tar.h"
-#include "registry/layer_int.h"
-#include "registry/layer_name.h"
+#include "store/layer_name.h"
 
 enum { TREE_BYTES_MAX = 2000 << 20 };
 
@@ -164,9 +164,10 @@ static int set_xattrs(struct ctx *c, struct fsnode *n, const struct tar_entry *e
 			return nomem(c, e);
 		k++;
 	}
+	uint32_t ignored;
 	n->xattrs = list;
 	n->n_xattrs = k;
-	return 0;
+	return erofs_xattr_bytes(n, &ignored, e) < 0 ? err_ctx(e, "entry %s", c->shown) : 0;
 }
 
 static int set_attributes(struct ctx *c, struct fsnode *n, const struct tar_entry *en, struct err *e)
@@ -303,8 +304,8 @@ static int put_whiteout(struct ctx *c, const char *path, const char *base, struc
 	return 0;
 }
 
-/* the node under clean @path, links on the way not followed unless this layer made them */
-static struct fsnode *look(struct ctx *c, const char *path)
+/* the entry of clean @path, links on the way not followed unless this layer made them */
+static struct fsentry *look(struct ctx *c, const char *path)
 {
 	struct fsnode *dir = c->t->root;
 	const char *p = path;
@@ -320,20 +321,38 @@ static struct fsnode *look(struct ctx *c, const char *path)
 		if (!dir)
 			return NULL;
 	}
-	struct fsentry *en = fstree_find(dir, p, strlen(p));
-	return en ? en->node : NULL;
+	return fstree_find(dir, p, strlen(p));
+}
+
+/* A link to a file of a lower layer: as overlay would, with a copy of it for both names, so that other
+ * names of it stay apart. The data are where they were. */
+static struct fsnode *copy_up(struct ctx *c, const char *target, const struct fsnode *from, struct err *e)
+{
+	const char *name;
+	struct fsnode *dir = place(c, target, &name, e);
+	struct fsnode *n = dir ? fstree_node(c->t, from->mode) : NULL;
+
+	if (!n) {
+		(void)(e->kind ? 0 : nomem(c, e));
+		return NULL;
+	}
+	*n = *from;
+	return fstree_put(c->t, dir, name, strlen(name), n, c->layer, e) < 0 ? NULL : n;
 }
 
 /* 1: made | 0: there is no such target (yet) */
 static int try_link(struct ctx *c, const char *path, const char *target, struct err *e)
 {
-	struct fsnode *n = look(c, target);
+	struct fsentry *at = look(c, target);
+	struct fsnode *n = at ? at->node : NULL;
 	const char *name;
 
 	if (!n)
 		return 0;
 	if (S_ISDIR(n->mode))
 		return bad(c, e, "hard link to a directory");
+	if (at->layer != c->layer && !(n = copy_up(c, target, n, e)))
+		return -e->eno;
 	struct fsnode *dir = place(c, path, &name, e);
 	if (!dir)
 		return -e->eno;

@@ -2,14 +2,13 @@
  *
  * What is common to all who read layers: names of entries and which attributes an image may set.
  */
-#include "registry/layer_name.h"
+#include "store/layer_name.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "registry/layer_int.h"
 #include "store/attr.h"
 
 void layer_printable(const char *path, char *out, size_t n)
@@ -92,4 +91,19 @@ int layer_xattr(const struct tar_xattr *x, struct layer_acl *acl, struct tar_xat
 					   acl->bytes, (size_t)n };
 	}
 	return wanted(ret->name);
+}
+
+static int64_t clamp_seconds(int64_t s)
+{
+	/* file systems clamp further by themselves; this only keeps time_t arithmetic sane */
+	const int64_t edge = 1LL << 55;
+	return s > edge ? edge : s < -edge ? -edge : s;
+}
+
+void layer_times(const struct tar_entry *en, struct timespec ret[2])
+{
+	ret[1] = (struct timespec){ clamp_seconds(en->mtime.sec), en->mtime.nsec };
+	ret[0] = ret[1];
+	if (en->has_atime)
+		ret[0] = (struct timespec){ clamp_seconds(en->atime.sec), en->atime.nsec };
 }

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The check of layers that are archives: each against its DiffID, the index of the image against the
+ * archives. What is damaged is taken away: the next container of the image makes it again, from the blob.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "format/js.h"
+#include "store/blob.h"
+#include "store/check_int.h"
+#include "store/image_gc.h"
+#include "store/snapshot.h"
+#include "store/snapshot_index.h"
+
+static const char *tar_drop(struct check *c, const json_t *layer, const char *tar, const struct stat *seen)
+{
+	const struct store *s = c->q->store;
+	struct err e = { 0 };
+	OWN_FD lock = -1;
+	struct stat now;
+
+	if (!c->q->repair || image_gc_lock(s, &lock, &e) < 0)
+		return NULL;
+	if (fstatat(s->root_fd, tar, &now, AT_SYMLINK_NOFOLLOW) < 0)
+		now = (struct stat){ 0 };
+	if (now.st_ino != seen->st_ino)
+		return "is another one by now";
+	if (snapshot_hide_form(s, js_str(layer, "chain_id", ""), STORE_TAR, &e) < 0)
+		return NULL;
+	own_fd_done(&lock);
+	(void)snapshot_bury(s, &e); /* else with the next sweep */
+	return blob_exists(s, js_str(layer, "digest", "")) ? "removed: the next container makes it from its blob" :
+							     "removed: the next pull or load brings it anew";
+}
+
+/* 1 sound | 0 not, or not there */
+static int tar_check(struct check *c, const json_t *layer, struct err *e)
+{
+	const char *chain = js_str(layer, "chain_id", ""), *diff_id = js_str(layer, "diff_id", "");
+	char path[SNAPSHOT_PATH_MAX], tar[SNAPSHOT_PATH_MAX + 8], got[HASH_TEXT_MAX];
+	struct stat st;
+
+	if (snapshot_path(chain, path, e) < 0)
+		return -e->eno;
+	const json_t *was = json_object_get(c->seen, chain);
+	if (was || !snapshot_exists(c->q->store, chain, STORE_TAR))
+		return json_is_true(was);
+	(void)snprintf(tar, sizeof tar, "%s/tar", path);
+	OWN_FD fd = openat(c->q->store->root_fd, tar, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int r = fd < 0 ? -errno : 0;
+	if (fd < 0 && fstatat(c->q->store->root_fd, tar, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		st = (struct stat){ 0 };
+	if (fd >= 0 && fstat(fd, &st) < 0)
+		return err_sys(e, errno, "stat %s", tar);
+	if (!snapshot_exists(c->q->store, chain, STORE_TAR))
+		return 0; /* removed meanwhile */
+	if (r == 0)
+		r = S_ISREG(st.st_mode) ? check_digest(fd, diff_id, &c->r->bytes, got) : -ENXIO;
+	if (r < 0 && r != -EIO && r != -ENOENT && r != -ELOOP && r != -ENXIO)
+		return err_sys(e, -r, "read %s", tar);
+	bool sound = r == 0 && !strcmp(got, diff_id);
+	if (json_object_set_new(c->seen, chain, sound ? json_true() : json_false()) < 0)
+		return err_new(e, E_NOMEM, ENOMEM, "check");
+	if (sound)
+		return 1;
+	const char *mended = tar_drop(c, layer, tar, &st);
+	if (r < 0)
+		check_tell(c, "layer", diff_id, mended, "its archive cannot be read: %s", strerror(-r));
+	else
+		check_tell(c, "layer", diff_id, mended, "its archive is damaged: its content is %s", got);
+	return 0;
+}
+
+static int index_check(struct check *c, const char *const *chain, size_t n, struct err *e)
+{
+	const struct store *s = c->q->store;
+	char path[SNAPSHOT_PATH_MAX], name[SNAPSHOT_PATH_MAX + 8];
+	struct err own = { 0 };
+
+	if (snapshot_path(chain[n - 1], path, e) < 0)
+		return -e->eno;
+	(void)snprintf(name, sizeof name, "%s/erofs", path);
+	if (faccessat(s->root_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0; /* made when it is needed */
+	int r = snapshot_index_check(s, chain, n, &own);
+	if (r < 0 && own.kind != E_CORRUPT) {
+		*e = own;
+		return -e->eno;
+	}
+	if (r > 0 || !snapshot_exists(s, chain[n - 1], STORE_TAR))
+		return 0;
+	const bool gone = c->q->repair && snapshot_index_remove(s, chain[n - 1], &own) == 0;
+	check_tell(c, "layer", chain[n - 1], gone ? "removed: the next container makes it again" : NULL,
+		   "the index of the image's archives is damaged");
+	return 0;
+}
+
+int check_tars(struct check *c, const json_t *record, struct err *e)
+{
+	const json_t *layers = json_object_get(record, "layers");
+	size_t n = json_array_size(layers), sound = 0;
+	OWN_PTR const char **chain = calloc(n + 1, sizeof *chain);
+
+	if (!chain)
+		return err_new(e, E_NOMEM, ENOMEM, "check");
+	for (size_t i = 0; i < n && !c->q->quick; i++) {
+		chain[i] = js_str(json_array_get(layers, i), "chain_id", "");
+		int r = tar_check(c, json_array_get(layers, i), e);
+		if (r < 0)
+			return r;
+		sound += (size_t)r;
+	}
+	return sound && sound == n ? index_check(c, chain, n, e) : 0;
+}
