@@ -7,33 +7,58 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include "base/own.h"
 #include "sys/mountfd.h"
 
-enum { LOWERS_TEXT_MAX = 4096 };
+/* The most that a string of fsconfig(2) may have, its end included. */
+enum { STRING_MAX = 256 };
 
-/* Before Linux 6.5 an overlay takes all its layers as one string of at most a page. */
-static int lowers_joined(int fs, const struct mount_step *s, struct err *e)
+/* Before Linux 6.5 an overlay takes all its layers as one string, in which there is no room for their paths: they are
+ * opened, and named by their numbers in /proc/self/fd, which is the working directory until the mount is made. */
+struct by_number {
+	int cwd; /* where we were; -1: there still */
+	int *fds;
+	size_t n;
+};
+
+static void by_number_done(struct by_number *o)
 {
-	char text[LOWERS_TEXT_MAX];
+	/* a directory that was ours a moment ago; where it cannot be entered any more, "/" is as good as it */
+	if (o->cwd >= 0 && fchdir(o->cwd) < 0)
+		(void)!chdir("/");
+	own_fd_done(&o->cwd);
+	while (o->n)
+		close(o->fds[--o->n]);
+	free(o->fds);
+	o->fds = NULL;
+}
+
+static int lowers_joined(int fs, const struct mount_step *s, struct by_number *o, struct err *e)
+{
+	char text[STRING_MAX];
 	size_t w = 0;
 
+	if (!(o->fds = calloc(s->n_lowers, sizeof *o->fds)))
+		return err_new(e, E_NOMEM, ENOMEM, "layers");
 	for (size_t i = 0; i < s->n_lowers; i++) {
-		for (const char *p = s->lowers[i]; *p; p++) {
-			if (w + 3 >= sizeof text)
-				return err_new(e, E_UNSUPPORTED, E2BIG,
-					       "%zu layers are too many for this kernel (Linux 6.5 takes 500)",
-					       s->n_lowers);
-			if (*p == ':' || *p == '\\')
-				text[w++] = '\\';
-			text[w++] = *p;
-		}
-		text[w++] = ':';
+		int fd = open(s->lowers[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			return err_sys(e, errno, "open layer %s", s->lowers[i]);
+		o->fds[o->n++] = fd;
+		w += (size_t)snprintf(text + w, sizeof text - w, "%s%d", i ? ":" : "", fd);
+		if (w >= sizeof text)
+			return err_new(e, E_UNSUPPORTED, E2BIG,
+				       "%zu layers are too many for this kernel (Linux 6.5 takes 500)", s->n_lowers);
 	}
-	text[w ? w - 1 : 0] = 0;
+	OWN_FD cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (cwd < 0 || chdir("/proc/self/fd") < 0)
+		return err_sys(e, errno, "enter /proc/self/fd");
+	o->cwd = fd_take(&cwd);
 	return mountfd_fs_string(fs, "lowerdir", text, e);
 }
 
@@ -57,12 +82,13 @@ static int datas_add(int fs, const struct mount_step *s, struct err *e)
 /* @xlast: the mount of the step before; -1: none */
 static int step_try(const struct mount_step *s, int xlast, bool joined, int *ret_fd, struct err *e)
 {
+	CLEANUP(by_number_done) struct by_number numbers = { .cwd = -1 };
 	OWN_FD fs = -1;
 
 	/* without a source mount tables say "none" */
 	if (mountfd_fs_open(s->fstype, &fs, e) < 0 ||
 	    mountfd_fs_string(fs, "source", s->source ? s->source : s->fstype, e) < 0 ||
-	    (s->n_lowers && (joined ? lowers_joined : lowers_add)(fs, s, e) < 0) ||
+	    (s->n_lowers && (joined ? lowers_joined(fs, s, &numbers, e) : lowers_add(fs, s, e)) < 0) ||
 	    (s->over_last && mountfd_fs_file(fs, "lowerdir+", xlast, e) < 0) || datas_add(fs, s, e) < 0 ||
 	    (s->upper && mountfd_fs_string(fs, "upperdir", s->upper, e) < 0) ||
 	    (s->work && mountfd_fs_string(fs, "workdir", s->work, e) < 0))
@@ -72,8 +98,8 @@ static int step_try(const struct mount_step *s, int xlast, bool joined, int *ret
 	for (size_t i = 0; i < s->n_options; i++)
 		if (mountfd_fs_word(fs, s->options[i], e) < 0)
 			return -e->eno;
-	/* a kernel that does not know the word works without it */
-	if (s->gain && mountfd_fs_word(fs, s->gain, e) < 0 && e->eno != EINVAL)
+	/* a kernel that does not know the word works without it; an old one says so only at the end */
+	if (s->gain && !joined && mountfd_fs_word(fs, s->gain, e) < 0 && e->eno != EINVAL)
 		return -e->eno;
 	return mountfd_fs_mount(fs, s->fstype, s->read_only ? MOUNT_ATTR_RDONLY : 0, ret_fd, e);
 }
