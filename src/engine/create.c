@@ -122,6 +122,12 @@ static int step_layer(void *ctx, struct err *e)
 	return engine_layer_prepare(c->eng, &c->c, e);
 }
 
+static void undo_layer(void *ctx)
+{
+	struct create *c = ctx;
+	(void)engine_layer_remove(c->eng, &c->c, &(struct err){ 0 }); /* else the driver meets it again */
+}
+
 static int step_mounts(void *ctx, struct err *e)
 {
 	if (create_mounts(ctx, e) < 0) {
@@ -188,7 +194,7 @@ static int step_again(void *ctx, struct err *e)
 static const struct step create_steps[] = {
 	{ "check", step_check, NULL },   { "image", step_image, NULL },
 	{ "folder", step_folder, undo_folder }, { "record", step_record, NULL },
-	{ "name", step_name, undo_name }, { "layer", step_layer, NULL },
+	{ "name", step_name, undo_name }, { "layer", step_layer, undo_layer },
 	{ "mounts", step_mounts, undo_mounts }, { "volumes", step_volumes, NULL },
 	{ "write", step_write, undo_write },   { "again", step_again, NULL },
 };

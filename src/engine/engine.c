@@ -39,7 +39,7 @@ int engine_open(const struct engine_options *opt, struct engine *ret, struct err
 	const char *driver = opt->storage_driver ? opt->storage_driver : getenv("ONGGI_STORAGE_DRIVER");
 	eng.storage = &storage_overlay;
 	eng.storage_opt = opt->storage_opt ? opt->storage_opt : getenv("ONGGI_STORAGE_OPT");
-	if (driver && *driver && storage_by_name(driver, &eng.storage, e) < 0) {
+	if (driver && *driver && storage_by_name(&eng.store, driver, &eng.storage, e) < 0) {
 		engine_close(&eng);
 		return -e->eno;
 	}

@@ -133,6 +133,7 @@ int engine_image_prune(struct engine *eng, bool all, const json_t *filters, json
 	/* what no image ever came of: broken downloads, parts of failed loads */
 	if (!r)
 		r = image_collect(&eng->store, &garbage, e);
+	storage_images_gone(&eng->store);
 	if (!r) {
 		*ret = json_pack("{s:O, s:I}", "ImagesDeleted", done.list, "SpaceReclaimed",
 				 (json_int_t)(done.bytes + garbage));

@@ -287,6 +287,7 @@ int engine_image_remove(struct engine *eng, const char *ref, unsigned flags, jso
 		json_decref(r.done.list);
 	else
 		*ret = r.done.list;
+	storage_images_gone(&eng->store);
 	return result < 0 ? result : 0;
 }
 

@@ -121,6 +121,19 @@ static json_t *security_options(void)
 	return list;
 }
 
+/* [{"Name", "Usable", "Reason"}] */
+static json_t *storage_drivers(const struct store *s)
+{
+	json_t *list = json_array();
+	struct err why = { 0 };
+	const char *name;
+
+	for (size_t i = 0; (name = storage_survey(s, i, &why)); i++)
+		json_array_append_new(list, json_pack("{ss sb ss}", "Name", name, "Usable", why.kind == E_NONE, "Reason",
+						      why.chain));
+	return list;
+}
+
 int engine_info(struct engine *eng, json_t **ret, struct err *e)
 {
 	struct utsname u = { 0 };
@@ -155,6 +168,7 @@ int engine_info(struct engine *eng, json_t **ret, struct err *e)
 	if (!*ret || !more)
 		return err_new(e, E_NOMEM, ENOMEM, "info");
 	json_object_update(*ret, more);
+	json_object_set_new(*ret, "StorageDrivers", storage_drivers(&eng->store));
 	json_object_set_new(*ret, "InitBinary", json_string(*init ? "onggi-init" : ""));
 	return 0;
 }

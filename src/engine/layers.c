@@ -18,7 +18,7 @@ int engine_storage(const struct engine *eng, const struct container *c, const st
 	*ret = eng->storage;
 	if (!*name || !strcmp(name, eng->storage->name))
 		return 0;
-	return storage_by_name(name, ret, e) < 0 ? err_ctx(e, "container %.12s", c->id) : 0;
+	return storage_by_name(&eng->store, name, ret, e) < 0 ? err_ctx(e, "container %.12s", c->id) : 0;
 }
 
 static int chain_of(const struct container *c, struct arena *a, const char *const **ret, size_t *ret_n, struct err *e)
@@ -169,7 +169,7 @@ int engine_layer_prepare(struct engine *eng, const struct container *c, struct e
 	if (chain_of(c, &a, &ids, &n, e) < 0 || limits_of(eng, c, &opt, e) < 0)
 		return -e->eno;
 	/* the usual one is tried by its mount, whose error says as much */
-	if (eng->storage != &storage_overlay && eng->storage->probe(&eng->store, e) < 0)
+	if (eng->storage != &storage_overlay && storage_probe(&eng->store, eng->storage, e) < 0)
 		return err_ctx(e, "storage driver");
 	if (engine_layers_ready(eng, js_str(c->record, "Image", ""), ids, n, e) < 0)
 		return -e->eno;

@@ -210,5 +210,8 @@ int engine_sweep(struct engine *eng, struct err *e)
 	}
 	if (sweep_run(eng, e) < 0 || engine_image_mounts_sweep(eng, e) < 0 || network_repair(&eng->network, e) < 0)
 		return -e->eno;
-	return image_collect(&eng->store, NULL, e);
+	if (image_collect(&eng->store, NULL, e) < 0)
+		return -e->eno;
+	storage_images_gone(&eng->store);
+	return 0;
 }

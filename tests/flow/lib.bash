@@ -61,6 +61,13 @@ image_load() { # image [name]
 		onggi load -q -i "$T/$1.tar" >/dev/null && rm "$T/$1.tar"
 }
 
+# the guest's libraries are those of its Debian, whatever the host is that made the programs
+images_or_skip() {
+	local s=0
+	"$ONGGI_LIBEXEC/onggi-image" >/dev/null 2>&1 || s=$?
+	[ "$s" != 127 ] || [ -z "${GUEST_CGROUP:-}" ] || skip "the libraries of onggi-image are not those of the guest"
+}
+
 free_port() {
 	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }

@@ -28,18 +28,26 @@ int flat_prepare(const struct store *s, const char *id, int (*make)(void *data, 
 	return mark < 0 ? err_sys(e, errno, "writable layer: mark") : 0;
 }
 
-int flat_plan(const struct store *s, const char *id, const char *const *chain, size_t n_chain, unsigned flags,
-	      struct arena *a, struct mount_plan *ret, struct err *e)
+int flat_made(const struct store *s, const char *id, struct err *e)
 {
-	struct mount_step *step = arena_get(a, sizeof *step);
 	char path[STORAGE_PATH_MAX];
 
-	(void)chain;
-	(void)n_chain;
 	if (storage_rw_path(id, "/made", path, e) < 0)
 		return -e->eno;
 	if (faccessat(s->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_new(e, E_CORRUPT, errno, "the file system of container %.12s was never completed", id);
+	return 0;
+}
+
+int flat_plan(const struct store *s, const char *id, const char *const *chain, size_t n_chain, unsigned flags,
+	      struct arena *a, struct mount_plan *ret, struct err *e)
+{
+	struct mount_step *step = arena_get(a, sizeof *step);
+
+	(void)chain;
+	(void)n_chain;
+	if (flat_made(s, id, e) < 0)
+		return -e->eno;
 	if (!step || !(step->source = arena_printf(a, "%s/containers/%s/rw/fs", s->root, id)))
 		return err_new(e, E_NOMEM, ENOMEM, "mount plan");
 	step->fstype = "bind";

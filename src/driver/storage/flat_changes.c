@@ -247,19 +247,18 @@ static int compare(struct changes *c, int tree, int to, struct err *e)
 	return 0;
 }
 
-int flat_changes(const struct store *s, const char *id, const struct storage_lowers *lowers,
-		 struct storage_changes *ret, struct err *e)
+int flat_changes_of(const struct store *s, const char *id, int tree, const struct storage_lowers *lowers,
+		    struct storage_changes *ret, struct err *e)
 {
-	char path[STORAGE_PATH_MAX], mark[STORAGE_PATH_MAX];
 	struct storage_changes made = { .fd = -1 };
 	struct changes c = { 0 };
+	char mark[STORAGE_PATH_MAX];
 	struct stat st;
 
-	if (storage_rw_path(id, "/fs", path, e) < 0 || storage_rw_path(id, "/made", mark, e) < 0)
+	if (storage_rw_path(id, "/made", mark, e) < 0)
 		return -e->eno;
-	OWN_FD tree = openat(s->root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (tree < 0 || fstatat(s->root_fd, mark, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(e, errno, "open %s", path);
+	if (fstatat(s->root_fd, mark, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, errno, "stat %s", mark);
 	if (merge_open(lowers, &c.m, e) < 0)
 		return -e->eno;
 	c.made = st.st_ctim;
@@ -278,16 +277,31 @@ int flat_changes(const struct store *s, const char *id, const struct storage_low
 	return 0;
 }
 
+int flat_changes(const struct store *s, const char *id, const struct storage_lowers *lowers,
+		 struct storage_changes *ret, struct err *e)
+{
+	char path[STORAGE_PATH_MAX];
+
+	if (storage_rw_path(id, "/fs", path, e) < 0)
+		return -e->eno;
+	OWN_FD tree = openat(s->root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return tree < 0 ? err_sys(e, errno, "open %s", path) : flat_changes_of(s, id, tree, lowers, ret, e);
+}
+
+uint64_t flat_changes_bytes(const struct store *s, struct storage_changes *c)
+{
+	char path[STORAGE_PATH_MAX];
+
+	(void)snprintf(path, sizeof path, "tmp/layer-%.32s/diff", c->key);
+	uint64_t n = storage_tree_bytes(s->root_fd, path);
+	storage_changes_done(s, c);
+	return n;
+}
+
 uint64_t flat_bytes(const struct store *s, const char *id, const struct storage_lowers *lowers)
 {
 	struct storage_changes c;
 	struct err ignored = { 0 };
-	char path[STORAGE_PATH_MAX];
 
-	if (flat_changes(s, id, lowers, &c, &ignored) < 0)
-		return 0;
-	(void)snprintf(path, sizeof path, "tmp/layer-%.32s/diff", c.key);
-	uint64_t n = storage_tree_bytes(s->root_fd, path);
-	storage_changes_done(s, &c);
-	return n;
+	return flat_changes(s, id, lowers, &c, &ignored) < 0 ? 0 : flat_changes_bytes(s, &c);
 }

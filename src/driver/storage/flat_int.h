@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What drivers share that keep a whole tree per container (vfs, btrfs).
+ * What drivers share that keep a whole tree per container (vfs, btrfs, devicemapper).
  *
- *   containers/ID/rw/fs      the tree
+ *   containers/ID/rw/fs      the tree, where it is a directory of the store
  *   containers/ID/rw/made    empty; its time tells what the container has touched since
  */
 #ifndef ONGGI_DRIVER_STORAGE_FLAT_INT_H
@@ -31,10 +31,17 @@ int flat_copy_file(int from, int to_dir, const char *name, struct err *e);
 /** flat_prepare - folders of container @id and, by @make, its tree; then the mark. */
 int flat_prepare(const struct store *s, const char *id, int (*make)(void *data, int rw_fd, struct err *e), void *data,
 		 struct err *e);
+/** flat_made - whether it was: E_CORRUPT when its maker was killed. */
+int flat_made(const struct store *s, const char *id, struct err *e);
 int flat_plan(const struct store *s, const char *id, const char *const *chain, size_t n_chain, unsigned flags,
 	      struct arena *a, struct mount_plan *ret, struct err *e);
 int flat_changes(const struct store *s, const char *id, const struct storage_lowers *lowers,
 		 struct storage_changes *ret, struct err *e);
+/** flat_changes_of - the same of a tree that lies elsewhere: its directory @tree, open for reading. */
+int flat_changes_of(const struct store *s, const char *id, int tree, const struct storage_lowers *lowers,
+		    struct storage_changes *ret, struct err *e);
+/** flat_changes_bytes - bytes of the files in it, which is ended. */
+uint64_t flat_changes_bytes(const struct store *s, struct storage_changes *c);
 uint64_t flat_bytes(const struct store *s, const char *id, const struct storage_lowers *lowers);
 
 #endif

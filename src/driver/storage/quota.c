@@ -31,6 +31,12 @@ enum quota_kind quota_kind_parse(const char *name)
 static int choose(const struct store *s, const struct storage_ops *ops, const struct storage_opt *opt,
 		  enum quota_kind *ret, struct err *e)
 {
+	if (ops == &storage_devicemapper) {
+		/* what lies in rw is the number of a volume, which has a size of its own */
+		(void)err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "storage driver devicemapper: all its volumes have one size");
+		err_hint(e, "it is what ONGGI_DM_BASE_SIZE said when the store's first volume was made");
+		return -e->eno;
+	}
 	if (projquota_is_on(s->root_fd)) {
 		*ret = QUOTA_PROJECT;
 	} else if (opt->bytes && !opt->inodes && qgroup_is_btrfs(s)) {

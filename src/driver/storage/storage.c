@@ -12,10 +12,12 @@
 #include "base/own.h"
 #include "store/snapshot.h"
 
-static const struct storage_ops *const storage_table[] = { &storage_overlay, &storage_erofs, &storage_btrfs,
-							   &storage_fuse, &storage_composefs, &storage_vfs };
+static const struct storage_ops *const storage_table[] = {
+	&storage_overlay, &storage_erofs, &storage_btrfs, &storage_devicemapper, &storage_fuse,
+	&storage_composefs, &storage_vfs, &storage_zfs, &storage_aufs,
+};
 
-int storage_by_name(const char *name, const struct storage_ops **ret, struct err *e)
+int storage_by_name(const struct store *s, const char *name, const struct storage_ops **ret, struct err *e)
 {
 	char known[128] = "";
 	size_t n = 0;
@@ -24,25 +26,59 @@ int storage_by_name(const char *name, const struct storage_ops **ret, struct err
 		const char *have = storage_table[i]->name;
 		/* docker's name of the same thing */
 		if (!strcmp(name, have) || (!strcmp(name, "overlay2") && !strcmp(have, "overlay"))) {
+			if (!storage_table[i]->prepare)
+				return storage_probe(s, storage_table[i], e);
 			*ret = storage_table[i];
 			return 0;
 		}
-		n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", have);
+		if (storage_table[i]->prepare)
+			n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", have);
 	}
 	err_new(e, E_UNSUPPORTED, EINVAL, "unknown storage driver %s", name);
 	err_hint(e, "known drivers: %s", known);
 	return -e->eno;
 }
 
+const char *storage_survey(const struct store *s, size_t i, struct err *ret_why)
+{
+	err_clear(ret_why);
+	if (i >= ARRAY_LEN(storage_table))
+		return NULL;
+	(void)storage_table[i]->probe(s, ret_why);
+	return storage_table[i]->name;
+}
+
+int storage_probe(const struct store *s, const struct storage_ops *ops, struct err *e)
+{
+	struct err why = { 0 };
+	const char *name;
+
+	if (ops->probe(s, e) >= 0)
+		return 0;
+	size_t n = strlen(e->hint);
+	n += (size_t)snprintf(e->hint + n, sizeof e->hint - n, "%sdrivers that work here:", n ? "; " : "");
+	for (size_t i = 0; n < sizeof e->hint && (name = storage_survey(s, i, &why)); i++)
+		if (why.kind == E_NONE)
+			n += (size_t)snprintf(e->hint + n, sizeof e->hint - n, " %s", name);
+	return -e->eno;
+}
+
+void storage_images_gone(const struct store *s)
+{
+	for (size_t i = 0; i < ARRAY_LEN(storage_table); i++)
+		if (storage_table[i]->images_gone)
+			storage_table[i]->images_gone(s);
+}
+
 int storage_open(struct store *s, const char *name, struct err *e)
 {
 	const struct storage_ops *ops = &storage_overlay;
 
-	if (name && *name && storage_by_name(name, &ops, e) < 0)
+	if (name && *name && storage_by_name(s, name, &ops, e) < 0)
 		return -e->eno;
 	s->form = ops->form;
 	/* unpacked layers are of use to several; archives to one driver only */
-	return ops->form == STORE_TAR && ops->probe(s, e) < 0 ? err_ctx(e, "storage driver") : 0;
+	return ops->form == STORE_TAR && storage_probe(s, ops, e) < 0 ? err_ctx(e, "storage driver") : 0;
 }
 
 bool storage_in_userns(void)

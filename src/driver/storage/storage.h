@@ -48,7 +48,8 @@ struct storage_changes {
 	char key[64];  /* of the temporary folder that it lies in; "": the writable layer itself */
 };
 
-/* A driver composes the root of a container over layers that all drivers share. */
+/* A driver composes the root of a container over layers that all drivers share. One that onggi does not have
+ * bears only a probe that says so. */
 struct storage_ops {
 	const char *name;
 	enum store_form form; /* of the layers that it needs */
@@ -69,6 +70,8 @@ struct storage_ops {
 		       struct storage_changes *ret, struct err *e);
 	/* bytes of the files that the container made or changed */
 	uint64_t (*bytes)(const struct store *s, const char *id, const struct storage_lowers *lowers);
+	/* NULL, or: let go of what was made for images that are gone now */
+	void (*images_gone)(const struct store *s);
 };
 
 /** storage_layer_begin - a directory descriptor to unpack layer @chain_id into (as overlay
@@ -118,12 +121,18 @@ struct storage_usage {
 /** storage_usage_add - add what @name below @xdir takes, a directory with all in it that is not mounted there. */
 void storage_usage_add(int xdir, const char *name, struct storage_seen *seen, struct storage_usage *sum);
 
-extern const struct storage_ops storage_overlay, storage_vfs, storage_btrfs, storage_fuse, storage_erofs,
-	storage_composefs;
+extern const struct storage_ops storage_overlay, storage_vfs, storage_btrfs, storage_fuse, storage_devicemapper,
+	storage_erofs, storage_composefs, storage_zfs, storage_aufs;
+/** storage_images_gone - after images were removed, whatever driver is the chosen one. */
+void storage_images_gone(const struct store *s);
 /** storage_open - set the form of @s for driver @name (NULL or "": overlay), where it can run. */
 int storage_open(struct store *s, const char *name, struct err *e);
-/** storage_by_name - driver from the table; E_UNSUPPORTED lists the known ones. */
-int storage_by_name(const char *name, const struct storage_ops **ret, struct err *e);
+/** storage_by_name - driver from the table; E_UNSUPPORTED lists the known ones, or says why there is none of it. */
+int storage_by_name(const struct store *s, const char *name, const struct storage_ops **ret, struct err *e);
+/** storage_probe - whether @ops works here; the hint of the error names drivers that do. */
+int storage_probe(const struct store *s, const struct storage_ops *ops, struct err *e);
+/** storage_survey - name of driver number @i, NULL after the last. @ret_why is empty when it works here. */
+const char *storage_survey(const struct store *s, size_t i, struct err *ret_why);
 /** storage_in_userns - whether this process cannot use trusted.* attributes, so that whiteouts and
  * opaque directories take the user.* form and overlay the option userxattr. */
 bool storage_in_userns(void);

@@ -71,6 +71,21 @@ static void line(const char *name, const json_t *info, const char *key)
 	printf(" %s: %s\n", name, b.p ? b.p : "");
 }
 
+static void storage_lines(const json_t *drivers)
+{
+	size_t i;
+	json_t *d;
+
+	printf(" Storage Drivers:\n");
+	/* a reason begins with the name */
+	json_array_foreach(drivers, i, d) {
+		if (js_bool(d, "Usable", false))
+			printf("  %s: works here\n", js_str(d, "Name", ""));
+		else
+			printf("  %s\n", js_str(d, "Reason", ""));
+	}
+}
+
 int cmd_info(struct cli *c, struct err *e)
 {
 	OWN_JSON info = NULL;
@@ -99,6 +114,7 @@ int cmd_info(struct cli *c, struct err *e)
 	printf(" Total Memory: %s\n", buf_str(&mem));
 	line("Name", info, "Name");
 	line("Root Dir", info, "DockerRootDir");
+	storage_lines(json_object_get(info, "StorageDrivers"));
 	(void)fflush(stdout);
 	json_array_foreach(json_object_get(info, "Warnings"), i, w)
 		fprintf(stderr, "WARNING: %s\n", json_string_value(w));

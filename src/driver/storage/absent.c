@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Drivers of other engines that onggi does not have: their names say what is missing, and what to take instead.
+ * Why there are none: docs/adr/0017.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/own.h"
+#include "driver/storage/storage.h"
+
+static int refuse(const char *name, const char *missing, const char *hint, struct err *e)
+{
+	OWN_STR text = NULL;
+	char line[32];
+
+	(void)snprintf(line, sizeof line, "\t%s\n", name);
+	if (io_read_file(AT_FDCWD, "/proc/filesystems", 1 << 16, &text, NULL, e) < 0)
+		return err_ctx(e, "%s", name);
+	if (strstr(text, line))
+		err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "%s: the kernel has it, but onggi has no driver for it", name);
+	else
+		err_new(e, E_UNSUPPORTED, ENODEV, "%s: %s; /proc/filesystems does not list it", name, missing);
+	err_hint(e, "%s", hint);
+	return -e->eno;
+}
+
+static int probe_zfs(const struct store *s, struct err *e)
+{
+	(void)s;
+	return refuse("zfs", "the kernel module zfs of OpenZFS is not loaded",
+		      "a store on zfs works with the driver overlay (OpenZFS 2.2) or vfs", e);
+}
+
+static int probe_aufs(const struct store *s, struct err *e)
+{
+	(void)s;
+	return refuse("aufs", "the kernel module aufs is not loaded, which is no part of Linux",
+		      "overlay does the same", e);
+}
+
+const struct storage_ops storage_zfs = { .name = "zfs", .probe = probe_zfs };
+const struct storage_ops storage_aufs = { .name = "aufs", .probe = probe_aufs };
