@@ -188,7 +188,7 @@ static int step_again(void *ctx, struct err *e)
 		if (!volume_exists(&c->eng->store, name))
 			return err_new(e, E_NOT_FOUND, ENOENT, "volume %s was removed meanwhile", name);
 	}
-	return 0;
+	return engine_layers_again(c->eng, &c->c, e);
 }
 
 static const struct step create_steps[] = {

@@ -46,6 +46,8 @@ int engine_storage(const struct engine *eng, const struct container *c, const st
 int engine_layers_ready(struct engine *eng, const char *image_id, const char *const *chain, size_t n, struct err *e);
 /** engine_layer_prepare - make the writable layer of a new container, by the engine's driver. */
 int engine_layer_prepare(struct engine *eng, const struct container *c, struct err *e);
+/** engine_layers_again - the layers of a new container are there still, after its record is; see migrate(). */
+int engine_layers_again(struct engine *eng, const struct container *c, struct err *e);
 int engine_layer_remove(struct engine *eng, const struct container *c, struct err *e);
 /** engine_quota - how its layer is limited, from the record. */
 struct quota;

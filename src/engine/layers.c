@@ -179,6 +179,16 @@ int engine_layer_prepare(struct engine *eng, const struct container *c, struct e
 			       quota_note(c, &quota, e) < 0 ? -e->eno : 0;
 }
 
+int engine_layers_again(struct engine *eng, const struct container *c, struct err *e)
+{
+	const char *const *ids;
+	ARENA a = { 0 };
+	size_t n;
+
+	return chain_of(c, &a, &ids, &n, e) < 0 ? -e->eno :
+						  engine_layers_ready(eng, js_str(c->record, "Image", ""), ids, n, e);
+}
+
 int engine_layer_remove(struct engine *eng, const struct container *c, struct err *e)
 {
 	const struct storage_ops *ops;

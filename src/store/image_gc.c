@@ -232,6 +232,19 @@ int image_mark(const struct store *s, json_t **ret, struct err *e)
 	return 0;
 }
 
+int image_mark_leased(const struct store *s, json_t **ret, struct err *e)
+{
+	OWN_JSON set = json_object();
+	struct mark m = { s, set, e };
+
+	if (!set)
+		return err_new(e, E_NOMEM, ENOMEM, "list of what is leased");
+	if (each_name(s, "leases", mark_lease_name, &m, e) < 0)
+		return -e->eno;
+	*ret = ptr_take(&set);
+	return 0;
+}
+
 int image_users(const struct store *s, const char *image_id, char ret_first[65], size_t *ret_n,
 		struct err *e)
 {

@@ -16,6 +16,8 @@ int image_gc_lock(const struct store *s, int *ret_fd, struct err *e);
 /** image_mark - set of everything needed: an object whose keys are "bDIGEST" and "lCHAINID".
  * Under the lock. Caller owns. */
 int image_mark(const struct store *s, json_t **ret, struct err *e);
+/** image_mark_leased - the same of what leases protect alone. */
+int image_mark_leased(const struct store *s, json_t **ret, struct err *e);
 /** need_has - whether @kind ('b' blob, 'l' layer) @digest is in the set. */
 bool need_has(const json_t *set, char kind, const char *digest);
 /** image_users - containers whose record names the image, and one more where it is mounted; @ret_first (may be

@@ -132,6 +132,12 @@ int snapshot_hide(const struct store *s, const char *chain_id, struct err *e)
 	return snapshot_path(chain_id, path, e) < 0 ? -e->eno : hide(s, path, chain_id, e);
 }
 
+/* beside its three files */
+static const char *const made_of[STORE_FORM_N][6] = {
+	[STORE_DIFF] = { "flat", "meta", "opaque", "loose", NULL },
+	[STORE_TAR] = { "erofs", NULL },
+};
+
 int snapshot_hide_form(const struct store *s, const char *chain_id, enum store_form form, struct err *e)
 {
 	const struct snapshot_names *n = &snapshot_names[form];
@@ -145,9 +151,12 @@ int snapshot_hide_form(const struct store *s, const char *chain_id, enum store_f
 		if (unlinkat(s->root_fd, name, 0) < 0 && errno != ENOENT)
 			return err_sys(e, errno, "remove %s", name);
 	}
-	(void)snprintf(name, sizeof name, "%s/erofs", path);
-	if (form == STORE_TAR && unlinkat(s->root_fd, name, 0) < 0 && errno != ENOENT)
-		return err_sys(e, errno, "remove %s", name);
+	/* what was made of it goes first; flat is a tree */
+	for (const char *const *more = made_of[form]; *more; more++) {
+		(void)snprintf(name, sizeof name, "%s/%s", path, *more);
+		if (hide(s, name, chain_id, e) < 0)
+			return -e->eno;
+	}
 	(void)snprintf(name, sizeof name, "%s/%s", path, n->payload);
 	return hide(s, name, chain_id, e);
 }

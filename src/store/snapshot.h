@@ -15,6 +15,7 @@
  * and, of diff/ alone:
  *
  *   opaque        hides everything below
+ *   flat, meta    what the drivers btrfs and composefs made of the image with this topmost layer
  *   loose         (only until settled) what the archive left to its parents, NUL-terminated pairs
  *                   "D" PATH           directory without an entry: takes the parents' attributes
  *                   "L" TARGET "\0" NAME  hard link to a file of a parent layer

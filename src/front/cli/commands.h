@@ -25,7 +25,8 @@ command_run cmd_manifest_annotate, cmd_manifest_exists, cmd_manifest_ls, cmd_man
 	cmd_manifest_rm;                                             /* cmd_manifest.c */
 command_run cmd_manifest_add, cmd_manifest_create, cmd_manifest_inspect, cmd_manifest_push, /* image_program.c */
 	cmd_pull, cmd_push, cmd_login, cmd_logout, cmd_load, cmd_save, cmd_import, cmd_registry_copy, cmd_registry_sync, cmd_registry_ls,
-	cmd_registry_referrers, cmd_registry_rm, cmd_registry_serve, cmd_registry_tags, cmd_search;  /* image_program.c */
+	cmd_registry_referrers, cmd_registry_rm, cmd_registry_serve, cmd_registry_tags, cmd_search,
+	cmd_storage_migrate;  /* image_program.c */
 command_run cmd_volume_create, cmd_volume_ls, cmd_volume_rm, cmd_volume_prune,
 	cmd_volume_export, cmd_volume_import; /* cmd_volume.c */
 command_run cmd_network_create, cmd_network_ls, cmd_network_rm, cmd_network_prune; /* cmd_network.c */

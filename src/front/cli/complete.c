@@ -22,7 +22,7 @@ static void words_of(const char *names, const char *group)
 	}
 }
 
-static const char *const groups[] = { "container", "image", "manifest", "network", "registry", "system", "volume" };
+static const char *const groups[] = { "container", "image", "manifest", "network", "registry", "storage", "system", "volume" };
 
 static void command_words(const char *group)
 {

@@ -182,6 +182,11 @@ int cmd_search(struct cli *c, struct err *e)
 	return forward(c, "search", e);
 }
 
+int cmd_storage_migrate(struct cli *c, struct err *e)
+{
+	return forward(c, "storage migrate", e);
+}
+
 int cmd_manifest_add(struct cli *c, struct err *e)
 {
 	return forward(c, "manifest add", e);

@@ -92,6 +92,11 @@ const struct opt search_rows[SEARCH_ROWS_N] = {
 	BOOL("no-trunc", 0, "Do not shorten"),
 };
 
+const struct opt storage_migrate_rows[STORAGE_MIGRATE_ROWS_N] = {
+	BOOL("json", 0, "Print one JSON document at the end"),
+	STR("to", 0, "Storage driver that the images are made ready for"),
+};
+
 /* podman's and docker's words for the same thing */
 #define REGISTRY_ROWS                                                                                      \
 	AUTHFILE,                                                                                          \

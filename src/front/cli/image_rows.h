@@ -10,7 +10,7 @@
 
 enum { PULL_ROWS_N = 4, LOAD_ROWS_N = 3, SAVE_ROWS_N = 6, IMPORT_ROWS_N = 3, PUSH_ROWS_N = 7,
        LOGIN_ROWS_N = 4, LOGOUT_ROWS_N = 2, REGISTRY_COPY_ROWS_N = 6, REGISTRY_REFERRERS_ROWS_N = 2,
-       REGISTRY_SERVE_ROWS_N = 8, REGISTRY_SYNC_ROWS_N = 8, SEARCH_ROWS_N = 5,
+       REGISTRY_SERVE_ROWS_N = 8, REGISTRY_SYNC_ROWS_N = 8, SEARCH_ROWS_N = 5, STORAGE_MIGRATE_ROWS_N = 2,
        MANIFEST_CREATE_ROWS_N = 8, MANIFEST_ADD_ROWS_N = 13, MANIFEST_INSPECT_ROWS_N = 6, MANIFEST_PUSH_ROWS_N = 15 };
 
 extern const struct opt pull_rows[PULL_ROWS_N];
@@ -24,6 +24,7 @@ extern const struct opt registry_referrers_rows[REGISTRY_REFERRERS_ROWS_N];
 extern const struct opt registry_serve_rows[REGISTRY_SERVE_ROWS_N];
 extern const struct opt registry_sync_rows[REGISTRY_SYNC_ROWS_N];
 extern const struct opt search_rows[SEARCH_ROWS_N];
+extern const struct opt storage_migrate_rows[STORAGE_MIGRATE_ROWS_N];
 extern const struct opt manifest_add_rows[MANIFEST_ADD_ROWS_N];
 extern const struct opt manifest_create_rows[MANIFEST_CREATE_ROWS_N];
 extern const struct opt manifest_inspect_rows[MANIFEST_INSPECT_ROWS_N];

@@ -65,6 +65,7 @@ static const struct image_verb verbs[] = {
 	{ "registry tags", { NULL, 0 }, 1, 1, verb_registry_tags },
 	{ "save", { save_rows, SAVE_ROWS_N }, 1, -1, verb_save },
 	{ "search", { search_rows, SEARCH_ROWS_N }, 1, 1, verb_search },
+	{ "storage migrate", { storage_migrate_rows, STORAGE_MIGRATE_ROWS_N }, 0, 0, verb_storage_migrate },
 	{ "ways", { NULL, 0 }, 0, 0, verb_ways },
 };
 

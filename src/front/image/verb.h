@@ -56,5 +56,6 @@ int verb_registry_sync(const struct image_call *call);
 int verb_registry_tags(const struct image_call *call);
 int verb_save(const struct image_call *call);
 int verb_search(const struct image_call *call);
+int verb_storage_migrate(const struct image_call *call);
 
 #endif
