@@ -287,18 +287,30 @@ int container_unmake(const struct store *s, const char *id, struct err *e)
 	return 0;
 }
 
-/* a claim whose owner is half-made and has let go of its lock, or is no more */
-static bool claim_is_stale(const struct store *s, const char *id)
+static bool bears_name(const struct store *s, const char *id, const char *name)
+{
+	CLEANUP(container_done) struct container c = CONTAINER_NULL;
+	struct err e = { 0 };
+
+	if (container_load(s, id, &c, &e) < 0)
+		return true; /* nobody can say */
+	const char *have = js_str(c.record, "Name", "");
+	return !strcmp(have + (*have == '/'), name);
+}
+
+/* a claim whose owner is half-made and has let go of its lock, or is no more; or bears another name, since its
+ * rename was killed */
+static bool claim_is_stale(const struct store *s, const char *name, const char *id)
 {
 	struct err e;
 	OWN_FD lock = -1;
 
-	if (has_record(s, id))
+	if (has_record(s, id) && bears_name(s, id, name))
 		return false;
 	if (container_lock(s, id, LOCK_EXCLUSIVE | LOCK_NOWAIT, &lock, &e) < 0)
 		return e.kind == E_NOT_FOUND;
-	if (has_record(s, id)) /* made between the two looks */
-		return false;
+	if (has_record(s, id)) /* perhaps made, or renamed, between the two looks */
+		return !bears_name(s, id, name);
 	(void)container_unmake(s, id, &e); /* else the sweep takes it */
 	return true;
 }
@@ -319,7 +331,10 @@ int container_name_claim(const struct store *s, const char *name, const char *id
 		}
 		if (errno != EEXIST)
 			return err_sys(e, errno, "claim name %s", name);
-		if (!name_read(s, name, owner) || claim_is_stale(s, owner))
+		bool read = name_read(s, name, owner);
+		if (read && !strcmp(owner, id))
+			return 0; /* by a rename that was killed */
+		if (!read || claim_is_stale(s, name, owner))
 			(void)unlinkat(s->root_fd, path, 0); /* the next try tells */
 		else
 			break;
@@ -352,7 +367,7 @@ static void sweep_names(const struct store *s)
 		return;
 	int xdir = fd_take(&fd);
 	for (struct dirent *en; (en = readdir(d));)
-		if (en->d_name[0] != '.' && name_read(s, en->d_name, id) && claim_is_stale(s, id))
+		if (en->d_name[0] != '.' && name_read(s, en->d_name, id) && claim_is_stale(s, en->d_name, id))
 			(void)unlinkat(xdir, en->d_name, 0);
 }
 

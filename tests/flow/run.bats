@@ -204,7 +204,16 @@ refused() { # text, flags...
 	[[ $output == *'Conflict. The container name "/one" is already in use by container'* ]]
 	run -0 onggi rename one two
 	run -0 onggi run --rm --name one --network none base true
-	run -0 onggi rm two
+	# a rename that was killed leaves both names: the one that its record does not bear is free
+	id=$(onggi inspect -f '{{.Id}}' two)
+	ln -s "$id" "$ONGGI_ROOT/names/half"
+	run -0 onggi run --rm --name half --network none base true
+	ln -s "$id" "$ONGGI_ROOT/names/half"
+	run -0 onggi rename two half
+	ln -s "$id" "$ONGGI_ROOT/names/two"
+	onggi system sweep
+	[ "$(ls "$ONGGI_ROOT/names")" = half ]
+	run -0 onggi rm half
 	run -125 onggi run --rm --name -x --network none base true
 	run -125 onggi run --rm --name x --network none base true
 	[[ $output == *"Invalid container name"* ]]
