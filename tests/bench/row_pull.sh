@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Pulls from a registry on loopback, into empty stores: of an image of more than 400 MB in eight layers, of one of 60
-# small layers, of one with 100000 small files (images.sh).
+# small layers, of one with 100000 small files (images.sh); by the usual driver, and by erofs where the kernel has it.
 set -eu
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/engines.sh"
@@ -10,6 +10,8 @@ set -eu
 for p in umoci skopeo docker-registry; do have $p || skip "pull" "$p is not installed"; done
 engines_start "pull" "$0"
 rounds=${BENCH_ROUNDS:-3}
+erofs=
+! $onggi -s erofs create base true >/dev/null 2>&1 || erofs=yes
 
 big_image
 registry_start "$E/registry" >&2
@@ -24,6 +26,10 @@ pulls() { # image, words
 		r=$((r + 1))
 		clock onggi $onggi pull -q "$ref"
 		$onggi rmi -f "$ref" >/dev/null
+		if [ -n "$erofs" ]; then
+			clock erofs $onggi -s erofs pull -q "$ref"
+			$onggi rmi -f "$ref" >/dev/null
+		fi
 		clock docker $docker pull -q "$ref"
 		$docker rmi -f "$ref" >/dev/null
 		if [ -n "$podman" ]; then
@@ -33,6 +39,7 @@ pulls() { # image, words
 	done
 	figures "$E/figures"
 	row "pull, $2" "$E/figures" onggi s "docker 0.33" "podman 0.33"
+	[ -z "$erofs" ] || row "pull, $2, driver erofs" "$E/figures" erofs s "docker 0.2" "podman 0.2"
 }
 
 pulls bench400 "$(image_size)"
