@@ -119,3 +119,10 @@ cells() {
 	store_on composefs
 	cells
 }
+
+@test "erofs: faults, commits, ten at once" {
+	grep -qw erofs /proc/filesystems && [ "$(printf '%s\n' 6.12 "$(uname -r)" | sort -V | head -1)" = 6.12 ] ||
+		skip "this kernel mounts no EROFS from plain files"
+	store_on erofs
+	cells
+}

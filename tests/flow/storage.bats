@@ -6,11 +6,11 @@
 
 load lib
 
-composefs() { # whether this kernel has what it needs
-	grep -qw erofs /proc/filesystems && [ "$(printf '%s\n' 6.16 "$(uname -r)" | sort -V | head -1)" = 6.16 ] && echo composefs
+since() { # LINUX DRIVER: the driver's name where the kernel has what it needs
+	! grep -qw erofs /proc/filesystems || [ "$(printf '%s\n' "$1" "$(uname -r)" | sort -V | head -1)" != "$1" ] || echo "$2"
 }
 
-DRIVERS="${DRIVERS:-overlay erofs vfs vfs@btrfs vfs@xfs btrfs fuse-overlayfs $(composefs)}"
+DRIVERS="${DRIVERS:-overlay $(since 6.12 erofs) vfs vfs@btrfs vfs@xfs btrfs fuse-overlayfs $(since 6.16 composefs)}"
 
 teardown_file() {
 	local d case
@@ -260,16 +260,17 @@ at_once() {
 @test "containers of several drivers over the same layers" {
 	[[ " $DRIVERS " == *" btrfs "* ]] || skip "no btrfs among the drivers"
 	store_on btrfs
-	local d
-	for d in overlay erofs vfs btrfs fuse-overlayfs; do
+	local d all
+	all="overlay $(since 6.12 erofs) vfs btrfs fuse-overlayfs"
+	for d in $all; do
 		onggi -s "$d" run --network none --name "c-$d" base sh -c "echo $d >/f"
 	done
-	for d in overlay erofs vfs btrfs fuse-overlayfs; do
+	for d in $all; do
 		[ "$(onggi cp "c-$d:/f" - | tar xO)" = "$d" ]
 		[ "$(onggi inspect -f '{{.Driver}}' "c-$d")" = "$d" ]
 	done
 	[ "$(ls "$ONGGI_ROOT/snapshots" | wc -l)" = 1 ]
-	onggi rm c-overlay c-erofs c-vfs c-btrfs c-fuse-overlayfs
+	for d in $all; do onggi rm "c-$d"; done
 	onggi rmi base
 	[ -z "$(ls "$ONGGI_ROOT/snapshots")" ]
 	[ -z "$(btrfs subvolume list "$MNT")" ]
