@@ -309,7 +309,7 @@ works() { # REPOSITORY
 	store_fresh
 	image pull -a "$LYING/plain/x"
 	is_status 0
-	[ "$(requests 'tags/list')" = 2 ]
+	[ "$(requests 'tags/list')" = 3 ]
 	[ "$(find "$ONGGI_ROOT/references" -name '*:latest' -o -name '*:second' | wc -l)" = 2 ]
 	# a list of which a part is elsewhere is not taken for whole
 	image pull -a "$LYING/far/x"

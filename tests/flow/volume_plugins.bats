@@ -17,6 +17,7 @@ setup() {
 
 teardown() {
 	cd /
+	[ -n "${BATS_TEST_COMPLETED:-}" ] || cat "$T/errors" 2>/dev/null || true
 	rm -f "$T/mode"
 	engine_teardown
 	status=$?

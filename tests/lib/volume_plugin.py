@@ -11,13 +11,18 @@ import os
 import shutil
 import socketserver
 import sys
+import threading
 import time
+import traceback
 from http.server import BaseHTTPRequestHandler
 
 sock, folder = sys.argv[1:3]
 data = os.path.join(folder, "data")
 os.makedirs(data, exist_ok=True)
 known = os.path.join(folder, "known")  # outlives the plugin: name -> options
+
+
+one = threading.Lock()  # what is known is read, changed and written by one request at a time
 
 
 def volumes():
@@ -94,7 +99,8 @@ class Handler(BaseHTTPRequestHandler):
                     what, text = what_, (rest or [""])[0]
         except FileNotFoundError:
             pass
-        reply = json.dumps(answer(method, q) if what != "err" else {"Err": text}).encode()
+        with one:
+            reply = json.dumps(answer(method, q) if what != "err" else {"Err": text}).encode()
         if what == "hang":
             time.sleep(1000)
         elif what == "close":
@@ -132,7 +138,8 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     request_queue_size = 2
 
     def handle_error(self, *_):
-        pass  # a client that was killed
+        with open(os.path.join(folder, "errors"), "a") as f:  # of a client that was killed, or our own
+            f.write(traceback.format_exc())
 
 
 if os.path.exists(sock):
