@@ -10,10 +10,12 @@ port to STATE_DIR/port and one line per request, with the range asked for, to ST
 """
 import os
 import sys
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 DATA = open(sys.argv[1], "rb").read()
 STATE = sys.argv[2]
+GATE = threading.Lock()  # one word for each that waits: two that had the FIFO open would share one
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -49,7 +51,7 @@ class Handler(BaseHTTPRequestHandler):
         half = max(len(DATA) // 2 - start, 0)
         self.wfile.write(part[:half])
         self.wfile.flush()
-        with open(STATE + "/go") as f:
+        with GATE, open(STATE + "/go") as f:
             word = f.read().strip()
         if word == "go":
             self.wfile.write(part[half:])
