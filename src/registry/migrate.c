@@ -172,7 +172,7 @@ int migrate(const struct migrate_req *q, struct migrate_result *ret, struct err 
 	if (r == 0)
 		r = each_used(&m, restore_used, e);
 	if (r == 0)
-		r = snapshot_bury(q->store, e);
+		r = image_sweep_tmp(q->store, e); /* and what killed ones left */
 	for (size_t i = 0; i < m.n; i++)
 		image_done(&m.images[i]);
 	free(m.images);

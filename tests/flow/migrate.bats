@@ -118,7 +118,6 @@ seen() { # DRIVER
 	done
 	onggi storage migrate --to overlay >/dev/null
 	[ "$(forms)" = diff ]
-	onggi image prune >/dev/null
 	onggi system check
-	[ -z "$(find "$ONGGI_ROOT/tmp" -mindepth 1)" ]
+	[ -z "$(find "$ONGGI_ROOT/tmp" -mindepth 1)" ] || { find "$ONGGI_ROOT/tmp" -mindepth 1 -ls; return 1; }
 }
