@@ -3,23 +3,15 @@
  * Drivers of other engines that onggi does not have: their names say what is missing, and what to take instead.
  * Why there are none: docs/adr/0017.
  */
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "base/io.h"
-#include "base/own.h"
 #include "driver/storage/storage.h"
 
 static int refuse(const char *name, const char *missing, const char *hint, struct err *e)
 {
-	OWN_STR text = NULL;
-	char line[32];
+	int listed = storage_kernel_lists(name, e);
 
-	(void)snprintf(line, sizeof line, "\t%s\n", name);
-	if (io_read_file(AT_FDCWD, "/proc/filesystems", 1 << 16, &text, NULL, e) < 0)
-		return err_ctx(e, "%s", name);
-	if (strstr(text, line))
+	if (listed < 0)
+		return -e->eno;
+	if (listed)
 		err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "%s: the kernel has it, but onggi has no driver for it", name);
 	else
 		err_new(e, E_UNSUPPORTED, ENODEV, "%s: %s; /proc/filesystems does not list it", name, missing);

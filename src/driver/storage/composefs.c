@@ -28,7 +28,6 @@ static int missing(struct err *e, int error, const char *what, const char *hint)
 
 static int probe(const struct store *s, struct err *e)
 {
-	OWN_STR text = NULL;
 	struct utsname host;
 	unsigned major = 0, minor = 0;
 
@@ -36,9 +35,10 @@ static int probe(const struct store *s, struct err *e)
 		return err_ctx(e, "composefs");
 	if (storage_in_userns())
 		return missing(e, EPERM, "EROFS cannot be mounted in a user namespace", "take the driver overlay");
-	if (io_read_file(AT_FDCWD, "/proc/filesystems", 1 << 16, &text, NULL, e) < 0)
-		return err_ctx(e, "composefs");
-	if (!strstr(text, "\terofs\n"))
+	int listed = storage_kernel_lists("erofs", e);
+	if (listed < 0)
+		return -e->eno;
+	if (!listed)
 		return missing(e, ENODEV, "/proc/filesystems does not list erofs", "load it with: modprobe erofs");
 	/* data-only layers without metacopy, which would leave files in the upper directory that have no content */
 	if (uname(&host) < 0 || sscanf(host.release, "%u.%u", &major, &minor) != 2 || major < 6 ||
@@ -108,9 +108,9 @@ static int plan(const struct store *s, const char *id, const char *const *chain,
 
 	if (!n_chain)
 		return storage_overlay.plan(s, id, chain, n_chain, flags, a, ret, e);
-	/* the first start after the image was pulled anew, perhaps */
 	if (!steps)
 		return err_new(e, E_NOMEM, ENOMEM, "mount plan");
+	/* made anew where the image was pulled anew since */
 	if (meta_make(s, id, chain, n_chain, e) < 0 || meta_path(chain[n_chain - 1], path, e) < 0 ||
 	    storage_overlay.plan(s, id, chain, n_chain, flags, a, ret, e) < 0)
 		return -e->eno;

@@ -20,12 +20,12 @@ enum { OVERLAY_MAGIC = 0x794c7630 };
 
 static int probe(const struct store *s, struct err *e)
 {
-	OWN_STR text = NULL;
 	struct statfs fs;
 
-	if (io_read_file(AT_FDCWD, "/proc/filesystems", 1 << 16, &text, NULL, e) < 0)
-		return err_ctx(e, "overlay");
-	if (!strstr(text, "\toverlay\n")) {
+	int listed = storage_kernel_lists("overlay", e);
+	if (listed < 0)
+		return -e->eno;
+	if (!listed) {
 		err_new(e, E_UNSUPPORTED, ENODEV, "overlay: /proc/filesystems does not list it");
 		err_hint(e, "load it with: modprobe overlay");
 		return -e->eno;

@@ -4,11 +4,13 @@
  */
 #include "driver/storage/storage.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/own.h"
 #include "store/snapshot.h"
 
@@ -79,6 +81,17 @@ int storage_open(struct store *s, const char *name, struct err *e)
 	s->form = ops->form;
 	/* unpacked layers are of use to several; archives to one driver only */
 	return ops->form == STORE_TAR && storage_probe(s, ops, e) < 0 ? err_ctx(e, "storage driver") : 0;
+}
+
+int storage_kernel_lists(const char *fstype, struct err *e)
+{
+	OWN_STR text = NULL;
+	char line[64];
+
+	if (io_read_file(AT_FDCWD, "/proc/filesystems", 1 << 16, &text, NULL, e) < 0)
+		return err_ctx(e, "%s", fstype);
+	(void)snprintf(line, sizeof line, "\t%s\n", fstype);
+	return strstr(text, line) != NULL;
 }
 
 bool storage_in_userns(void)

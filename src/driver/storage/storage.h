@@ -133,6 +133,8 @@ int storage_by_name(const struct store *s, const char *name, const struct storag
 int storage_probe(const struct store *s, const struct storage_ops *ops, struct err *e);
 /** storage_survey - name of driver number @i, NULL after the last. @ret_why is empty when it works here. */
 const char *storage_survey(const struct store *s, size_t i, struct err *ret_why);
+/** storage_kernel_lists - 1 when /proc/filesystems has @fstype, 0 when not (a module may be missing). */
+int storage_kernel_lists(const char *fstype, struct err *e);
 /** storage_in_userns - whether this process cannot use trusted.* attributes, so that whiteouts and
  * opaque directories take the user.* form and overlay the option userxattr. */
 bool storage_in_userns(void);
