@@ -13,14 +13,7 @@ setup() {
 	echo "seed $ONGGI_SEED"
 }
 
-teardown() {
-	fault_teardown || local failed=1
-	if [ -n "${MNT:-}" ]; then
-		umount "$MNT" || umount -l "$MNT"
-		rmdir "$MNT"
-	fi
-	[ -z "${failed:-}" ]
-}
+teardown() { disk_teardown fault_teardown; }
 
 store_on() { # driver, file system if it needs one
 	export ONGGI_STORAGE_DRIVER=$1

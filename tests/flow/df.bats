@@ -11,14 +11,7 @@ setup() {
 	MNT=
 }
 
-teardown() {
-	engine_teardown || local failed=1
-	if [ -n "${MNT:-}" ]; then
-		umount "$MNT" || umount -l "$MNT"
-		rmdir "$MNT"
-	fi
-	[ -z "${failed:-}" ]
-}
+teardown() { disk_teardown engine_teardown; }
 
 raw() { # row
 	onggi system df --json | jq --arg t "$1" '[.[] | select($t == "" or .Type == $t) | .RawSize] | add'

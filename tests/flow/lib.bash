@@ -31,6 +31,16 @@ engine_setup() {
 	export ONGGI_ROOT=$T/root ONGGI_RUN=$T/run
 }
 
+# disk_teardown TEARDOWN: what it does, then the disk goes that a test has mounted at $MNT for the engine's store
+disk_teardown() {
+	"$1" || local failed=1
+	if [ -n "${MNT:-}" ]; then
+		umount "$MNT" || umount -l "$MNT"
+		rmdir "$MNT"
+	fi
+	[ -z "${failed:-}" ]
+}
+
 # everything of this engine goes; what is left after that is a defect
 engine_teardown() {
 	local ids left=

@@ -34,14 +34,7 @@ setup() {
 	MNT=
 }
 
-teardown() {
-	engine_teardown || local failed=1
-	if [ -n "${MNT:-}" ]; then
-		umount "$MNT" || umount -l "$MNT"
-		rmdir "$MNT"
-	fi
-	[ -z "${failed:-}" ]
-}
+teardown() { disk_teardown engine_teardown; }
 
 # store_on DRIVER[@FILESYSTEM]: the engine's store where that driver works
 store_on() {
