@@ -46,6 +46,23 @@ void io_close_all(int *const fds[], size_t n)
 	}
 }
 
+int io_write_all_at(int xfd, const void *p, size_t n, off_t at)
+{
+	const char *c = p;
+	while (n) {
+		ssize_t w = pwrite(xfd, c, n, at);
+		if (w < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		c += w;
+		at += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
 int io_write_all(int xfd, const void *p, size_t n)
 {
 	const char *c = p;

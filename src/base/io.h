@@ -19,6 +19,8 @@
 void io_close_all(int *const fds[], size_t n);
 /** io_write_all - write everything, going on after EINTR and short writes. 0 or -errno. */
 int io_write_all(int xfd, const void *p, size_t n);
+/** io_write_all_at - io_write_all to offset @at; the file's own offset stays. */
+int io_write_all_at(int xfd, const void *p, size_t n, off_t at);
 /** io_read_full - read exactly @n bytes or up to end of file. Bytes read, or -errno. */
 ssize_t io_read_full(int xfd, void *p, size_t n);
 /** io_read_fd - all of @xfd as a NUL-terminated heap string; more than @max bytes is E_INVALID.

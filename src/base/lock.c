@@ -35,3 +35,20 @@ int lock_take(int xdir, const char *name, int mode, int *ret_fd, struct err *e)
 	*ret_fd = fd_take(&fd);
 	return 0;
 }
+
+void lock_drop(int *fd)
+{
+	struct flock f = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	if (*fd >= 0)
+		(void)fcntl(*fd, F_OFD_SETLK, &f); /* cannot fail on a lock file */
+	own_fd_done(fd);
+}
+
+bool lock_is_held(int xdir, const char *name)
+{
+	struct flock f = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	OWN_FD fd = openat(xdir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd >= 0 && !fcntl(fd, F_OFD_GETLK, &f) && f.l_type != F_UNLCK;
+}

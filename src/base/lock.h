@@ -6,6 +6,8 @@
 #ifndef ONGGI_BASE_LOCK_H
 #define ONGGI_BASE_LOCK_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 enum lock_mode {
@@ -20,5 +22,9 @@ enum lock_mode {
 int lock_take(int xdir, const char *name, int mode, int *ret_fd, struct err *e);
 /** lock_fd - lock an open descriptor (opened for writing where exclusive). */
 int lock_fd(int xfd, int mode, struct err *e);
+/** lock_drop - let go of it for all who share it over fork, and close @fd. Closed ones are fine. */
+void lock_drop(int *fd);
+/** lock_is_held - whether somebody holds lock @name below @xdir exclusively; looked at, never taken. */
+bool lock_is_held(int xdir, const char *name);
 
 #endif

@@ -16,12 +16,12 @@
 
 enum { PATH_TEXT_MAX = 4096, LINKS_MAX = 40 };
 
-static int open_raw(int xroot, const char *path, int flags, mode_t mode)
+static int open_resolved(int xroot, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
 	struct open_how how = {
 		.flags = (uint64_t)(flags | O_CLOEXEC),
 		.mode = flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)) ? mode : 0,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+		.resolve = resolve,
 	};
 	for (int tries = 0; tries < 128; tries++) {
 		int fd = (int)syscall(SYS_openat2, xroot, path, &how, sizeof how);
@@ -32,6 +32,16 @@ static int open_raw(int xroot, const char *path, int flags, mode_t mode)
 			return -errno;
 	}
 	return -EAGAIN;
+}
+
+static int open_raw(int xroot, const char *path, int flags, mode_t mode)
+{
+	return open_resolved(xroot, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+int path_open_real(int xroot, const char *path, int flags, mode_t mode)
+{
+	return open_resolved(xroot, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
 /* name the first component of @path that cannot be searched */

@@ -18,6 +18,9 @@
 /** path_open_in - open @path below @xroot. @flags as open(2), O_CLOEXEC is added.
  * The error names the first component that refuses, with its owner and mode. */
 int path_open_in(int xroot, const char *path, int flags, mode_t mode, int *ret_fd, struct err *e);
+/** path_open_real - the same for a relative path without ".." and links: -ELOOP when one of its directories is a
+ * link. A descriptor | -errno. */
+int path_open_real(int xroot, const char *path, int flags, mode_t mode);
 /** path_mkdir_in - make @path and its missing parents below @xroot (mode @mode, umask does not
  * count); returns an O_PATH descriptor of the last one. Links on the way stay in the root; where a
  * link dangles, the directory that it means is made. */

@@ -14,5 +14,8 @@ int program_self(char out[PROGRAM_PATH_MAX], struct err *e);
 /** program_find - path of @name: in ONGGI_LIBEXEC, beside this program (a build tree), in
  * ../libexec/onggi from it (any prefix), or where the build installs. E_NOT_FOUND with a hint. */
 int program_find(const char *name, char out[PROGRAM_PATH_MAX], struct err *e);
+/** program_run - run @argv, whose first word is found by program_find, without input and output. What it says on standard
+ * error ("onggi: ...", then perhaps "hint: ...") is the error where it fails, of kind E_NOT_FOUND. */
+int program_run(const char *const *argv, struct err *e);
 
 #endif

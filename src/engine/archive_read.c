@@ -130,13 +130,11 @@ static int make_file(struct reader *r, const struct tar_entry *en, int dir, cons
 
 	if (fd < 0)
 		return err_sys(e, errno, "create");
-	while ((got = tar_body(r->tar, &p, &n, &at, e)) > 0)
-		for (size_t done = 0; done < n;) {
-			ssize_t w = pwrite(fd, p + done, n - done, (off_t)(at + done));
-			if (w < 0 && errno != EINTR)
-				return err_sys(e, errno, "write");
-			done += w > 0 ? (size_t)w : 0;
-		}
+	while ((got = tar_body(r->tar, &p, &n, &at, e)) > 0) {
+		int w = io_write_all_at(fd, p, n, (off_t)at);
+		if (w < 0)
+			return err_sys(e, -w, "write");
+	}
 	if (got < 0)
 		return got;
 	if (ftruncate(fd, (off_t)en->size) < 0) /* a hole at the end */

@@ -29,6 +29,7 @@
 #include "store/blob.h"
 #include "store/image.h"
 #include "store/image_gc.h"
+#include "store/lazy.h"
 
 struct commit {
 	struct engine *eng;
@@ -103,6 +104,11 @@ static int step_config(void *ctx, struct err *e)
 		return -e->eno;
 	if (image_load(&c->eng->store, js_str(c->h.c.record, "Image", ""), &c->base, e) < 0)
 		return err_ctx(e, "image of the container");
+	if (lazy_is_pending(&c->eng->store, c->base.id)) {
+		(void)err_new(e, E_BUSY, EBUSY, "layers of the image are still on their way (--pull lazy)");
+		err_hint(e, "commit when it is here; it is waited for by: onggi pull %s", js_str(c->h.c.record, "Config.Image", "IMAGE"));
+		return -EBUSY;
+	}
 	c->store = c->eng->store;
 	c->store.form = ops->form;
 	c->config = json_deep_copy(c->base.config);
@@ -278,7 +284,7 @@ static int unpack(struct commit *c, int dir, struct buf *loose, struct layer_sta
 
 	if (source_at_init(&tar, c->writer.fd, 0, c->writer.size_bytes, e) < 0)
 		return -e->eno;
-	int r = dir < 0 ? count(&tar.source, stats, e) : layer_apply(&tar.source, dir, NULL, loose, stats, e);
+	int r = dir < 0 ? count(&tar.source, stats, e) : layer_apply(&(struct layer_apply_req){ .tar = &tar.source, .xdir = dir }, loose, stats, e);
 	source_at_done(&tar);
 	return r;
 }

@@ -93,26 +93,32 @@ static int no_file(const char *ref, const char *path, struct err *e)
 	return err_new(e, E_NOT_FOUND, ENOENT, "Could not find the file %s in container %s", path, ref);
 }
 
-static int stat_in(struct engine *eng, const struct handle *h, const char *path, bool follow,
-		   struct engine_path_stat *ret, struct err *e)
+static int stat_in(const struct rootfs *fs, const char *path, bool follow, struct engine_path_stat *ret, struct err *e)
 {
 	struct stat_job j = { .path = path, .follow = follow };
 	struct rootfs_job job = { job_stat, &j, &j.st, sizeof j.st, false };
 
-	if (rootfs_run(eng, &h->c, &h->st, &job, e) < 0)
+	if (rootfs_run(fs, &job, e) < 0)
 		return -e->eno;
 	*ret = j.st;
 	return 0;
+}
+
+/* under the lock while the stopped container's layer is mounted; a running one is read as it runs */
+static int files_open(struct engine *eng, const char *ref, struct handle *h, struct rootfs *fs, struct err *e)
+{
+	return handle_open(eng, ref, HANDLE_LOCK, h, e) < 0 || rootfs_begin(eng, h, fs, e) < 0 ? -e->eno : 0;
 }
 
 int engine_archive_stat(struct engine *eng, const char *ref, const char *path, struct engine_path_stat *ret,
 			struct err *e)
 {
 	OWN_HANDLE h = HANDLE_NULL;
+	OWN_ROOTFS fs = { 0 };
 
-	if (handle_open(eng, ref, HANDLE_LOCK, &h, e) < 0)
+	if (files_open(eng, ref, &h, &fs, e) < 0)
 		return -e->eno;
-	return stat_in(eng, &h, path, false, ret, e) < 0 ? no_file(ref, path, e) : 0;
+	return stat_in(&fs, path, false, ret, e) < 0 ? no_file(ref, path, e) : 0;
 }
 
 static bool ends_with(const char *s, const char *end)
@@ -132,19 +138,18 @@ static bool wants_content(const char *path)
 int engine_archive_get(struct engine *eng, const char *ref, const char *path, int out_fd, struct err *e)
 {
 	OWN_HANDLE h = HANDLE_NULL;
+	OWN_ROOTFS fs = { 0 };
 	struct engine_path_stat st;
 
-	/* under the lock while the child mounts the stopped container's layer; a running one is read as
-	 * it runs */
-	if (handle_open(eng, ref, HANDLE_LOCK, &h, e) < 0)
+	if (files_open(eng, ref, &h, &fs, e) < 0)
 		return -e->eno;
 	if (h.st.status == CONTAINER_RUNNING)
 		own_fd_done(&h.lock);
-	if (stat_in(eng, &h, path, false, &st, e) < 0)
+	if (stat_in(&fs, path, false, &st, e) < 0)
 		return no_file(ref, path, e);
 	struct write_job j = { path, st.name, wants_content(path) ? ARCHIVE_CONTENT : 0u, out_fd };
 	struct rootfs_job job = { job_write, &j, NULL, 0, false };
-	return rootfs_run(eng, &h.c, &h.st, &job, e);
+	return rootfs_run(&fs, &job, e);
 }
 
 /* a read-only root takes nothing, its writable volumes do */
@@ -171,7 +176,7 @@ static int writable(const struct handle *h, const char *path, struct err *e)
 	return 0;
 }
 
-static int put(struct engine *eng, struct handle *h, struct read_job *j, struct err *e)
+static int put(struct handle *h, const struct rootfs *fs, struct read_job *j, struct err *e)
 {
 	struct rootfs_job job = { job_read, j, NULL, 0, true };
 
@@ -179,24 +184,25 @@ static int put(struct engine *eng, struct handle *h, struct read_job *j, struct 
 		return -e->eno;
 	if (h->st.status == CONTAINER_RUNNING)
 		own_fd_done(&h->lock);
-	return rootfs_run(eng, &h->c, &h->st, &job, e);
+	return rootfs_run(fs, &job, e);
 }
 
 int engine_archive_put(struct engine *eng, const char *ref, const char *path, int in_fd, unsigned flags,
 		       struct err *e)
 {
 	OWN_HANDLE h = HANDLE_NULL;
+	OWN_ROOTFS fs = { 0 };
 	struct engine_path_stat st;
 	struct read_job j = { .dest = { .dir = path }, .in = in_fd };
 
-	if (handle_open(eng, ref, HANDLE_LOCK, &h, e) < 0)
+	if (files_open(eng, ref, &h, &fs, e) < 0)
 		return -e->eno;
-	if (stat_in(eng, &h, path, true, &st, e) < 0)
+	if (stat_in(&fs, path, true, &st, e) < 0)
 		return no_file(ref, path, e);
 	if (!S_ISDIR(st.mode))
 		return err_new(e, E_INVALID, ENOTDIR, "extraction point is not a directory");
 	j.dest.flags = flags & ENGINE_ARCHIVE_NO_OVERWRITE ? ARCHIVE_NO_OVERWRITE : 0;
-	return put(eng, &h, &j, e);
+	return put(&h, &fs, &j, e);
 }
 
 int engine_export(struct engine *eng, const char *ref, int out_fd, struct err *e)
@@ -318,8 +324,7 @@ static int writer_end(struct writer *w, int r, struct err *e)
 }
 
 struct out_job {
-	struct engine *eng;
-	const struct handle *h;
+	const struct rootfs *fs;
 	struct write_job w;
 };
 
@@ -328,7 +333,7 @@ static int out_write(void *data, int out, struct err *e)
 	struct out_job *j = data;
 	struct rootfs_job job = { job_write, &j->w, NULL, 0, false };
 	j->w.out = out;
-	return rootfs_run(j->eng, &j->h->c, &j->h->st, &job, e);
+	return rootfs_run(j->fs, &job, e);
 }
 
 static int host_mode(const char *path, mode_t *ret, struct err *e)
@@ -346,19 +351,20 @@ static int host_mode(const char *path, mode_t *ret, struct err *e)
 int engine_copy_out(struct engine *eng, const struct engine_copy *q, struct err *e)
 {
 	OWN_HANDLE h = HANDLE_NULL;
+	OWN_ROOTFS fs = { 0 };
 	struct engine_path_stat st;
 	struct target t;
 	struct writer w;
 	mode_t mode;
 	bool follow = q->follow_link || ends_with(q->container_path, "/");
 
-	if (handle_open(eng, q->ref, HANDLE_LOCK, &h, e) < 0)
+	if (files_open(eng, q->ref, &h, &fs, e) < 0)
 		return -e->eno;
 	if (h.st.status == CONTAINER_RUNNING)
 		own_fd_done(&h.lock);
-	if (stat_in(eng, &h, q->container_path, follow, &st, e) < 0)
+	if (stat_in(&fs, q->container_path, follow, &st, e) < 0)
 		return no_file(q->ref, q->container_path, e);
-	struct out_job j = { eng, &h, { q->container_path, st.name, follow ? ARCHIVE_FOLLOW : 0u, -1 } };
+	struct out_job j = { &fs, { q->container_path, st.name, follow ? ARCHIVE_FOLLOW : 0u, -1 } };
 	if (!strcmp(q->host_path, "-")) {
 		j.w.flags |= wants_content(q->container_path) ? ARCHIVE_CONTENT : 0u;
 		return out_write(&j, q->stream_fd, e);
@@ -394,8 +400,8 @@ static int in_write(void *data, int out, struct err *e)
 }
 
 /* the destination inside the container; relative paths start at its root */
-static int in_target(struct engine *eng, struct handle *h, const struct engine_copy *q, bool src_dir,
-		     struct target *t, struct err *e)
+static int in_target(const struct rootfs *fs, const struct engine_copy *q, bool src_dir, struct target *t,
+		     struct err *e)
 {
 	struct engine_path_stat st = { 0 };
 	char path[PATH_MAX];
@@ -403,7 +409,7 @@ static int in_target(struct engine *eng, struct handle *h, const struct engine_c
 	if ((size_t)snprintf(path, sizeof path, "%s%s", *q->container_path == '/' ? "" : "/",
 			     q->container_path) >= sizeof path)
 		return err_new(e, E_INVALID, ENAMETOOLONG, "path too long");
-	if (stat_in(eng, h, path, true, &st, e) < 0) {
+	if (stat_in(fs, path, true, &st, e) < 0) {
 		if (e->eno != ENOENT)
 			return -e->eno;
 		st.mode = 0;
@@ -414,6 +420,7 @@ static int in_target(struct engine *eng, struct handle *h, const struct engine_c
 int engine_copy_in(struct engine *eng, const struct engine_copy *q, struct err *e)
 {
 	OWN_HANDLE h = HANDLE_NULL;
+	OWN_ROOTFS fs = { 0 };
 	struct target t;
 	struct writer w;
 	struct stat st;
@@ -430,8 +437,8 @@ int engine_copy_in(struct engine *eng, const struct engine_copy *q, struct err *
 	OWN_STR real = ends_with(host, ".") ? realpath(host, NULL) : strdup(host);
 	if (!real || path_normalize(real, clean, sizeof clean) < 0)
 		return err_new(e, E_INVALID, ENAMETOOLONG, "%s: path too long", host);
-	if (handle_open(eng, q->ref, HANDLE_LOCK, &h, e) < 0 ||
-	    in_target(eng, &h, q, S_ISDIR(st.st_mode), &t, e) < 0)
+	if (files_open(eng, q->ref, &h, &fs, e) < 0 ||
+	    in_target(&fs, q, S_ISDIR(st.st_mode), &t, e) < 0)
 		return -e->eno;
 	const char *name = strrchr(clean, '/') + 1;
 	struct in_job j = { fd, *name ? name : "root", t.content ? ARCHIVE_CONTENT : 0u };
@@ -443,5 +450,5 @@ int engine_copy_in(struct engine *eng, const struct engine_copy *q, struct err *
 	if (writer_start(&w, in_write, &j, e) < 0)
 		return -e->eno;
 	r.in = w.data;
-	return writer_end(&w, put(eng, &h, &r, e), e);
+	return writer_end(&w, put(&h, &fs, &r, e), e);
 }

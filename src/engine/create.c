@@ -10,11 +10,14 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/lock.h"
+#include "base/own.h"
 #include "engine/create.h"
 #include "format/js.h"
 #include "spec/create_body.h"
 #include "spec/name.h"
 #include "spec/platform.h"
+#include "store/lazy.h"
 #include "store/volume.h"
 
 enum { NAME_TRIES = 32 };
@@ -60,10 +63,12 @@ static void platform_check(struct create *c)
 static int step_image(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
-	if (image_resolve(&c->eng->store, js_str(c->body, "Image", ""), &c->image, e) < 0)
+	const struct store *s = &c->eng->store;
+	if (c->eng->late_image ? image_load(s, c->eng->late_image, &c->image, e) < 0 :
+				 image_resolve(s, js_str(c->body, "Image", ""), &c->image, e) < 0)
 		return -e->eno;
 	platform_check(c);
-	return 0;
+	return c->image.store ? image_lease(&c->eng->store, &c->image, &c->lease, e) : 0;
 }
 
 static int step_folder(void *ctx, struct err *e)
@@ -81,7 +86,13 @@ static void undo_folder(void *ctx)
 
 static int step_record(void *ctx, struct err *e)
 {
-	return create_config_record(ctx, e);
+	const struct create *c = ctx;
+
+	if (create_config_record(ctx, e) < 0)
+		return -e->eno;
+	if (json_object_get(c->image.record, "lazy") && own_set(&c->c, "Late", json_true()) < 0)
+		return err_new(e, E_NOMEM, ENOMEM, "container record");
+	return 0;
 }
 
 static int step_name(void *ctx, struct err *e)
@@ -119,6 +130,7 @@ static void undo_name(void *ctx)
 static int step_layer(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
+	form_mark_get(&c->eng->store, &c->forms);
 	return engine_layer_prepare(c->eng, &c->c, e);
 }
 
@@ -171,6 +183,18 @@ static int step_write(void *ctx, struct err *e)
 	return 0;
 }
 
+/* An image that is not whole yet is let go of by the collector, under its lock, when no container has it: after the
+ * container's record was written, it is either seen there or gone here. */
+static bool is_still_late(const struct create *c)
+{
+	const struct store *s = &c->eng->store;
+	struct err ignored = { 0 };
+	OWN_FD gc = -1;
+
+	return c->eng->late_image && lock_take(s->root_fd, "locks/gc", LOCK_SHARED, &gc, &ignored) == 0 &&
+	       (lazy_is_pending(s, c->image.id) || image_exists(s, c->image.id));
+}
+
 static int step_again(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
@@ -178,7 +202,7 @@ static int step_again(void *ctx, struct err *e)
 	size_t i;
 
 	/* removed meanwhile? see image_use() */
-	if (!image_exists(&c->eng->store, c->image.id))
+	if (!image_exists(&c->eng->store, c->image.id) && !is_still_late(c))
 		return err_new(e, E_NOT_FOUND, ENOENT, "No such image: %s", js_str(c->body, "Image", ""));
 	json_array_foreach(json_object_get(c->c.record, "Mounts"), i, m) { /* see volume_remove() */
 		const char *name = js_str(m, "Type", "");
@@ -188,7 +212,10 @@ static int step_again(void *ctx, struct err *e)
 		if (!volume_exists(&c->eng->store, name))
 			return err_new(e, E_NOT_FOUND, ENOENT, "volume %s was removed meanwhile", name);
 	}
-	return engine_layers_again(c->eng, &c->c, e);
+	if (image_borrow(&c->eng->store, &c->image, e) < 0)
+		return -e->eno;
+	/* a migration may have taken them away before it could know of this container */
+	return form_mark_stands(&c->eng->store, &c->forms) ? 0 : engine_layers_again(c->eng, &c->c, e);
 }
 
 static const struct step create_steps[] = {
@@ -203,7 +230,8 @@ WAY_DEFINE(create_way, "create", create_steps);
 int create_handle(struct engine *eng, const json_t *body, const char *name, struct handle *ret,
 		  struct err *e)
 {
-	struct create c = { .eng = eng, .body = body, .name = name, .c = CONTAINER_NULL, .lock = -1 };
+	struct create c = { .eng = eng, .body = body, .name = name, .c = CONTAINER_NULL, .lock = -1,
+			    .lease.fd = -1 };
 	size_t i;
 	json_t *v;
 
@@ -221,6 +249,7 @@ int create_handle(struct engine *eng, const json_t *body, const char *name, stru
 		container_done(&c.c);
 		own_fd_done(&c.lock);
 	}
+	lease_close(&c.lease);
 	image_done(&c.image);
 	json_decref(c.warnings);
 	json_decref(c.new_volumes);

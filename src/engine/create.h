@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "engine/engine_int.h"
 #include "format/json.h"
+#include "store/form_mark.h"
 #include "store/image.h"
 
 struct create {
@@ -17,6 +18,8 @@ struct create {
 	const char *name;          /* as given; NULL: made up */
 	json_t *warnings;
 	struct image image;
+	struct form_mark forms;    /* before its layers were looked at */
+	struct lease lease;        /* of an image store of others: what is made of it here, see image_borrow() */
 	struct container c;
 	int lock;
 	char claimed[256];         /* name that was claimed; "" none yet */

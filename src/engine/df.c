@@ -57,7 +57,8 @@ static const struct {
 	const char *folder, *row;
 } owners[] = {
 	{ "blobs", "Images" },      { "containers", "Containers" }, { "images", "Images" },   { "names", "Containers" },
-	{ "pushed", "Images" },     { "references", "Images" },	    { "snapshots", "Images" }, { "volumes", "Volumes" },
+	{ "pushed", "Images" },     { "references", "Images" },	    { "snapshots", "Images" }, { "tocs", "Images" },
+	{ "volumes", "Volumes" },
 };
 
 static const char *owner(const char *folder)
@@ -122,12 +123,15 @@ int engine_df(struct engine *eng, json_t **ret, struct err *e)
 	OWN_JSON containers = NULL;
 	OWN_JSON volumes = NULL;
 	OWN_JSON used = NULL;
-	struct engine_image_list iq = { 0 };
+	OWN_JSON own = json_pack("{s[s]}", "readonly", "false");
+	struct engine_image_list iq = { .filters = own, .shared_size = true };
 	struct engine_list cq = { .all = true, .size = true };
 	json_int_t layers = 0;
 	json_t *v;
 	size_t i;
 
+	if (!own)
+		return err_new(e, E_NOMEM, ENOMEM, "system df");
 	if (engine_image_list(eng, &iq, &images, e) < 0 || engine_list(eng, &cq, &containers, e) < 0 ||
 	    df_volumes(eng, &volumes, e) < 0 || disk_usage(&eng->store, &used, e) < 0)
 		return -e->eno;

@@ -16,10 +16,10 @@
 
 int engine_open(const struct engine_options *opt, struct engine *ret, struct err *e)
 {
-	struct engine eng = { .opt = *opt };
+	struct engine eng = { .opt = *opt, .late_fd = -1 };
 	char *p;
 
-	if (store_open(opt->root, opt->run, &eng.store, e) < 0)
+	if ((opt->spare_stores ? store_open_spared : store_open)(opt->root, opt->run, &eng.store, e) < 0)
 		return -e->eno;
 	size_t nr = strlen(eng.store.root), nn = strlen(eng.store.run);
 	size_t size = nr + 2 * nn + 64;
@@ -66,6 +66,7 @@ void engine_forget(struct engine *eng)
 void engine_close(struct engine *eng)
 {
 	engine_forget(eng);
+	own_fd_done(&eng->late_fd);
 	store_close(&eng->store);
 	free(eng->paths);
 	eng->paths = NULL;

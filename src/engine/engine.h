@@ -25,6 +25,7 @@ struct handle;
 
 struct engine_options {
 	const char *root, *run;    /* NULL: ONGGI_ROOT, ONGGI_RUN, defaults */
+	bool spare_stores;         /* go on without image stores that cannot be used */
 	const char *storage_driver; /* of new containers; NULL: ONGGI_STORAGE_DRIVER, overlay */
 	const char *storage_opt;   /* "OPTION=VALUE[,...]" of new containers; NULL: ONGGI_STORAGE_OPT */
 	void (*warn)(const char *msg, void *data); /* may be NULL */
@@ -39,6 +40,8 @@ struct engine {
 	const struct storage_ops *storage; /* of new containers */
 	const char *storage_opt;   /* their defaults (spec/storage_opt.h); NULL: none */
 	struct engine_options opt;
+	int late_fd;               /* -1, or keeps layers that are on their way from going (store/lazy.h) */
+	const char *late_image;    /* ID of an image to be used under any name: it is not whole yet; NULL */
 	char *paths;               /* one block behind the strings of the environments */
 	struct handle *fresh;      /* what engine_create made last, still locked: the start that
 				    * usually follows need not look for it again */

@@ -44,14 +44,19 @@ int engine_storage(const struct engine *eng, const struct container *c, const st
 /** engine_layers_ready - have the layers of an image (@chain, lowest first) in the form that the engine's driver
  * needs; what is missing is made from the blobs, which takes as long as unpacking it did. */
 int engine_layers_ready(struct engine *eng, const char *image_id, const char *const *chain, size_t n, struct err *e);
+/** engine_layers_late - of an image that is not whole yet, have somebody show the layers that are missing, until the next
+ * call or the end of @eng. 1: so it is | 0: the image is whole. */
+int engine_layers_late(struct engine *eng, const char *image_id, const char *const *chain, size_t n, struct err *e);
 /** engine_layer_prepare - make the writable layer of a new container, by the engine's driver. */
 int engine_layer_prepare(struct engine *eng, const struct container *c, struct err *e);
-/** engine_layers_again - the layers of a new container are there still, after its record is; see migrate(). */
+/** engine_layers_again - have the layers of a new container once more, after its record is there; see form_mark.h. */
 int engine_layers_again(struct engine *eng, const struct container *c, struct err *e);
 int engine_layer_remove(struct engine *eng, const struct container *c, struct err *e);
 /** engine_quota - how its layer is limited, from the record. */
 struct quota;
 int engine_quota(const struct container *c, struct quota *ret, struct err *e);
+/** engine_plan_flags - of plan(), for containers that choose nothing themselves: the engine's --storage-opt. */
+unsigned engine_plan_flags(const struct engine *eng);
 /** engine_lowers - directories of the layers of its image, in @a. */
 int engine_lowers(struct engine *eng, const struct container *c, struct arena *a, struct storage_lowers *ret,
 		  struct err *e);

@@ -1,86 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Layers in the form that the storage driver needs. Most are there; what came with a driver of the
- * other form is made by onggi-image, which has what unpacking takes.
+ * other form is made by onggi-image, which has what unpacking takes. What is still on its way (store/lazy.h) is shown by
+ * a process of the same program.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "base/io.h"
 #include "base/own.h"
 #include "base/program.h"
-#include "base/text.h"
 #include "engine/engine_int.h"
+#include "store/lazy.h"
 #include "store/snapshot.h"
 
-extern char **environ;
-
-enum { WORDS_MAX = 4096 };
-
-static int spawn(const char *path, const char *const *argv, int words, pid_t *ret_pid, struct err *e)
+int engine_layers_late(struct engine *eng, const char *image_id, const char *const *chain, size_t n, struct err *e)
 {
-	posix_spawn_file_actions_t acts;
+	const struct store *s = &eng->store;
+	const char *argv[] = { "onggi-image", "lazy-serve", s->root, s->run, image_id, NULL };
 
-	int r = posix_spawn_file_actions_init(&acts);
-	if (r)
-		return err_sys(e, r, "spawn %s", path);
-	r = posix_spawn_file_actions_addopen(&acts, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	if (!r)
-		r = posix_spawn_file_actions_addopen(&acts, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	if (!r)
-		r = posix_spawn_file_actions_adddup2(&acts, words, STDERR_FILENO);
-	if (!r)
-		r = posix_spawn(ret_pid, path, &acts, NULL, (char *const *)argv, environ);
-	(void)posix_spawn_file_actions_destroy(&acts); /* frees memory, cannot fail on Linux */
-	return r ? err_sys(e, r, "execute %s", path) : 0;
-}
-
-/* what the program said ("onggi: ...", then perhaps "hint: ...") as an error of ours */
-static int failed(char *words, struct err *e)
-{
-	char *hint = strstr(words, "\nhint: ");
-
-	if (hint) {
-		*hint = 0;
-		hint += 7;
-		hint[strcspn(hint, "\n")] = 0;
-	}
-	words[strcspn(words, "\n")] = 0;
-	err_new(e, E_NOT_FOUND, ENOENT, "%s", *words ? text_starts(words, "onggi: ") ? words + 7 : words : "onggi-image failed");
-	if (hint)
-		err_hint(e, "%s", hint);
-	return -e->eno;
-}
-
-static int run(const char *const *argv, struct err *e)
-{
-	char path[PROGRAM_PATH_MAX];
-	OWN_STR words = NULL;
-	struct err own = { 0 };
-	int ends[2], status;
-	pid_t pid;
-
-	if (program_find("onggi-image", path, e) < 0)
-		return -e->eno;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return err_sys(e, errno, "pipe");
-	OWN_FD in = ends[0];
-	OWN_FD out = ends[1];
-	if (spawn(path, argv, out, &pid, e) < 0)
-		return -e->eno;
-	own_fd_done(&out);
-	int r = io_read_fd(in, WORDS_MAX, &words, NULL, &own);
-	own_fd_done(&in); /* more words than that: it ends at its next one */
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return err_sys(e, errno, "wait for %s", path);
-	if (WIFEXITED(status) && !WEXITSTATUS(status))
+	if (!n || !lazy_is_pending(s, image_id))
 		return 0;
-	return failed(r < 0 ? (char[]){ "" } : words, e);
+	/* first, so that it does not go away while we make use of it */
+	own_fd_done(&eng->late_fd);
+	if (lazy_use(s, chain[n - 1], &eng->late_fd, e) < 0)
+		return -e->eno;
+	if (!lazy_is_served(s, chain[n - 1]) && program_run(argv, e) < 0)
+		return err_ctx(e, "layers of image %.19s that are on their way", image_id);
+	return 1;
 }
 
 int engine_layers_ready(struct engine *eng, const char *image_id, const char *const *chain, size_t n, struct err *e)
@@ -88,9 +31,12 @@ int engine_layers_ready(struct engine *eng, const char *image_id, const char *co
 	const struct store *s = &eng->store;
 	const char *argv[] = { "onggi-image", "form", s->root, s->run, eng->storage->name, image_id, NULL };
 
+	int late = eng->late_image ? engine_layers_late(eng, image_id, chain, n, e) : 0;
+	if (late)
+		return late < 0 ? late : 0;
 	if (snapshot_is_ready(s, chain, n, eng->storage->form))
 		return 0;
-	if (run(argv, e) < 0)
+	if (program_run(argv, e) < 0)
 		return err_ctx(e, "layers for storage driver %s", eng->storage->name);
 	return 0;
 }

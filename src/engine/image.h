@@ -15,6 +15,7 @@
 
 struct engine_image_list {
 	bool all;
+	bool shared_size;      /* count what each shares with others, else -1 */
 	const char *name;      /* repository or repository:tag pattern; NULL: any */
 	const json_t *filters; /* before, dangling, label, reference, since, until; NULL: none */
 };
@@ -22,6 +23,14 @@ struct engine_image_list {
  * SharedSize, Containers, Labels} and "CreatedNs", newest first. Caller owns. */
 int engine_image_list(struct engine *eng, const struct engine_image_list *req, json_t **ret,
 		      struct err *e);
+/** engine_image_platforms - the images that fit @req as array of {Id, Names, DiskUsage, ContentSize, InUse, Children: [{Id,
+ * Platform, Available, DiskUsage, ContentSize, InUse}]}; bytes; Id of a platform that is not here: of its manifest. An image
+ * without a name is below the one of the same index that has one. Caller owns. */
+int engine_image_platforms(struct engine *eng, const struct engine_image_list *req, json_t **ret, struct err *e);
+/** engine_image_tree - {Id, Names, Size, Layers: [{Id, Size, Names, Layers}]}: the layers of @ref in order, Names of the
+ * images whose topmost they are; @what_requires: its topmost layer, and above it those of all images that stand on it.
+ * Caller owns. */
+int engine_image_tree(struct engine *eng, const char *ref, bool what_requires, json_t **ret, struct err *e);
 /** engine_image_inspect - docker's image object, of an image that came from an index with "Manifests". @platform: NULL or
  * the one of the index that is meant. E_NOT_FOUND "No such image: X" | "... does not provide the specified platform". */
 int engine_image_inspect(struct engine *eng, const char *ref, const char *platform, json_t **ret, struct err *e);
@@ -32,6 +41,13 @@ int engine_image_history(struct engine *eng, const char *ref, const char *platfo
 int engine_image_diff(struct engine *eng, const char *ref, const char *other, json_t **ret, struct err *e);
 /** engine_image_tag - @target gets the image of @source. E_INVALID for a bad reference. */
 int engine_image_tag(struct engine *eng, const char *source, const char *target, struct err *e);
+
+/** engine_image_names - what rmi --all removes: every name that the own store has, and the IDs of its images without one. Array
+ * of strings; caller owns. */
+int engine_image_names(struct engine *eng, json_t **ret, struct err *e);
+/** engine_image_untag - take @n names away from the image @ref, or all that it has (0); it stays. All or none: E_NOT_FOUND
+ * for one that is not its own. */
+int engine_image_untag(struct engine *eng, const char *ref, char *const *names, size_t n, struct err *e);
 
 enum engine_image_remove_flags { ENGINE_IMAGE_FORCE = 1, ENGINE_IMAGE_NO_PRUNE = 2 };
 /** engine_image_remove - untag or delete, docker's rules and conflicts. @ret: array of

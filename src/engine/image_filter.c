@@ -23,18 +23,18 @@ int64_t image_created_ns(const struct image *img)
 	return clock_parse(created, &ns) < 0 ? INT64_MIN : ns;
 }
 
-static int parse_dangling(const char *v, enum image_filter_dangling *ret, struct err *e)
+static int parse_kind(const char *key, const char *v, enum image_filter_kind *ret, struct err *e)
 {
 	static const char *const yes[] = { "1", "t", "T", "true", "True", "TRUE" };
 	static const char *const no[] = { "0", "f", "F", "false", "False", "FALSE" };
 
 	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
 		if (!strcmp(v, yes[i]) || !strcmp(v, no[i])) {
-			*ret = !strcmp(v, yes[i]) ? DANGLING_ONLY : DANGLING_NOT;
+			*ret = !strcmp(v, yes[i]) ? KIND_ONLY : KIND_NOT;
 			return 0;
 		}
 	}
-	return err_new(e, E_INVALID, EINVAL, "invalid filter 'dangling=[%s]'", v);
+	return err_new(e, E_INVALID, EINVAL, "invalid filter '%s=[%s]'", key, v);
 }
 
 static int image_time(const struct store *s, const char *name, int64_t *ret, struct err *e)
@@ -78,7 +78,9 @@ static int compile(struct image_filter *f, const struct store *s, const char *ke
 		   struct err *e)
 {
 	if (!strcmp(key, "dangling"))
-		return parse_dangling(v, &f->dangling, e);
+		return parse_kind(key, v, &f->dangling, e);
+	if (!strcmp(key, "readonly"))
+		return parse_kind(key, v, &f->read_only, e);
 	if (!strcmp(key, "before"))
 		return image_time(s, v, &f->before_ns, e);
 	if (!strcmp(key, "since"))
@@ -203,9 +205,11 @@ bool image_filter_match(const struct image_filter *f, struct image *img)
 	if (created >= f->before_ns || created > f->until_ns ||
 	    (f->since_ns != INT64_MIN && created <= f->since_ns))
 		return false;
-	if (f->dangling == DANGLING_ONLY && img->n_repo_tags)
+	if (f->dangling == KIND_ONLY && img->n_repo_tags)
 		return false;
-	if (f->dangling == DANGLING_NOT && !img->n_repo_tags && !img->n_repo_digests)
+	if (f->dangling == KIND_NOT && !img->n_repo_tags && !img->n_repo_digests)
+		return false;
+	if ((f->read_only == KIND_ONLY && !img->store) || (f->read_only == KIND_NOT && img->store))
 		return false;
 	if (!labels_match(f, img) ||
 	    (f->used_ns != INT64_MAX && image_last_use_ns(f->store, img->id) > f->used_ns))

@@ -12,14 +12,16 @@
 #include "format/json.h"
 #include "store/image.h"
 
-enum image_filter_dangling { DANGLING_ANY, DANGLING_ONLY, DANGLING_NOT };
+/* of two kinds of images */
+enum image_filter_kind { KIND_ANY, KIND_ONLY, KIND_NOT };
 
 struct image_filter {
 	json_t *filters;            /* every value a list */
-	enum image_filter_dangling dangling;
+	enum image_filter_kind dangling;
 	int64_t before_ns, since_ns, until_ns; /* created before, after, at the latest */
 	const struct store *store;
 	int64_t used_ns;            /* used last at the latest; INT64_MAX: any time */
+	enum image_filter_kind read_only; /* those in image stores of others */
 	int64_t keep_last;          /* newest images of each repository that are kept; -1: not asked for */
 	const char *name;           /* one more "reference" */
 };

@@ -11,42 +11,33 @@
 #include "base/own.h"
 #include "engine/image.h"
 #include "engine/image_filter.h"
+#include "engine/image_shared.h"
 #include "format/js.h"
 #include "spec/manifest.h"
 #include "store/blob.h"
 #include "store/image.h"
 #include "store/image_platform.h"
 #include "store/snapshot.h"
+#include "store/snapshot_index.h"
 
-static json_t *string_list(char *const *list, size_t n)
-{
-	json_t *a = json_array();
-
-	for (size_t i = 0; a && i < n; i++)
-		if (json_array_append_new(a, json_string(list[i])) < 0) {
-			json_decref(a);
-			return NULL;
-		}
-	return a;
-}
-
-static json_t *summary(const struct image *img)
+static json_t *summary(const struct image *img, int64_t shared)
 {
 	int64_t ns = image_created_ns(img);
 	json_t *labels = js_at(img->config, "config.Labels");
 
-	return json_pack("{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:I}", "Id", img->id,
-			 "ParentId", "", "RepoTags", string_list(img->repo_tags, img->n_repo_tags),
-			 "RepoDigests", string_list(img->repo_digests, img->n_repo_digests), "Created",
+	return json_pack("{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:b}", "Id", img->id,
+			 "ParentId", "", "RepoTags", js_strings(img->repo_tags, img->n_repo_tags),
+			 "RepoDigests", js_strings(img->repo_digests, img->n_repo_digests), "Created",
 			 (json_int_t)(ns == INT64_MIN ? 0 : ns / 1000000000), "CreatedNs", (json_int_t)ns,
 			 "Size", (json_int_t)js_int(img->record, "size", 0), "VirtualSize",
-			 (json_int_t)js_int(img->record, "size", 0), "SharedSize", (json_int_t)-1, "Labels",
+			 (json_int_t)js_int(img->record, "size", 0), "SharedSize", (json_int_t)shared, "Labels",
 			 json_is_object(labels) ? json_incref(labels) : json_null(), "Containers",
-			 (json_int_t)-1);
+			 (json_int_t)-1, "ReadOnly", img->store != NULL);
 }
 
 struct row {
 	int64_t created_ns;
+	int64_t shared; /* bytes, -1: not counted */
 	struct image *img;
 };
 
@@ -59,7 +50,7 @@ static int newest_first(const void *x, const void *y)
 	return strcmp(a->img->id, b->img->id);
 }
 
-static json_t *summaries(const struct image_filter *f, struct image *images, size_t n)
+static json_t *summaries(const struct image_filter *f, struct image *images, size_t n, const int64_t *shared)
 {
 	OWN_PTR struct row *rows = calloc(n + 1, sizeof *rows);
 	OWN_JSON list = json_array();
@@ -69,10 +60,10 @@ static json_t *summaries(const struct image_filter *f, struct image *images, siz
 		return NULL;
 	for (size_t i = 0; i < n; i++)
 		if (image_filter_match(f, &images[i]))
-			rows[w++] = (struct row){ image_created_ns(&images[i]), &images[i] };
+			rows[w++] = (struct row){ image_created_ns(&images[i]), shared ? shared[i] : -1, &images[i] };
 	qsort(rows, w, sizeof *rows, newest_first);
 	for (size_t i = 0; i < w; i++)
-		if (json_array_append_new(list, summary(rows[i].img)) < 0)
+		if (json_array_append_new(list, summary(rows[i].img, rows[i].shared)) < 0)
 			return NULL;
 	return ptr_take(&list);
 }
@@ -81,7 +72,8 @@ int engine_image_list(struct engine *eng, const struct engine_image_list *req, j
 		      struct err *e)
 {
 	static const char *const allowed[] = { "before", "dangling", "label",     "label!",
-					       "reference", "since", "until", "unused-for", NULL };
+					       "readonly",  "reference", "since", "until", "unused-for",
+					       NULL };
 	struct image_filter f;
 	struct image *images;
 	size_t n;
@@ -92,13 +84,19 @@ int engine_image_list(struct engine *eng, const struct engine_image_list *req, j
 		return -e->eno;
 	}
 	f.name = req->name;
-	json_t *list = summaries(&f, images, n);
+	OWN_PTR int64_t *shared = req->shared_size ? calloc(n + 1, sizeof *shared) : NULL;
+	int r = req->shared_size && !shared ? err_new(e, E_NOMEM, ENOMEM, "list of images") : 0;
+	if (!r && shared)
+		r = image_shared_sizes(&eng->store, images, n, shared, e);
+	json_t *list = r ? NULL : summaries(&f, images, n, shared);
 	image_filter_done(&f);
 	for (size_t i = 0; i < n; i++)
 		image_done(&images[i]);
 	free(images);
-	if (!list)
-		return err_new(e, E_NOMEM, ENOMEM, "list of images");
+	if (!r && !list)
+		r = err_new(e, E_NOMEM, ENOMEM, "list of images");
+	if (r < 0)
+		return r;
 	*ret = list;
 	return 0;
 }
@@ -118,6 +116,14 @@ static json_t *full_config(const json_t *config)
 	return full;
 }
 
+/* root of the store that has a layer */
+static const char *root_of(const struct store *s, const char *chain_id, enum store_form form)
+{
+	const struct store *home = snapshot_home(s, chain_id, form);
+
+	return (home ? home : s)->root;
+}
+
 /* of an image whose layers are archives: not docker's, which has none */
 static json_t *graph_driver_erofs(const struct store *s, const struct image *img)
 {
@@ -125,9 +131,10 @@ static json_t *graph_driver_erofs(const struct store *s, const struct image *img
 	size_t n = img->n_chain_ids;
 
 	for (size_t i = n; i--;)
-		buf_printf(&tars, "%s/snapshots/%s/tar%s", s->root, digest_hex(img->chain_ids[i]), i ? ":" : "");
+		buf_printf(&tars, "%s/snapshots/%s/tar%s", root_of(s, img->chain_ids[i], STORE_TAR), digest_hex(img->chain_ids[i]), i ? ":" : "");
+	const struct store *index = snapshot_index_home(s, img->chain_ids[n - 1]);
 	return json_pack("{s:{s:o, s:s}, s:s}", "Data", "Index",
-			 json_sprintf("%s/snapshots/%s/erofs", s->root, digest_hex(img->chain_ids[n - 1])), "Layers",
+			 json_sprintf("%s/snapshots/%s/erofs", (index ? index : s)->root, digest_hex(img->chain_ids[n - 1])), "Layers",
 			 buf_str(&tars), "Name", "erofs");
 }
 
@@ -139,7 +146,7 @@ static json_t *graph_driver(const struct store *s, const struct image *img)
 	json_t *data = json_object();
 	for (size_t i = img->n_chain_ids; data && i--;) {
 		OWN_BUF dir = { 0 };
-		buf_printf(&dir, "%s/snapshots/%s/diff", s->root, digest_hex(img->chain_ids[i]));
+		buf_printf(&dir, "%s/snapshots/%s/diff", root_of(s, img->chain_ids[i], STORE_DIFF), digest_hex(img->chain_ids[i]));
 		if (i + 1 == img->n_chain_ids)
 			(void)json_object_set_new(data, "UpperDir", json_string(buf_str(&dir)));
 		else
@@ -194,6 +201,8 @@ static int set_optional(json_t *j, const struct image *img)
 		if (json_is_string(v) && json_object_set(j, rows[i].to, v) < 0)
 			return -ENOMEM;
 	}
+	if (img->store && json_object_update(j, json_pack("{sb ss}", "ReadOnly", 1, "ImageStore", img->store)) < 0)
+		return -ENOMEM;
 	json_t *d = json_object_get(img->record, "index");
 	if (!json_is_object(d))
 		d = json_object_get(img->record, "manifest");
@@ -227,8 +236,8 @@ static json_t *inspect(const struct store *s, const struct image *img, const cha
 	json_int_t size = (json_int_t)js_int(img->record, "size", 0);
 	OWN_JSON j = json_pack(
 		"{s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:o, s:o, s:{s:s}}",
-		"Id", img->id, "RepoTags", string_list(img->repo_tags, img->n_repo_tags), "RepoDigests",
-		string_list(img->repo_digests, img->n_repo_digests), "Parent", "", "Comment",
+		"Id", img->id, "RepoTags", js_strings(img->repo_tags, img->n_repo_tags), "RepoDigests",
+		js_strings(img->repo_digests, img->n_repo_digests), "Parent", "", "Comment",
 		comment_of(img), "Created", js_str(img->config, "created", ""), "DockerVersion",
 		js_str(img->config, "docker_version", ""), "Author", js_str(img->config, "author", ""),
 		"Config", full_config(json_object_get(img->config, "config")), "Architecture",
@@ -252,7 +261,7 @@ int engine_image_inspect(struct engine *eng, const char *ref, const char *platfo
 	clock_format(INT64_MIN, last.when);
 	int r = image_references(&eng->store, &img, e);
 	if (!r)
-		r = reference_each(&eng->store, find_last_tag, &last, e);
+		r = reference_each_seen(&eng->store, find_last_tag, &last, e);
 	if (!r)
 		r = image_manifests(&eng->store, &img, &manifests, e);
 	if (!r) {
@@ -272,7 +281,7 @@ static json_t *history_row(const struct image *img, const json_t *h, int64_t siz
 		ns = 0;
 	return json_pack("{s:s, s:I, s:s, s:o, s:I, s:s}", "Id", top ? img->id : "<missing>", "Created",
 			 (json_int_t)(ns / 1000000000), "CreatedBy", js_str(h, "created_by", ""), "Tags",
-			 top && img->n_repo_tags ? string_list(img->repo_tags, img->n_repo_tags) : json_null(),
+			 top && img->n_repo_tags ? js_strings(img->repo_tags, img->n_repo_tags) : json_null(),
 			 "Size", (json_int_t)size, "Comment", js_str(h, "comment", ""));
 }
 

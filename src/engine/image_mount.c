@@ -94,6 +94,7 @@ static int take_down(struct engine *eng, const char *id, int flags, struct err *
 
 static int put_up(struct engine *eng, const struct image *img, struct err *e)
 {
+	CLEANUP(lease_close) struct lease lease = { .fd = -1 };
 	char path[IMAGE_MOUNT_PATH_MAX], parts[IMAGE_MOUNT_PATH_MAX], name[IMAGE_MOUNT_NAME_MAX], dir[DIR_MAX + 8];
 	ARENA a = { 0 };
 	OWN_MOUNT_PLAN plan = { 0 };
@@ -106,6 +107,8 @@ static int put_up(struct engine *eng, const struct image *img, struct err *e)
 			return -e->eno;
 	}
 	(void)snprintf(parts, sizeof parts, "%s/%s", eng->store.run, dir);
+	if (img->store && image_lease(&eng->store, img, &lease, e) < 0)
+		return -e->eno;
 	/* before the mount: a record without one counts for nothing */
 	const char *const *chain = (const char *const *)img->chain_ids;
 	if (count_set(&eng->store, img->id, 1, e) < 0 ||
@@ -122,7 +125,7 @@ static int put_up(struct engine *eng, const struct image *img, struct err *e)
 	at = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (at < 0)
 		return err_sys(e, errno, "open %s", path);
-	return mountfd_attach(mnt, at, e);
+	return mountfd_attach(mnt, at, e) < 0 ? -e->eno : image_borrow(&eng->store, img, e);
 }
 
 /* the first of several that want it makes the mount */

@@ -33,7 +33,7 @@ static int prune_one(struct engine *eng, struct image *img, struct image_removed
 /* "dangling=false" is another way to say --all */
 static bool wants_all(const struct image_filter *f, bool all)
 {
-	return all || f->dangling == DANGLING_NOT;
+	return all || f->dangling == KIND_NOT;
 }
 
 /* names of the repositories of @img, each once */
@@ -94,6 +94,20 @@ static json_t *newest(struct image *images, size_t n, int64_t keep)
 	return ptr_take(&kept);
 }
 
+/* those of image stores of others are their owners' to keep or remove */
+static size_t drop_borrowed(struct image *images, size_t n)
+{
+	size_t w = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (images[i].store)
+			image_done(&images[i]);
+		else
+			images[w++] = images[i];
+	}
+	return w;
+}
+
 static int prune_all(struct engine *eng, const struct image_filter *f, bool all,
 		     struct image_removed *done, struct err *e)
 {
@@ -105,9 +119,10 @@ static int prune_all(struct engine *eng, const struct image_filter *f, bool all,
 
 	if (image_list(&eng->store, &images, &n, e) < 0)
 		return -e->eno;
+	n = drop_borrowed(images, n);
 	if (f->keep_last >= 0 && !(kept = newest(images, n, f->keep_last)))
 		r = err_new(e, E_NOMEM, ENOMEM, "image prune");
-	match.dangling = wants_all(f, all) ? DANGLING_ANY : DANGLING_ONLY;
+	match.dangling = wants_all(f, all) ? KIND_ANY : KIND_ONLY;
 	for (size_t i = 0; i < n; i++) {
 		if (r >= 0 && !json_object_get(kept, images[i].id) && image_filter_match(&match, &images[i]))
 			r = prune_one(eng, &images[i], done, e);

@@ -131,10 +131,35 @@ static int mounted_conflict(const struct removal *r, struct err *e)
 	return -e->eno;
 }
 
+static int is_borrowed(const struct removal *r, const char *what, struct err *e)
+{
+	err_new(e, E_CONFLICT, EROFS, "cannot remove %s: it is in the read-only image store%s%s", what, r->img->store ? " " : "",
+		r->img->store ? r->img->store : "");
+	err_hint(e, "it goes with its owner's command: onggi --root STORE rmi");
+	return -e->eno;
+}
+
+/* names that image stores of others give it are theirs */
+static void keep_own_names(const struct store *s, char **list, size_t *n)
+{
+	size_t w = 0;
+
+	for (size_t i = 0; i < *n; i++) {
+		if (reference_is_own(s, list[i]))
+			list[w++] = list[i];
+		else
+			free(list[i]);
+	}
+	*n = w;
+}
+
 static int delete_image(struct removal *r, bool quiet, struct err *e)
 {
 	char id[DIGEST_TEXT_MAX];
 	struct users u;
+
+	if (r->img->store)
+		return quiet ? 0 : is_borrowed(r, r->asked, e);
 
 	if (find_users(r->s, r->img->id, &u, e) < 0)
 		return -e->eno;
@@ -204,7 +229,7 @@ static int remove_by_name(struct removal *r, const char *familiar, bool is_diges
 	size_t left = r->img->n_repo_tags + r->img->n_repo_digests;
 	struct users u;
 
-	if (!forced(r) && is_single_name(r->img)) {
+	if (!r->img->store && !forced(r) && is_single_name(r->img)) {
 		if (find_users(r->s, r->img->id, &u, e) < 0)
 			return -e->eno;
 		if (*u.running || *u.stopped)
@@ -262,10 +287,28 @@ static int remove_image(struct removal *r, struct err *e)
 		if (has_name(r->img->repo_tags, r->img->n_repo_tags, familiar) ||
 		    has_name(r->img->repo_digests, r->img->n_repo_digests, familiar))
 			return remove_by_name(r, familiar, ref.digest[0], e);
+		if (r->s->n_others && !reference_is_id(r->asked) && !asked_by_id(r))
+			return is_borrowed(r, r->asked, e);
 	}
 	if (!asked_by_id(r))
 		return err_new(e, E_NOT_FOUND, ENOENT, "No such image: %s", r->asked);
 	return remove_by_id(r, e);
+}
+
+/* of an image whose config or record is damaged at least the ID: enough to be rid of it */
+static int resolve(const struct store *s, const char *ref, struct image *ret, struct err *e)
+{
+	struct err none = { 0 };
+	char id[DIGEST_TEXT_MAX];
+
+	if (image_resolve(s, ref, ret, e) == 0)
+		return 0;
+	if (!err_is_damage(e) || image_find(s, ref, id, &none) < 0 || !image_exists(s, id))
+		return -e->eno;
+	err_clear(e);
+	*ret = (struct image){ 0 };
+	memcpy(ret->id, id, sizeof id);
+	return 0;
 }
 
 int engine_image_remove(struct engine *eng, const char *ref, unsigned flags, json_t **ret,
@@ -274,12 +317,16 @@ int engine_image_remove(struct engine *eng, const char *ref, unsigned flags, jso
 	struct removal r = { .eng = eng, .s = &eng->store, .asked = ref, .flags = flags };
 	struct image img;
 
-	if (image_resolve(&eng->store, ref, &img, e) < 0)
+	if (resolve(&eng->store, ref, &img, e) < 0)
 		return -e->eno;
 	r.img = &img;
 	r.done.list = json_array();
 	int result = r.done.list ? image_references(&eng->store, &img, e) :
 				   err_new(e, E_NOMEM, ENOMEM, "rmi");
+	if (!result && r.s->n_others) {
+		keep_own_names(r.s, img.repo_tags, &img.n_repo_tags);
+		keep_own_names(r.s, img.repo_digests, &img.n_repo_digests);
+	}
 	if (!result)
 		result = remove_image(&r, e);
 	image_done(&img);
@@ -295,12 +342,12 @@ int engine_image_remove_platform(struct engine *eng, const char *ref, const char
 				 struct err *e)
 {
 	char id[DIGEST_TEXT_MAX], named[DIGEST_TEXT_MAX];
-	struct image img;
 
-	if (image_resolve_platform(&eng->store, ref, platform, &img, e) < 0)
+	if (image_find_platform(&eng->store, ref, platform, id, e) < 0) {
+		if (e->kind == E_CORRUPT)
+			err_hint(e, "without --platform it is removed all the same");
 		return -e->eno;
-	memcpy(id, img.id, sizeof id);
-	image_done(&img);
+	}
 	if (image_find(&eng->store, ref, named, e) < 0)
 		return -e->eno;
 	return engine_image_remove(eng, strcmp(id, named) ? id : ref, flags, ret, e);

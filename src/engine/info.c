@@ -134,6 +134,29 @@ static json_t *storage_drivers(const struct store *s)
 	return list;
 }
 
+static json_t *image_stores(const struct store *s)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < s->n_others; i++)
+		json_array_append_new(list, json_string(s->others[i].root));
+	return list;
+}
+
+static void status_add(void *list, const char *key, const char *value)
+{
+	json_array_append_new(list, json_pack("[ss]", key, value));
+}
+
+/* [[key, value]] */
+static json_t *driver_status(const struct engine *eng)
+{
+	json_t *list = json_array();
+
+	storage_status(&eng->store, eng->storage, engine_plan_flags(eng), status_add, list);
+	return list;
+}
+
 int engine_info(struct engine *eng, json_t **ret, struct err *e)
 {
 	struct utsname u = { 0 };
@@ -152,10 +175,10 @@ int engine_info(struct engine *eng, json_t **ret, struct err *e)
 		cg = json_object(); /* shown as unknown */
 	if (program_find("onggi-init", init, e) < 0)
 		init[0] = 0;
-	*ret = json_pack("{ss sI sI sI sI sI ss s[] so ss ss ss}", "ID", "", "Containers", (json_int_t)c.all,
+	*ret = json_pack("{ss sI sI sI sI sI ss so so ss ss ss}", "ID", "", "Containers", (json_int_t)c.all,
 			 "ContainersRunning", (json_int_t)c.running, "ContainersPaused", (json_int_t)c.paused,
 			 "ContainersStopped", (json_int_t)c.stopped, "Images", (json_int_t)image_count(eng),
-			 "Driver", eng->storage->name, "DriverStatus", "SecurityOptions", security_options(),
+			 "Driver", eng->storage->name, "DriverStatus", driver_status(eng), "SecurityOptions", security_options(),
 			 "LoggingDriver", "json-file", "CgroupDriver", js_str(cg, "driver", "cgroupfs"),
 			 "CgroupVersion", js_str(cg, "version", "1"));
 	OWN_JSON more = json_pack("{ss ss ss ss sI sI ss ss ss ss ss s{s{ss}} sb sb sb sb sb s[]}", "KernelVersion",
@@ -168,6 +191,7 @@ int engine_info(struct engine *eng, json_t **ret, struct err *e)
 	if (!*ret || !more)
 		return err_new(e, E_NOMEM, ENOMEM, "info");
 	json_object_update(*ret, more);
+	json_object_set_new(*ret, "ImageStores", image_stores(&eng->store));
 	json_object_set_new(*ret, "StorageDrivers", storage_drivers(&eng->store));
 	json_object_set_new(*ret, "InitBinary", json_string(*init ? "onggi-init" : ""));
 	return 0;

@@ -2,6 +2,8 @@
  *
  * A container and the storage driver that it was made with: later ones may be made with another.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,6 +12,7 @@
 #include "engine/engine_int.h"
 #include "engine/rootfs.h"
 #include "format/js.h"
+#include "store/snapshot.h"
 
 int engine_storage(const struct engine *eng, const struct container *c, const struct storage_ops **ret, struct err *e)
 {
@@ -52,6 +55,104 @@ int engine_quota(const struct container *c, struct quota *ret, struct err *e)
 	return 0;
 }
 
+/* where layers are that the own store does not have, for who misses them later: see layers_there() */
+static int stores_note(const struct engine *eng, const struct container *c, const char *const *ids, size_t n, struct err *e)
+{
+	const struct store *s = &eng->store;
+	OWN_JSON list = json_array();
+
+	for (size_t i = 0; i < n && s->n_others; i++) {
+		const struct store *home = snapshot_home(s, ids[i], eng->storage->form);
+		bool noted = !home || home == s;
+		json_t *v;
+		size_t k;
+		json_array_foreach(list, k, v)
+			noted = noted || !strcmp(json_string_value(v), home->root);
+		if (!noted && json_array_append_new(list, json_string(home->root)) < 0)
+			return err_new(e, E_NOMEM, ENOMEM, "container record");
+	}
+	return json_array_size(list) && own_set(c, "ImageStores", json_incref(list)) < 0 ?
+		       err_new(e, E_NOMEM, ENOMEM, "container record") : 0;
+}
+
+static int layer_lost(const struct engine *eng, const struct container *c, const json_t *stores, const char *id,
+		      struct err *e)
+{
+	const char *first = json_string_value(json_array_get(stores, 0)), *away = NULL;
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(stores, i, v) {
+		bool open = false;
+		for (size_t k = 0; k < eng->store.n_others; k++)
+			open = open || !strcmp(eng->store.others[k].root, json_string_value(v));
+		if (!open && !away)
+			away = json_string_value(v);
+	}
+	err_new(e, E_NOT_FOUND, ENOENT, "container %.12s: layer %.19s of its image is not in the image store %s%s", c->id, id,
+		away ? away : first, away ? ", which is not given or cannot be used" : " any more");
+	if (away)
+		err_hint(e, "give it with: onggi --image-store %s", away);
+	else
+		err_hint(e, "get the image into the own store: onggi pull, or onggi load");
+	return -e->eno;
+}
+
+/* whether all that a container stands on is there, where part of it was in image stores of others, whose owners do
+ * not know of it */
+static int layers_there(const struct engine *eng, const struct container *c, const struct storage_ops *ops,
+			const char *const *ids, size_t n, struct err *e)
+{
+	const json_t *stores = own_get(c, "ImageStores");
+	struct engine same = *eng;
+
+	if (!json_array_size(stores))
+		return 0;
+	same.storage = ops;
+	for (size_t i = 0; i < n; i++)
+		if (!snapshot_exists(&eng->store, ids[i], ops->form))
+			return layer_lost(eng, c, stores, ids[i], e);
+	/* the index may have been theirs, too */
+	return engine_layers_ready(&same, js_str(c->record, "Image", ""), ids, n, e);
+}
+
+static unsigned flags_of(const struct storage_opt *o, unsigned flags)
+{
+	if (o->without_sync)
+		flags = (flags & ~(unsigned)STORAGE_PLAN_VOLATILE) | (o->without_sync == STORAGE_ON ? STORAGE_PLAN_VOLATILE : 0);
+	if (o->redirect_dir == STORAGE_ON)
+		flags |= STORAGE_PLAN_REDIRECT;
+	return o->metacopy == STORAGE_ON ? flags | STORAGE_PLAN_METACOPY : flags;
+}
+
+/* add to @flags of plan() what the container was made with */
+static int flags_add(const struct container *c, unsigned *flags, struct err *e)
+{
+	const json_t *map = json_object_get(json_object_get(c->record, "HostConfig"), "StorageOpt");
+	struct storage_opt opt;
+
+	if (!json_object_size(map))
+		return 0;
+	if (storage_opt_parse(map, &opt, e) < 0)
+		return err_ctx(e, "container %.12s", c->id);
+	*flags = flags_of(&opt, *flags);
+	return 0;
+}
+
+/* whether driver @ops can do what --storage-opt chooses */
+static int flags_check(const struct storage_ops *ops, const struct storage_opt *opt, struct err *e)
+{
+	const unsigned want = flags_of(opt, 0);
+
+	if (want & ~ops->chosen)
+		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "--storage-opt: driver %s has no %s", ops->name,
+			       opt->metacopy == STORAGE_ON ? "metacopy" :
+			       opt->redirect_dir == STORAGE_ON ? "redirect_dir" : "volatile");
+	if (want & STORAGE_PLAN_REDIRECT && storage_in_userns())
+		return err_new(e, E_UNSUPPORTED, EPERM, "--storage-opt: the kernel redirects for root of the host only");
+	return 0;
+}
+
 /* One verb of a driver on the layers of a container, here or where its disk is mounted. */
 struct verb {
 	const struct storage_ops *ops;
@@ -78,7 +179,7 @@ static int verb_of(const struct engine *eng, const struct container *c, struct v
 {
 	v->c = c;
 	return engine_storage(eng, c, &v->ops, e) < 0 || chain_of(c, &v->a, &v->ids, &v->n, e) < 0 ||
-			       engine_quota(c, &v->quota, e) < 0 ? -e->eno : 0;
+			       engine_quota(c, &v->quota, e) < 0 || flags_add(c, &v->flags, e) < 0 ? -e->eno : 0;
 }
 
 static int inside(const struct store *s, struct verb *v, int (*fn)(const struct store *, void *, int *, struct err *),
@@ -119,6 +220,12 @@ static int plan_inside(struct engine *eng, struct verb *v, struct arena *a, stru
 	return 0;
 }
 
+/* made when its image was not whole: have what is missing shown */
+static int late(struct engine *eng, const struct container *c, const char *const *ids, size_t n, struct err *e)
+{
+	return own_get(c, "Late") ? engine_layers_late(eng, js_str(c->record, "Image", ""), ids, n, e) : 0;
+}
+
 int engine_plan(struct engine *eng, const struct container *c, unsigned flags, struct arena *a,
 		struct mount_plan *ret, struct err *e)
 {
@@ -126,9 +233,14 @@ int engine_plan(struct engine *eng, const struct container *c, unsigned flags, s
 
 	if (verb_of(eng, c, &v, e) < 0)
 		return -e->eno;
+	int coming = flags & STORAGE_PLAN_LOOK ? 0 : late(eng, c, v.ids, v.n, e);
+	if (coming < 0)
+		return coming;
+	if (!coming && !v.ops->copies && !(flags & STORAGE_PLAN_LOOK) && layers_there(eng, c, v.ops, v.ids, v.n, e) < 0)
+		return -e->eno;
 	if (v.quota.kind == QUOTA_DISK)
 		return plan_inside(eng, &v, a, ret, e);
-	return v.ops->plan(&eng->store, c->id, v.ids, v.n, flags, a, ret, e);
+	return v.ops->plan(&eng->store, c->id, v.ids, v.n, v.flags, a, ret, e);
 }
 
 /* what the user gives, then what is the default of this engine; kept for inspect */
@@ -149,6 +261,17 @@ static int limits_of(const struct engine *eng, const struct container *c, struct
 	return 0;
 }
 
+unsigned engine_plan_flags(const struct engine *eng)
+{
+	struct storage_opt opt = { 0 };
+	OWN_JSON map = json_object();
+	struct err ignored = { 0 }; /* wrong ones are told by create */
+
+	if (eng->storage_opt && storage_opt_defaults(eng->storage_opt, eng->storage->name, map, &ignored) == 0)
+		(void)storage_opt_parse(map, &opt, &ignored);
+	return flags_of(&opt, 0);
+}
+
 static int quota_note(const struct container *c, const struct quota *q, struct err *e)
 {
 	json_t *own = json_pack("{ss}", "Kind", quota_kind_name(q->kind));
@@ -166,12 +289,12 @@ int engine_layer_prepare(struct engine *eng, const struct container *c, struct e
 	ARENA a = { 0 };
 	size_t n;
 
-	if (chain_of(c, &a, &ids, &n, e) < 0 || limits_of(eng, c, &opt, e) < 0)
+	if (chain_of(c, &a, &ids, &n, e) < 0 || limits_of(eng, c, &opt, e) < 0 || flags_check(eng->storage, &opt, e) < 0)
 		return -e->eno;
 	/* the usual one is tried by its mount, whose error says as much */
 	if (eng->storage != &storage_overlay && storage_probe(&eng->store, eng->storage, e) < 0)
 		return err_ctx(e, "storage driver");
-	if (engine_layers_ready(eng, js_str(c->record, "Image", ""), ids, n, e) < 0)
+	if (engine_layers_ready(eng, js_str(c->record, "Image", ""), ids, n, e) < 0 || stores_note(eng, c, ids, n, e) < 0)
 		return -e->eno;
 	if (!opt.bytes && !opt.inodes)
 		return eng->storage->prepare(&eng->store, c->id, ids, n, e);
@@ -210,7 +333,25 @@ int engine_lowers(struct engine *eng, const struct container *c, struct arena *a
 
 	if (engine_storage(eng, c, &ops, e) < 0 || chain_of(c, a, &ids, &n, e) < 0)
 		return -e->eno;
+	int coming = late(eng, c, ids, n, e);
+	if (coming < 0 || (!coming && layers_there(eng, c, ops, ids, n, e) < 0))
+		return -e->eno;
 	return ops->lowers(&eng->store, c->id, ids, n, a, ret, e);
+}
+
+/* the driver's, or what a mount shows that keeps no difference */
+static int changes_of(const struct store *s, struct verb *v, struct storage_changes *ret, struct err *e)
+{
+	OWN_FD mnt = -1;
+
+	if (!(v->flags & STORAGE_PLAN_REDIRECT))
+		return v->ops->changes(s, v->c->id, v->lowers, ret, e);
+	v->flags |= STORAGE_PLAN_READ_ONLY;
+	if (mounted(s, v, &mnt, e) < 0)
+		return -e->eno;
+	OWN_FD tree = openat(mnt, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return tree < 0 ? err_sys(e, errno, "open the container's file system") :
+			  storage_changes_merged(s, v->c->id, tree, v->lowers, ret, e);
 }
 
 static int changes(const struct store *s, void *data, int *ret_fd, struct err *e)
@@ -218,7 +359,7 @@ static int changes(const struct store *s, void *data, int *ret_fd, struct err *e
 	struct storage_changes c = { .fd = -1 };
 	struct verb *v = data;
 
-	if (v->ops->changes(s, v->c->id, v->lowers, &c, e) < 0)
+	if (changes_of(s, v, &c, e) < 0)
 		return -e->eno;
 	memcpy(v->result.key, c.key, sizeof c.key);
 	*ret_fd = c.fd;
@@ -235,11 +376,21 @@ int engine_changes(struct engine *eng, const struct container *c, const struct s
 	if (verb_of(eng, c, &v, e) < 0)
 		return -e->eno;
 	if (v.quota.kind != QUOTA_DISK)
-		return v.ops->changes(&eng->store, c->id, lowers, ret, e);
+		return changes_of(&eng->store, &v, ret, e);
 	if (inside(&eng->store, &v, changes, true, &ret->fd, e) < 0)
 		return -e->eno;
 	memcpy(ret->key, v.result.key, sizeof ret->key);
 	return 0;
+}
+
+static uint64_t bytes_of(const struct store *s, struct verb *v)
+{
+	struct storage_changes c;
+	struct err ignored = { 0 };
+
+	if (!(v->flags & STORAGE_PLAN_REDIRECT))
+		return v->ops->bytes(v->ops, s, v->c->id, v->lowers);
+	return changes_of(s, v, &c, &ignored) < 0 ? 0 : storage_changes_bytes(s, &c);
 }
 
 static int changed_bytes(const struct store *s, void *data, int *ret_fd, struct err *e)
@@ -248,7 +399,7 @@ static int changed_bytes(const struct store *s, void *data, int *ret_fd, struct 
 
 	(void)ret_fd;
 	(void)e;
-	v->result.bytes = v->ops->bytes(s, v->c->id, v->lowers);
+	v->result.bytes = bytes_of(s, v);
 	return 0;
 }
 
@@ -261,6 +412,6 @@ uint64_t engine_changed_bytes(struct engine *eng, const struct container *c)
 	if (verb_of(eng, c, &v, &ignored) < 0 || engine_lowers(eng, c, &v.a, &lowers, &ignored) < 0)
 		return 0;
 	if (v.quota.kind != QUOTA_DISK)
-		return v.ops->bytes(&eng->store, c->id, &lowers);
+		return bytes_of(&eng->store, &v);
 	return inside(&eng->store, &v, changed_bytes, true, NULL, &ignored) < 0 ? 0 : v.result.bytes;
 }

@@ -17,6 +17,7 @@
 #include "engine/look.h"
 #include "engine/start_int.h"
 #include "engine/volume.h"
+#include "engine/volumes.h"
 #include "format/js.h"
 #include "store/image.h"
 
@@ -173,8 +174,10 @@ static int sweep_run(struct engine *eng, struct err *e)
 
 	for (struct dirent *en; d && (en = readdir(d));) {
 		CLEANUP(container_done) struct container c = CONTAINER_NULL;
+		OWN_FD lock = -1;
 		if (!text_is_hex(en->d_name, CONTAINER_ID_LEN) ||
-		    container_load(&eng->store, en->d_name, &c, e) >= 0 || e->kind != E_NOT_FOUND)
+		    container_load(&eng->store, en->d_name, &c, e) >= 0 || e->kind != E_NOT_FOUND ||
+		    volume_use_take(&eng->store, en->d_name, &lock) <= 0)
 			continue;
 		(void)network_release(&eng->network, en->d_name, &(struct err){ 0 });
 		(void)runtime_delete(&eng->runtime, en->d_name, RUNTIME_DELETE_FORCE, &(struct err){ 0 });

@@ -141,6 +141,15 @@ static int look_mount(const struct mount_plan *plan, int *ret_fd, struct err *e)
 	return rootfs_mount(&(struct mount_plan){ steps, n }, ret_fd, e);
 }
 
+/* what a layer shows by itself is what the container sees */
+static bool is_plain(const struct mount_step *s)
+{
+	for (size_t i = 0; i < s->n_options; i++)
+		if (!strcmp(s->options[i], "redirect_dir=on"))
+			return false;
+	return !strcmp(s->fstype, "overlay");
+}
+
 int rootfs_read(const struct mount_plan *plan, const char *path, size_t max, char **ret, struct err *e)
 {
 	OWN_FD fd = -1, root = -1;
@@ -150,7 +159,7 @@ int rootfs_read(const struct mount_plan *plan, const char *path, size_t max, cha
 	*ret = NULL;
 	const struct mount_step *last = &plan->steps[plan->n_steps - 1];
 	/* the directories of its layers, or what shows the same as one before it */
-	if (!strcmp(last->fstype, "overlay") && (plan->n_steps == 1 || last->n_datas))
+	if (is_plain(last) && (plan->n_steps == 1 || last->n_datas))
 		l = layers_look(last, true, path, &st, &fd);
 	if (l == LOOK_NONE)
 		return 0;

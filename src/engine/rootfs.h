@@ -17,10 +17,27 @@
 
 #include "base/err.h"
 #include "engine/engine.h"
+#include "format/js.h"
 #include "store/container.h"
 
 /** rootfs_mount - carry @plan out as a detached mount. */
 int rootfs_mount(const struct mount_plan *plan, int *ret_fd, struct err *e);
+struct handle;
+/* The files of a container as it sees them. */
+struct rootfs {
+	struct engine *eng;
+	const struct container *c;
+	const struct container_state *st;
+	json_t *mounts; /* of one that does not run: its volumes and binds, with their sources as they are now */
+	bool attached;
+};
+#define OWN_ROOTFS CLEANUP(rootfs_end) struct rootfs
+/** rootfs_begin - of the container @h, which has to outlive it. Where it does not run, its lock is held until
+ * rootfs_end(), which comes whatever this returns: volumes with a file system of their own and those of plugins are
+ * mounted for so long, in its name. */
+int rootfs_begin(struct engine *eng, const struct handle *h, struct rootfs *ret, struct err *e);
+void rootfs_end(struct rootfs *r);
+
 /** rootfs_run - call @fn with the root of the container: here when it runs, else in a child with
  * a mount namespace of its own, where the file system and its volumes are mounted. What @fn puts
  * into @result (fixed size, may be NULL) comes back either way. */
@@ -31,8 +48,7 @@ struct rootfs_job {
 	size_t result_n;
 	bool write;
 };
-int rootfs_run(struct engine *eng, const struct container *c, const struct container_state *st,
-	       const struct rootfs_job *job, struct err *e);
+int rootfs_run(const struct rootfs *r, const struct rootfs_job *job, struct err *e);
 /** rootfs_open_init - root of the living process @id. */
 int rootfs_open_init(const struct proc_id *id, int *ret_fd, struct err *e);
 /** rootfs_read - a file (at most @max bytes) of the plan's layers without mounting, by overlay's

@@ -123,12 +123,8 @@ static int sources(struct start *s, struct err *e)
 		if (json_is_true(json_object_get(m, "onggi.make")) && stat(source, &st) < 0 && errno == ENOENT &&
 		    io_mkdir_p(AT_FDCWD, source, 0755, e) < 0)
 			return err_ctx(e, "error while creating mount source path '%s'", source);
-		const char *volume = json_string_value(json_object_get(m, "onggi.volume"));
-		OWN_STR place = NULL;
-		if (volume && volume_attach(&s->eng->store, s->h->c.id, s->run_fd, volume, &place, e) < 0)
+		if (volume_attach_mount(&s->eng->store, s->h->c.id, s->run_fd, m, e) < 0)
 			return -e->eno;
-		if (place && json_object_set_new(m, "source", json_string(place)) < 0)
-			return no_memory(e);
 		if (json_object_get(m, "onggi.subpath") && start_subpath(s, m, e) < 0)
 			return -e->eno;
 	}

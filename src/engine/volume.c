@@ -304,18 +304,6 @@ int engine_volume_all(struct engine *eng, json_t **ret, struct err *e)
 	return 0;
 }
 
-static int unused(struct engine *eng, const char *name, struct err *e)
-{
-	OWN_JSON users = NULL;
-
-	if (volume_users(&eng->store, name, &users, e) < 0)
-		return -e->eno;
-	return json_array_size(users) ?
-		       err_new(e, E_CONFLICT, EBUSY, "remove %s: volume is in use - [%s%s]", name,
-			       json_string_value(json_array_get(users, 0)), json_array_size(users) > 1 ? ", ..." : "") :
-		       0;
-}
-
 int engine_volume_remove(struct engine *eng, const char *name, unsigned flags, struct err *e)
 {
 	bool force = flags & VOLUME_REMOVE_FORCE;
@@ -334,7 +322,7 @@ int engine_volume_remove(struct engine *eng, const char *name, unsigned flags, s
 		return e->kind ? -e->eno : volume_remove(&eng->store, name, flags, e);
 	if (have)
 		(void)snprintf(driver, sizeof driver, "%s", volume_driver(record));
-	if (unused(eng, name, e) < 0)
+	if (volume_unused(&eng->store, name, e) < 0)
 		return -e->eno;
 	/* forced: the record goes even where the plugin is gone for good */
 	if (plugin_volume_call(driver, "Remove", req, force ? PLUGIN_NO_RETRY : 0, NULL, e) < 0) {

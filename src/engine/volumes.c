@@ -180,24 +180,39 @@ static bool names_it(char *text, const char *name)
 	return false;
 }
 
+/* whether @id, which has noted a use, still is: a container, or the engine itself */
+static bool is_alive(const struct store *s, const char *id)
+{
+	char path[PATH_SPACE];
+
+	(void)snprintf(path, sizeof path, "containers/%s", id);
+	if (!faccessat(s->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW))
+		return true;
+	(void)snprintf(path, sizeof path, "containers/%s/use", id);
+	return lock_is_held(s->run_fd, path);
+}
+
 /* under the lock; in doubt it is used */
 static bool is_used(const struct store *s, const char *name, const char *but)
 {
-	OWN_PTR char(*ids)[65] = NULL;
+	OWN_FD fd = openat(s->run_fd, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	OWN_DIR d = fd < 0 ? NULL : fdopendir(fd);
 	struct err ignored = { 0 };
-	size_t n;
+	const struct dirent *en;
+	int r;
 
-	if (container_ids(s, &ids, &n, &ignored) < 0)
+	if (!d)
 		return true;
-	for (size_t i = 0; i < n; i++) {
+	(void)fd_take(&fd); /* the stream's now */
+	while ((r = io_dir_next(d, &en, &ignored)) > 0) {
 		OWN_STR text = NULL;
-		if (!strcmp(ids[i], but))
+		if (!text_is_hex(en->d_name, CONTAINER_ID_LEN) || !strcmp(en->d_name, but))
 			continue;
-		int r = uses_read(s, ids[i], &text);
-		if (r < 0 || (r > 0 && names_it(text, name)))
+		int uses = uses_read(s, en->d_name, &text);
+		if (uses < 0 || (uses > 0 && names_it(text, name) && is_alive(s, en->d_name)))
 			return true;
 	}
-	return false;
+	return r < 0;
 }
 
 /* by the volume's plugin: @ret_place. The plugin's word is not taken for granted. */
@@ -265,6 +280,19 @@ int volume_attach(const struct store *s, const char *id, int run_fd, const char 
 	if (lock_volume(s, name, &lock, e) < 0)
 		return e->eno == ENOENT ? err_new(e, E_NOT_FOUND, ENOENT, "get %s: no such volume", name) : -e->eno;
 	return use_note(run_fd, name, e) < 0 || mount_volume(s, name, e) < 0 ? -e->eno : 0;
+}
+
+int volume_attach_mount(const struct store *s, const char *id, int run_fd, json_t *m, struct err *e)
+{
+	const char *name = json_string_value(json_object_get(m, "onggi.volume"));
+	OWN_STR place = NULL;
+
+	if (!name)
+		return 0;
+	if (volume_attach(s, id, run_fd, name, &place, e) < 0)
+		return -e->eno;
+	return place && json_object_set_new(m, "source", json_string(place)) < 0 ?
+		       err_new(e, E_NOMEM, ENOMEM, "volume %s", name) : 0;
 }
 
 /* unmount a local volume unless others use it; @but: of whose use we know */

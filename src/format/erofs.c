@@ -117,10 +117,10 @@ static int number(struct erofs_writer *w, struct fsnode *n, struct fsnode *paren
 	return 0;
 }
 
-/* whether block addresses can name all the data of a file */
-static bool is_aligned(const struct fsnode *n)
+/* whether block addresses can name the first @count pieces of the data of a file */
+static bool is_aligned(const struct fsnode *n, size_t count)
 {
-	for (size_t i = 0; i < n->n_extents; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct fsextent *x = &n->extents[i];
 		bool last = x->offset + x->length == n->size_bytes;
 		if (x->from % EROFS_BLOCK || x->offset % EROFS_BLOCK || (!last && x->length % EROFS_BLOCK))
@@ -155,9 +155,13 @@ static int plan_file(struct erofs_place *p, struct err *e)
 	if (n->size_bytes > FILE_BYTES_MAX)
 		return err_new(e, E_INVALID, EFBIG, "a file of more than 16 TiB");
 	p->layout = EROFS_CHUNKS;
-	p->copied = !is_aligned(n);
+	p->copied = !is_aligned(n, n->n_extents);
+	/* layers that are EROFS images themselves keep the ends of files behind inodes: only the end is copied */
+	if (p->copied && n->n_extents > 1 && is_aligned(n, n->n_extents - 1) &&
+	    n->extents[n->n_extents - 1].offset % EROFS_BLOCK == 0)
+		p->copy_from = n->extents[n->n_extents - 1].offset;
 	/* what is copied is written without its holes being kept: they are rare and small */
-	p->chunk_bits = p->copied ? chunk_bits(&(struct fsnode){ .size_bytes = n->size_bytes }) : chunk_bits(n);
+	p->chunk_bits = p->copied && !p->copy_from ? chunk_bits(&(struct fsnode){ .size_bytes = n->size_bytes }) : chunk_bits(n);
 	uint64_t chunk = (uint64_t)EROFS_BLOCK << p->chunk_bits;
 	p->n_chunks = (n->size_bytes + chunk - 1) / chunk;
 	return 0;
@@ -206,7 +210,7 @@ static int lay_out(struct erofs_writer *w, struct err *e)
 	w->end = round_up(w->end, EROFS_BLOCK);
 	for (size_t i = 0; i < w->n; i++) {
 		struct erofs_place *p = &w->places[i];
-		uint64_t bytes = p->copied ? p->node->size_bytes : p->layout == EROFS_PLAIN ? p->data_bytes : 0;
+		uint64_t bytes = p->copied ? p->node->size_bytes - p->copy_from : p->layout == EROFS_PLAIN ? p->data_bytes : 0;
 		p->block = w->end / EROFS_BLOCK;
 		w->end = round_up(w->end + bytes, EROFS_BLOCK);
 	}
@@ -274,8 +278,8 @@ static int copy_data(struct erofs_writer *w, const struct erofs_place *p, struct
 
 	for (size_t i = 0; i < p->node->n_extents; i++) {
 		const struct fsextent *x = &p->node->extents[i];
-		for (uint64_t done = 0; done < x->length;) {
-			ssize_t n = pread(w->q->sources[x->source - 1].xfd, out + x->offset + done,
+		for (uint64_t done = 0; x->offset >= p->copy_from && done < x->length;) {
+			ssize_t n = pread(w->q->sources[x->source - 1].xfd, out + x->offset - p->copy_from + done,
 					  (size_t)(x->length - done), (off_t)(x->from + done));
 			if (n < 0 && errno == EINTR)
 				continue;
@@ -290,8 +294,8 @@ static int copy_data(struct erofs_writer *w, const struct erofs_place *p, struct
 
 static struct erofs_chunk chunk_at(const struct erofs_place *p, uint64_t offset)
 {
-	if (p->copied)
-		return (struct erofs_chunk){ 0, 0, htole32((uint32_t)(p->block + offset / EROFS_BLOCK)) };
+	if (p->copied && offset >= p->copy_from)
+		return (struct erofs_chunk){ 0, 0, htole32((uint32_t)(p->block + (offset - p->copy_from) / EROFS_BLOCK)) };
 	for (size_t i = 0; i < p->node->n_extents; i++) {
 		const struct fsextent *x = &p->node->extents[i];
 		if (offset < x->offset || offset >= x->offset + x->length)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * On-disk structures of EROFS, little-endian, as far as we write them; and the state of a writer.
+ * On-disk structures of EROFS, little-endian, as far as we write or read them; and the state of a writer.
  */
 #ifndef ONGGI_FORMAT_EROFS_INT_H
 #define ONGGI_FORMAT_EROFS_INT_H
@@ -16,6 +16,8 @@ enum {
 	EROFS_COMPAT_MTIME = 2,
 	EROFS_INCOMPAT_CHUNKED = 4,
 	EROFS_INCOMPAT_DEVICES = 8,
+	EROFS_INCOMPAT_FRAGMENTS = 0x20,
+	EROFS_INCOMPAT_PREFIXES = 0x40,
 	EROFS_PLAIN = 0,                  /* data in blocks of the image */
 	EROFS_INLINE = 2,                 /* data right behind the inode */
 	EROFS_CHUNKS = 4,                 /* data by chunk indexes */
@@ -86,7 +88,8 @@ struct erofs_place {
 	uint32_t chunk_bits;     /* log2 of blocks per chunk */
 	uint64_t n_chunks;
 	uint8_t layout;
-	bool copied;             /* file whose data lie in the image */
+	bool copied;             /* file whose data lie in the image, */
+	uint64_t copy_from;      /* those from here on */
 };
 
 struct erofs_writer {
@@ -97,6 +100,10 @@ struct erofs_writer {
 	uint64_t end;            /* bytes laid out so far */
 	unsigned char *image;    /* mapped */
 };
+
+struct erofs_image;
+/** erofs_prefixes_read - long prefixes of names of attributes, of an image that is being opened. */
+int erofs_prefixes_read(struct erofs_image *m, const struct erofs_super *s, struct err *e);
 
 /** erofs_xattr_put - write them at @p. */
 void erofs_xattr_put(const struct fsnode *n, unsigned char *p);

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/own.h"
 
 enum {
@@ -127,20 +128,9 @@ static int layout_make(const struct ext4_make *m, struct layout *l, struct err *
 
 static int put(int xfd, uint64_t block, uint32_t offset, const void *p, size_t n, struct err *e)
 {
-	const char *at = p;
-	off_t where = (off_t)(block * BLOCK + offset);
+	int r = io_write_all_at(xfd, p, n, (off_t)(block * BLOCK + offset));
 
-	while (n) {
-		ssize_t w = pwrite(xfd, at, n, where);
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w < 0)
-			return err_sys(e, errno, "write file system");
-		at += w;
-		where += w;
-		n -= (size_t)w;
-	}
-	return 0;
+	return r < 0 ? err_sys(e, -r, "write file system") : 0;
 }
 
 static void bits_set(uint8_t *map, uint32_t from, uint32_t to)

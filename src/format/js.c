@@ -171,3 +171,15 @@ bool js_has_string(const json_t *values, const char *s)
 			return true;
 	return false;
 }
+
+json_t *js_strings(char *const *list, size_t n)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; a && i < n; i++)
+		if (json_array_append_new(a, json_string(list[i])) < 0) {
+			json_decref(a);
+			return NULL;
+		}
+	return a;
+}

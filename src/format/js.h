@@ -48,6 +48,8 @@ int64_t js_int(const json_t *o, const char *dotted, int64_t dflt);
 bool js_bool(const json_t *o, const char *dotted, bool dflt);
 /** js_at - value at a dotted path, NULL when absent. Borrowed. */
 json_t *js_at(const json_t *o, const char *dotted);
+/** js_strings - a new array of @n strings; NULL: no memory. */
+json_t *js_strings(char *const *list, size_t n);
 /** js_has_string - whether the array @values holds the string @s. */
 bool js_has_string(const json_t *values, const char *s);
 

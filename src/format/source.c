@@ -154,6 +154,55 @@ int source_digest_init(struct source_digest *d, struct source *below, const char
 	return 0;
 }
 
+static int peek_next(struct source *s, const unsigned char **ret, size_t *ret_n, struct err *e)
+{
+	struct source_peek *p = (struct source_peek *)s;
+
+	if (p->n_first) {
+		*ret = p->first;
+		*ret_n = p->n_first;
+		p->n_first = 0;
+		return 1;
+	}
+	if (p->n_rest) {
+		*ret = p->rest;
+		*ret_n = p->n_rest;
+		p->n_rest = 0;
+		return 1;
+	}
+	return source_next(p->below, ret, ret_n, e);
+}
+
+void source_peek_init(struct source_peek *p, struct source *below)
+{
+	p->source = (struct source){ .next = peek_next };
+	p->below = below;
+	p->n_first = p->n_rest = 0;
+}
+
+int source_peek(struct source_peek *p, size_t n, const unsigned char **ret, size_t *ret_n, struct err *e)
+{
+	int r;
+
+	while ((r = source_next(p->below, &p->rest, &p->n_rest, e)) > 0) {
+		if (!p->n_first && p->n_rest >= n) { /* the usual case: nothing is copied */
+			*ret = p->rest;
+			*ret_n = p->n_rest;
+			return 0;
+		}
+		size_t take = p->n_rest < n - p->n_first ? p->n_rest : n - p->n_first;
+		memcpy(p->first + p->n_first, p->rest, take);
+		p->n_first += take;
+		p->rest += take;
+		p->n_rest -= take;
+		if (p->n_first == n)
+			break;
+	}
+	*ret = p->first;
+	*ret_n = p->n_first;
+	return r < 0 ? r : 0;
+}
+
 int source_drain(struct source *s, int *ret_nonzero, struct err *e)
 {
 	const unsigned char *p;

@@ -76,6 +76,21 @@ struct source_digest {
 int source_digest_init(struct source_digest *d, struct source *below, const char *expect,
 		       int64_t size, struct err *e);
 
+/* passes bytes on; the first ones may be looked at before they are taken */
+enum { SOURCE_PEEK_MAX = 2048 };
+struct source_peek {
+	struct source source;
+	struct source *below;
+	unsigned char first[SOURCE_PEEK_MAX]; /* of chunks that are smaller than what was looked at */
+	size_t n_first;
+	const unsigned char *rest;            /* a chunk of @below that was not given yet */
+	size_t n_rest;
+};
+void source_peek_init(struct source_peek *p, struct source *below);
+/** source_peek - look at the first @n bytes (at most SOURCE_PEEK_MAX), before anything is read: *@ret_n may be more, or less
+ * where the stream ends. */
+int source_peek(struct source_peek *p, size_t n, const unsigned char **ret, size_t *ret_n, struct err *e);
+
 /** source_drain - read to the end; *ret_nonzero_ (may be NULL) tells whether a byte was not 0. */
 int source_drain(struct source *s, int *ret_nonzero, struct err *e);
 

@@ -92,9 +92,12 @@ int tar_body(struct tar_reader *t, const unsigned char **ret, size_t *ret_n, uin
  * tar_next). */
 uint64_t tar_offset(const struct tar_reader *t);
 
+/** tar_is_header - whether the 512 bytes at @h have the sum that the header of a member has. */
+bool tar_is_header(const unsigned char *h);
+
 /** tar_put_header - append the header block(s) of @en to @out: ustar, with a PAX header before it
- * where names, numbers, fractions of a second or xattrs need one. The caller appends en->size
- * bytes of body for a TAR_FILE, then tar_put_padding(). Hunks are not written. */
+ * where names, numbers, fractions of a second, xattrs or holes need one. The caller appends en->size
+ * bytes of body (of a sparse file: those of its hunks) for a TAR_FILE, then tar_put_padding(). */
 int tar_put_header(struct buf *out, const struct tar_entry *en, struct err *e);
 /** tar_put_padding - zeros up to the next block of 512 after a body of @size bytes. */
 void tar_put_padding(struct buf *out, uint64_t size);

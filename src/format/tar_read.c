@@ -171,7 +171,7 @@ static bool is_zero(const unsigned char *h)
 	return !h[0] && !memcmp(h, h + 1, TAR_BLOCK_BYTES - 1);
 }
 
-static bool sum_matches(const unsigned char *h)
+bool tar_is_header(const unsigned char *h)
 {
 	int64_t want;
 	int64_t plain = 8 * ' ', with_sign = 8 * ' '; /* old writers added up signed chars */
@@ -377,7 +377,7 @@ static int body_of_bodyless(struct tar_reader *t, struct err *e)
 		if (r && h != t->block)
 			memcpy(t->block, h, TAR_BLOCK_BYTES);
 		t->pending = r > 0;
-		if (!r || is_zero(t->block) || sum_matches(t->block))
+		if (!r || is_zero(t->block) || tar_is_header(t->block))
 			t->left = t->pad = 0;
 	}
 	t->en.size = 0;
@@ -463,7 +463,7 @@ int tar_next(struct tar_reader *t, const struct tar_entry **ret, struct err *e)
 			t->ended = true;
 			return r ? at_zero(t, e) : 0;
 		}
-		if (!sum_matches(h))
+		if (!tar_is_header(h))
 			return tar_bad(t, e, "wrong checksum of a header");
 		r = take_meta(t, h, e);
 		if (r < 0)

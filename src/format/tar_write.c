@@ -120,6 +120,24 @@ static void put_pax(struct buf *out, const struct tar_entry *en, const struct bu
 	tar_put_padding(out, pax->n);
 }
 
+/* GNU's form 0.1: the map is a record, the body is data only. Returns the bytes of the body. */
+static uint64_t pax_sparse(struct buf *pax, const struct tar_entry *en)
+{
+	OWN_BUF map = { 0 };
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < en->n_hunks; i++) {
+		buf_printf(&map, "%s%" PRIu64 ",%" PRIu64, i ? "," : "", en->hunks[i].offset, en->hunks[i].length);
+		sum += en->hunks[i].length;
+	}
+	if (buf_failed(&map))
+		pax->failed = true;
+	pax_number(pax, "GNU.sparse.numblocks", en->n_hunks);
+	pax_number(pax, "GNU.sparse.size", en->size);
+	pax_record(pax, "GNU.sparse.map", map.p, map.n);
+	return sum;
+}
+
 static void put_id(unsigned char *h, size_t at, uint64_t v, struct buf *pax, const char *key)
 {
 	bool fits = fits_octal(v, 8);
@@ -138,6 +156,8 @@ int tar_put_header(struct buf *out, const struct tar_entry *en, struct err *e)
 	bool whole_time = !en->mtime.nsec && en->mtime.sec >= 0 &&
 			  fits_octal((uint64_t)en->mtime.sec, 12);
 
+	if (en->hunks)
+		size = pax_sparse(&pax, en);
 	if (!put_path(h, en->path))
 		pax_text(&pax, "path", en->path);
 	memcpy(h + TAR_AT_LINK, link, strnlen(link, 100));

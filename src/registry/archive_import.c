@@ -14,6 +14,7 @@
 #include "format/inflate.h"
 #include "format/js.h"
 #include "registry/archive_int.h"
+#include "registry/layer_kind.h"
 #include "spec/image_change.h"
 #include "store/blob.h"
 #include "store/image.h"
@@ -22,6 +23,7 @@
 /* what was stored */
 struct imported {
 	enum inflate_kind kind;       /* of the stream */
+	const char *erofs;            /* media type of an EROFS image; NULL: it is an archive */
 	char blob[DIGEST_TEXT_MAX];
 	char diff_id[DIGEST_TEXT_MAX];
 	uint64_t size_bytes;          /* of the blob */
@@ -86,6 +88,7 @@ static int commit(struct lease *lease, struct blob_writer *w, struct imported *r
 
 	hash_text(&h, ret->blob);
 	ret->size_bytes = w->size_bytes;
+	ret->erofs = layer_erofs_type(w->fd, 0, w->size_bytes);
 	if (lease_add_blob(lease, ret->blob, e) < 0) {
 		blob_writer_abort(w);
 		return -e->eno;
@@ -142,10 +145,11 @@ static json_t *base_config(const struct archive_import_req *q, const struct plat
 	return config;
 }
 
-static const char *layer_type(enum inflate_kind kind)
+static const char *layer_type(const struct imported *in)
 {
-	return kind == INFLATE_GZIP ? MEDIA_OCI_LAYER_GZIP :
-	       kind == INFLATE_ZSTD ? MEDIA_OCI_LAYER_ZSTD : MEDIA_OCI_LAYER;
+	return in->erofs ? in->erofs :
+	       in->kind == INFLATE_GZIP ? MEDIA_OCI_LAYER_GZIP :
+	       in->kind == INFLATE_ZSTD ? MEDIA_OCI_LAYER_ZSTD : MEDIA_OCI_LAYER;
 }
 
 static int make_image(const struct archive_import_req *q, struct lease *lease, json_t *config,
@@ -159,7 +163,7 @@ static int make_image(const struct archive_import_req *q, struct lease *lease, j
 	OWN_JSON m = json_pack("{s:i, s:s, s:{s:s, s:s, s:I}, s:[{s:s, s:s, s:I}]}", "schemaVersion", 2,
 			       "mediaType", MEDIA_OCI_MANIFEST, "config", "mediaType", MEDIA_OCI_CONFIG,
 			       "digest", config_digest, "size", (json_int_t)n, "layers", "mediaType",
-			       layer_type(in->kind), "digest", in->blob, "size", (json_int_t)in->size_bytes);
+			       layer_type(in), "digest", in->blob, "size", (json_int_t)in->size_bytes);
 	if (blob_write_json(lease, m, manifest, NULL, e) < 0)
 		return -e->eno;
 	struct layer_job job = { .blob = in->blob, .diff_id = in->diff_id };

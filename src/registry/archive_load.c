@@ -15,6 +15,7 @@
 #include "format/inflate.h"
 #include "format/js.h"
 #include "registry/archive_int.h"
+#include "registry/layer_kind.h"
 #include "store/blob.h"
 #include "store/image.h"
 #include "store/image_gc.h"
@@ -205,9 +206,13 @@ static const char *layer_type(const struct load *l, const struct archive_file *f
 	struct err ignored = { 0 };
 	unsigned char head[8];
 	OWN_FD fd = -1;
+	uint64_t size = (uint64_t)f->size;
 
-	if (!f->waits && blob_open(l->q->store, f->digest, &fd, NULL, &ignored) < 0)
+	if (!f->waits && blob_open(l->q->store, f->digest, &fd, &size, &ignored) < 0)
 		return MEDIA_DOCKER_LAYER_TAR;
+	const char *erofs = layer_erofs_type(f->waits ? l->ar.xfd : fd, f->waits ? f->at : 0, size);
+	if (erofs)
+		return erofs;
 	ssize_t n = pread(f->waits ? l->ar.xfd : fd, head, sizeof head, f->waits ? (off_t)f->at : 0);
 	return types[inflate_detect(head, n > 0 ? (size_t)n : 0)];
 }

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/grow.h"
 #include "base/own.h"
 #include "base/text.h"
 #include "format/inflate.h"
@@ -66,16 +67,12 @@ static struct archive_file *add_file(struct archive *ar, const char *name, struc
 		err_new(e, E_CORRUPT, E2BIG, "more than %d files in an image archive", FILES_MAX);
 		return NULL;
 	}
-	if (ar->n == ar->cap) {
-		size_t cap = ar->cap ? ar->cap * 2 : 64;
-		struct archive_file *more = realloc(ar->files, cap * sizeof *more);
-		if (!more) {
-			err_new(e, E_NOMEM, ENOMEM, "image archive");
-			return NULL;
-		}
-		ar->files = more;
-		ar->cap = cap;
+	struct archive_file *more = grow_one(ar->files, ar->n, &ar->cap, sizeof *more);
+	if (!more) {
+		err_new(e, E_NOMEM, ENOMEM, "image archive");
+		return NULL;
 	}
+	ar->files = more;
 	struct archive_file *f = &ar->files[ar->n++];
 	*f = (struct archive_file){ .name = name };
 	return f;

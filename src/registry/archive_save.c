@@ -112,7 +112,7 @@ static int add_asked(struct save *s, const char *asked, struct err *e)
 		t.n = strlen(text);
 		text[t.n++] = ':';
 		text[t.n] = 0;
-		int r = reference_each(s->q->store, add_tag_of, &t, e);
+		int r = reference_each_seen(s->q->store, add_tag_of, &t, e);
 		if (r < 0 || t.found)
 			return r;
 	}

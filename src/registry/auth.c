@@ -15,7 +15,7 @@
 #include "format/challenge.h"
 #include "format/js.h"
 #include "format/json.h"
-#include "registry/base64.h"
+#include "format/base64.h"
 #include "registry/credential.h"
 
 enum { CHALLENGES_MAX = 8, TOKEN_BYTES_MAX = 1 << 20 };
@@ -27,6 +27,7 @@ struct auth {
 	bool looked_up;
 	bool login;       /* trying credentials: ask for an identity token */
 	struct credential credential;
+	const struct registry_access *access; /* NULL: nothing of its own */
 	char *value;      /* of the Authorization header */
 	bool value_basic; /* credentials themselves, which do not get better by asking again */
 };
@@ -57,6 +58,26 @@ int auth_use(struct auth *a, const struct credential *c, struct err *e)
 	    (c->identity_token && !(a->credential.identity_token = strdup(c->identity_token))))
 		return err_new(e, E_NOMEM, ENOMEM, "credentials");
 	return 0;
+}
+
+void auth_access(struct auth *a, const struct registry_access *access)
+{
+	a->access = access;
+}
+
+/* those of the command, else what is kept for the registry */
+static int look_up(struct auth *a, struct err *e)
+{
+	const struct registry_access *x = a->access;
+
+	if (x && x->user) {
+		a->credential.user = strdup(x->user);
+		a->credential.password = strdup(x->password ? x->password : "");
+		return a->credential.user && a->credential.password ? 0 : err_new(e, E_NOMEM, ENOMEM, "credentials");
+	}
+	if (x && x->anonymous)
+		return 0;
+	return credential_find(a->domain, a->path, x ? x->authfile : NULL, &a->credential, e);
 }
 
 const char *auth_identity(const struct auth *a)
@@ -303,7 +324,7 @@ static int renew(struct auth *a, struct http *h, const struct registry_endpoint 
 	if (!list)
 		return err_new(e, E_NOMEM, ENOMEM, "authorization");
 	if (!a->looked_up) {
-		if (credential_find(a->domain, a->path, &a->credential, e) < 0)
+		if (look_up(a, e) < 0)
 			return -e->eno;
 		a->looked_up = true;
 	}

@@ -28,6 +28,8 @@ void auth_also_pull(struct auth *a, const char *path);
 int auth_use(struct auth *a, const struct credential *c, struct err *e);
 /** auth_identity - the identity token that was given; NULL: none. Borrowed. */
 const char *auth_identity(const struct auth *a);
+/** auth_access - what the flags of the command say of credentials, before anything is looked up. @access is borrowed. */
+void auth_access(struct auth *a, const struct registry_access *access);
 /** auth_value - what to send as Authorization now, a heap string; *ret NULL: nothing. */
 int auth_value(struct auth *a, char **ret, struct err *e);
 /** auth_renew - after a 401: get what its challenges ask for.

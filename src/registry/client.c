@@ -20,6 +20,9 @@ static int auths_open(struct registry *r, const char *actions, struct err *e)
 		int res = auth_open(ep->domain, ep->path, actions, &r->auth[i], e);
 		if (res < 0)
 			return res;
+		/* what was given for the registry is not shown to its mirrors */
+		if (!ep->mirror)
+			auth_access(r->auth[i], r->config->access);
 	}
 	return 0;
 }
@@ -99,7 +102,6 @@ int registry_manifest_get(struct registry *r, struct http *h, const char *tag_or
 		"Accept: " MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_LIST ", "
 		MEDIA_DOCKER_MANIFEST ", " MEDIA_SCHEMA1_SIGNED ", " MEDIA_SCHEMA1, NULL };
 	OWN_HTTP_RESP resp = { 0 };
-	OWN_STR payload = NULL;
 	struct registry_manifest m = { 0 };
 	struct digest want;
 	char what[16 + DIGEST_TEXT_MAX + REFERENCE_TAG_MAX];
@@ -114,17 +116,8 @@ int registry_manifest_get(struct registry *r, struct http *h, const char *tag_or
 	const char *type = http_header(&resp, "content-type", 0);
 	const char *claimed = http_header(&resp, "docker-content-digest", 0);
 	bool by_digest = digest_parse(tag_or_digest, &want, NULL) == 0;
-	const char *named = buf_str(&resp.body); /* what the digest is of */
-	size_t named_n = resp.body.n;
-	struct hash hash;
-	if (schema1_is(named, named_n, type)) {
-		if (schema1_payload(named, named_n, &payload, &named_n, e) < 0)
-			return -e->eno;
-		named = payload;
-	}
-	hash_init(&hash, by_digest && want.algo == DIGEST_SHA512 ? HASH_SHA512 : HASH_SHA256);
-	hash_add(&hash, named, named_n);
-	hash_text(&hash, m.digest);
+	if (schema1_digest(buf_str(&resp.body), resp.body.n, type, by_digest ? want.text : NULL, m.digest, e) < 0)
+		return -e->eno;
 	if (by_digest && strcmp(want.text, m.digest) != 0)
 		return err_new(e, E_CORRUPT, EBADMSG, "manifest verification failed for digest %s: got %s",
 			       want.text, m.digest);
@@ -163,6 +156,27 @@ int registry_blob_get(struct registry *r, struct http *h, const char *digest, in
 	if (resp.status / 100 != 2)
 		return registry_status_err(r, &resp, NULL, e);
 	return 0;
+}
+
+int registry_blob_range(struct registry *r, struct http *h, const char *digest, int64_t end,
+			struct registry_sink *sink, const struct registry_retry *retry, struct err *e)
+{
+	OWN_HTTP_RESP resp = { 0 };
+	char what[16 + DIGEST_TEXT_MAX];
+
+	if (sink->at_bytes >= end)
+		return 0;
+	(void)snprintf(what, sizeof what, "blobs/%s", digest); /* a valid digest fits */
+	struct registry_call c = { .method = "GET", .what = what, .sink = sink, .size = end, .range = true,
+				   .retry = retry };
+	if (registry_exchange(r, h, &c, &resp, e) < 0)
+		return registry_auth_err(r, e);
+	if (resp.status / 100 == 2)
+		return 0;
+	if (resp.status == 400 || resp.status == 405 || resp.status == 416 || resp.status == 501)
+		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "registry does not send parts of blobs: HTTP status %ld",
+			       resp.status);
+	return registry_status_err(r, &resp, NULL, e);
 }
 
 static int document_add(void *data, const void *bytes, size_t n, struct err *e)

@@ -18,10 +18,11 @@
 
 struct registry;
 
-/* Told before each wait; from the thread that made the call. */
+/* What to do when an attempt fails. @wait is told before each wait; from the thread that made the call. */
 struct registry_retry {
-	void (*wait)(void *data, unsigned delay_ms, const struct err *why);
+	void (*wait)(void *data, unsigned delay_ms, const struct err *why); /* may be NULL */
 	void *data;
+	bool never; /* the caller decides about another attempt */
 };
 
 /** registry_open - the registry of @ref. Borrowed until close: @config, @cancel (may be NULL).
@@ -58,6 +59,10 @@ struct registry_sink {
  * less is fetched again from there. The digest is for the sink's owner to check. */
 int registry_blob_get(struct registry *r, struct http *h, const char *digest, int64_t size,
 		      struct registry_sink *sink, const struct registry_retry *retry, struct err *e);
+
+/** registry_blob_range - from sink->at_bytes up to, not with, byte @end. E_UNSUPPORTED: the registry sends no ranges. */
+int registry_blob_range(struct registry *r, struct http *h, const char *digest, int64_t end,
+			struct registry_sink *sink, const struct registry_retry *retry, struct err *e);
 
 /** registry_document_get - a small blob (a config) as a heap string, verified by size and digest. */
 int registry_document_get(struct registry *r, struct http *h, const char *digest, int64_t size, char **ret,

@@ -35,7 +35,8 @@ struct registry_call {
 	const char *const *headers;
 	size_t max_body;
 	struct registry_sink *sink; /* body of 2xx; the range follows sink->at_bytes */
-	int64_t size;               /* of the whole when there is a sink */
+	int64_t size;               /* of the whole when there is a sink; with @range the end of the range */
+	bool range;                 /* a part of the whole: nothing but a range will do */
 	const struct registry_retry *retry;
 	bool once;                  /* the caller decides about another attempt */
 };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/own.h"
 #include "format/js.h"
 #include "registry/client_int.h"
@@ -51,14 +52,10 @@ static int names_add(struct names *t, const struct kind *k, const struct http_re
 			return err_new(e, E_CORRUPT, EBADMSG, "%s[%zu]: not valid", k->key, i);
 		if (t->n == NAMES_MAX)
 			return err_new(e, E_CORRUPT, EFBIG, "more than %d %s", NAMES_MAX, k->key);
-		if (t->n == t->cap) {
-			size_t cap = t->cap ? 2 * t->cap : 64;
-			char **more = realloc(t->list, cap * sizeof *more);
-			if (!more)
-				return err_new(e, E_NOMEM, ENOMEM, "%s", k->key);
-			t->list = more;
-			t->cap = cap;
-		}
+		char **more = grow_one(t->list, t->n, &t->cap, sizeof *more);
+		if (!more)
+			return err_new(e, E_NOMEM, ENOMEM, "%s", k->key);
+		t->list = more;
 		t->list[t->n] = strdup(name);
 		if (!t->list[t->n])
 			return err_new(e, E_NOMEM, ENOMEM, "%s", k->key);

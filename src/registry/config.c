@@ -23,9 +23,12 @@ static const struct {
 	size_t at;
 	int64_t min, max;
 } numbers[] = {
+	{ "download-range-bytes", offsetof(struct registry_config, range_bytes), 65536, 1 << 30 },
+	{ "download-range-delay-ms", offsetof(struct registry_config, range_delay_ms), 0, 3600000 },
 	{ "download-retry-delay-ms", offsetof(struct registry_config, retry_delay_ms), 1, 60000 },
 	{ "download-stall-seconds", offsetof(struct registry_config, stall_s), 1, 3600 },
 	{ "max-concurrent-downloads", offsetof(struct registry_config, parallel), 1, 64 },
+	{ "max-concurrent-ranges", offsetof(struct registry_config, ranges), 0, 16 },
 	{ "max-concurrent-uploads", offsetof(struct registry_config, uploads), 1, 64 },
 	{ "max-download-attempts", offsetof(struct registry_config, attempts), 1, 100 },
 };
@@ -74,9 +77,11 @@ static int file_read(const char *path, struct registry_config *c, struct err *e)
 	return 0;
 }
 
-int registry_config_load(struct registry_config *ret, struct err *e)
+int registry_config_load(const struct registry_access *access, struct registry_config *ret, struct err *e)
 {
-	struct registry_config c = { .parallel = 3, .uploads = 5, .attempts = 5, .retry_delay_ms = 1000, .stall_s = 30 };
+	static const struct registry_access as_configured;
+	struct registry_config c = { .parallel = 3, .uploads = 5, .attempts = 5, .retry_delay_ms = 1000, .stall_s = 30,
+				     .ranges = 4, .range_bytes = 8 << 20, .range_delay_ms = 1000 };
 	const char *own = getenv("ONGGI_CONFIG");
 
 	c.insecure = json_array();
@@ -92,6 +97,11 @@ int registry_config_load(struct registry_config *ret, struct err *e)
 		registry_config_done(&c);
 		return r;
 	}
+	c.access = access ? access : &as_configured;
+	if (c.access->attempts)
+		c.attempts = c.access->attempts;
+	if (c.access->retry_delay_ms)
+		c.retry_delay_ms = c.access->retry_delay_ms;
 	*ret = c;
 	return 0;
 }
@@ -144,8 +154,10 @@ bool registry_is_insecure(const struct registry_config *c, const char *domain)
 	json_t *v;
 	size_t i;
 
+	if (c->access->tls != ACCESS_TLS_CONFIGURED)
+		return c->access->tls == ACCESS_TLS_ANY;
 	host_of(domain, host, sizeof host);
-	if (c->all_insecure || !strcasecmp(host, "localhost") || in_network(host, "127.0.0.0/8") || in_network(host, "::1/128"))
+	if (!strcasecmp(host, "localhost") || in_network(host, "127.0.0.0/8") || in_network(host, "::1/128"))
 		return true;
 	json_array_foreach(c->insecure, i, v) {
 		const char *s = json_string_value(v);

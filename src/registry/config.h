@@ -6,7 +6,8 @@
  *   /etc/docker/daemon.json, then ONGGI_CONFIG or /etc/onggi/onggi.json:
  *     insecure-registries, registry-mirrors, max-concurrent-downloads,
  *     max-concurrent-uploads, max-download-attempts,
- *     download-retry-delay-ms, download-stall-seconds (the last two are ours)
+ *     download-retry-delay-ms, download-stall-seconds, max-concurrent-ranges,
+ *     download-range-bytes, download-range-delay-ms (the last five are ours)
  *   registries.conf of podman, see registries_conf.h
  *   certs.d/HOST[:PORT]/{*.crt, X.cert + X.key} below /etc/onggi, /etc/docker, /etc/containers
  */
@@ -18,22 +19,27 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "format/json.h"
+#include "registry/access.h"
 #include "registry/http.h"
 #include "spec/reference.h"
 
 struct registry_config {
 	unsigned parallel;       /* layers at a time, down */
 	unsigned uploads;        /* and up */
+	unsigned ranges;         /* of large blobs at a time, beside the layers */
+	unsigned range_bytes;    /* of one of them */
+	unsigned range_delay_ms; /* a blob that takes longer than this comes in ranges */
 	unsigned attempts;       /* of one exchange */
 	unsigned retry_delay_ms; /* before the second attempt; doubles */
 	unsigned stall_s;
-	bool all_insecure;       /* asked for by a flag of the command */
 	json_t *insecure;        /* array of hosts, host:port and networks */
 	json_t *mirrors;         /* array of base URLs for docker.io */
 	json_t *registries;      /* tables of registries.conf */
+	const struct registry_access *access; /* never NULL; borrowed */
 };
 
-int registry_config_load(struct registry_config *ret, struct err *e);
+/** registry_config_load - @access: what goes before the files; NULL: nothing. It has to outlive @ret. */
+int registry_config_load(const struct registry_access *access, struct registry_config *ret, struct err *e);
 void registry_config_done(struct registry_config *c);
 
 /* One place to ask for a repository. */

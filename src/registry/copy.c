@@ -3,43 +3,21 @@
  * The way of a copy, see copy.h: from the top manifest down to find what there is, blobs by a crew,
  * then the manifests from the leaves up, the tag last.
  */
-#include "registry/copy.h"
+#include "registry/copy_int.h"
 
-#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/own.h"
 #include "format/hash.h"
 #include "format/js.h"
-#include "registry/client.h"
+#include "format/inflate.h"
 #include "registry/crew.h"
+#include "registry/schema1.h"
 #include "registry/transport/files.h"
-#include "registry/transport/transport.h"
-#include "spec/manifest.h"
-
-struct copy {
-	const struct copy_req *req;
-	struct registry_config config;
-	struct place from, to;
-	struct place_req from_req;
-	struct http *http; /* of the main thread; NULL where both places are files */
-	atomic_bool cancel;
-	struct transfer_teller teller;
-};
-
-/* one manifest with its blobs on the way */
-struct part {
-	struct copy *c;
-	struct registry_manifest raw;
-	struct manifest m;
-	/* targets that are ordered: blobs are fetched side by side and put one by one */
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	size_t turn;                        /* whose it is to put */
-	bool ended[MANIFEST_LAYERS_MAX + 1];
-};
 
 struct job {
 	struct copy *c;
@@ -111,7 +89,7 @@ static void turn_end(struct part *p, size_t i)
 {
 	pthread_mutex_lock(&p->lock);
 	p->ended[i] = true;
-	while (p->turn <= p->m.n_entries && p->ended[p->turn])
+	while (p->turn < p->n_blobs && p->ended[p->turn])
 		p->turn++;
 	pthread_cond_broadcast(&p->changed);
 	pthread_mutex_unlock(&p->lock);
@@ -133,20 +111,54 @@ static int mount(struct job *j, struct http *h, struct err *e)
 	return r;
 }
 
-static int blob_copy(struct job *j, struct http *h, struct err *e)
+/* 1: the target has it now without being sent it */
+static int there_already(struct job *j, struct http *h, struct err *e)
 {
-	const struct registry_retry retry = { on_wait, j };
 	struct place *to = &j->c->to;
 	int r = to->kind->blob_has(to, h, &j->blob, e);
 
 	if (r > 0)
 		emit(j, PUSH_LAYER_EXISTS, j->blob.size, NULL);
+	return r == 0 ? mount(j, h, e) : r;
+}
+
+static int diff_id_find(const struct job *j, char ret[DIGEST_TEXT_MAX], struct err *e)
+{
+	struct source_digest plain;
+	struct inflate *in = NULL;
+	struct source_fd file;
+
+	if (lseek(j->fd, 0, SEEK_SET) < 0)
+		return err_sys(e, errno, "seek in a temporary file");
+	if (source_fd_init(&file, j->fd, UINT64_MAX, e) < 0)
+		return -e->eno;
+	int r = inflate_open(&file.source, 0, &in, e);
 	if (r == 0)
-		r = mount(j, h, e);
+		r = source_digest_init(&plain, inflate_source(in), NULL, -1, e);
+	if (r == 0)
+		r = source_drain(&plain.source, NULL, e);
+	if (r == 0)
+		(void)snprintf(ret, DIGEST_TEXT_MAX, "%s", plain.got);
+	inflate_close(in);
+	source_fd_done(&file);
+	return r;
+}
+
+static int blob_copy(struct job *j, struct http *h, struct err *e)
+{
+	const struct registry_retry retry = { on_wait, j };
+	struct place *to = &j->c->to;
+	const bool read = j->part->diff_ids;
+	int r = read ? 0 : there_already(j, h, e);
+
 	if (r != 0)
 		return r < 0 ? r : 0;
 	struct place_put put = { .blob = j->blob, .sent = on_sent, .data = j, .retry = &retry };
 	r = fetch(j, h, e);
+	if (r == 0 && read)
+		r = diff_id_find(j, j->part->diff_ids[j->at], e);
+	if (r == 0 && read)
+		r = there_already(j, h, e);
 	if (r == 0) {
 		put.fd = j->fd;
 		if (to->kind->ordered)
@@ -156,7 +168,7 @@ static int blob_copy(struct job *j, struct http *h, struct err *e)
 	own_fd_done(&j->fd);
 	if (r == 0)
 		emit(j, PUSH_LAYER_DONE, j->blob.size, NULL);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static const struct descriptor *blob_of(const struct part *p, size_t i)
@@ -176,6 +188,7 @@ static bool is_repeated(const struct part *p, size_t i)
 static int job_run(struct part *p, size_t i, struct http *h, struct err *e)
 {
 	const struct descriptor *d = blob_of(p, i);
+	struct place *from = &p->c->from;
 	struct job j = { .c = p->c, .part = p, .at = i, .fd = -1,
 			 .blob = { .digest = d->digest, .size = d->size, .config = i == p->m.n_entries } };
 
@@ -185,6 +198,11 @@ static int job_run(struct part *p, size_t i, struct http *h, struct err *e)
 	if (descriptor_is_foreign(d)) {
 		emit(&j, PUSH_LAYER_SKIPPED, d->size, NULL);
 		return 0;
+	}
+	if (d->size < 0) { /* schema 1 does not say it */
+		if (from->kind->blob_size(from, h, d->digest, &j.blob.size, e) < 0)
+			return err_ctx(e, "blob %s", j.name);
+		p->m.entries[i].size = j.blob.size;
 	}
 	return blob_copy(&j, h, e) < 0 ? err_ctx(e, "blob %s", j.name) : 0;
 }
@@ -196,27 +214,61 @@ static int blob_work(void *data, size_t i, struct http *h, struct err *e)
 	return r;
 }
 
-static int blobs_copy(struct part *p, struct err *e)
+int copy_blobs(struct part *p, struct err *e)
 {
 	const struct copy *c = p->c;
-	const struct crew_plan plan = { .n = p->m.n_entries + 1, .threads = c->config.uploads, .online = c->http,
+	const struct crew_plan plan = { .n = p->n_blobs, .threads = c->to_config.uploads, .online = c->http,
 					 .cancel = &p->c->cancel, .work = blob_work, .data = p };
+	p->turn = 0;
+	memset(p->ended, 0, sizeof p->ended);
 	return crew_run(&plan, e);
 }
 
-static int document_copy(struct copy *c, const char *digest, int depth, char ret[DIGEST_TEXT_MAX], struct err *e);
+static int document_copy(struct copy *c, const char *digest, int depth, struct copy_result *ret, struct err *e);
+
+/* 1: @d, an entry of the index, is another manifest at the target */
+static int child_copy(struct part *p, json_t *d, int depth, struct err *e)
+{
+	const char *digest = js_str(d, "digest", ""); /* was checked */
+	struct place *to = &p->c->to;
+	struct copy_result done;
+	int r = p->c->req->convert == PLACE_ANY ? to->kind->manifest_has(to, p->c->http, digest, e) : 0;
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (document_copy(p->c, digest, depth + 1, &done, e) < 0)
+		return -e->eno;
+	if (!strcmp(done.digest, digest))
+		return 0;
+	if (json_object_set_new(d, "digest", json_string(done.digest)) |
+	    json_object_set_new(d, "size", json_integer((json_int_t)done.size_bytes)) |
+	    json_object_set_new(d, "mediaType", json_string(done.media_type)))
+		return err_new(e, E_NOMEM, ENOMEM, "index");
+	return 1;
+}
 
 static int children_copy(struct part *p, int depth, struct err *e)
 {
-	for (size_t i = 0; i < p->m.n_entries; i++) {
-		const struct descriptor *d = &p->m.entries[i];
-		char ignored[DIGEST_TEXT_MAX];
-		struct place *to = &p->c->to;
-		int r = to->kind->manifest_has(to, p->c->http, d->digest, e);
-		if (r < 0 || (r == 0 && document_copy(p->c, d->digest, depth + 1, ignored, e) < 0))
-			return -e->eno;
+	OWN_JSON manifests = json_deep_copy(json_object_get(p->m.json, "manifests"));
+	bool changed = false;
+	json_t *d;
+	size_t i;
+
+	if (p->c->req->index_alone)
+		return 0;
+	json_array_foreach(manifests, i, d) {
+		int r = child_copy(p, d, depth, e);
+		if (r < 0)
+			return r;
+		changed |= r > 0;
 	}
-	return 0;
+	return copy_form_index(p, manifests, changed, e);
+}
+
+static int image_blobs_copy(struct part *p, struct err *e)
+{
+	p->n_blobs = p->m.n_entries + 1;
+	return copy_blobs(p, e) < 0 ? -e->eno : copy_form_image(p, e);
 }
 
 static int referrers_copy(struct copy *c, const char *digest, int depth, struct err *e)
@@ -229,39 +281,53 @@ static int referrers_copy(struct copy *c, const char *digest, int depth, struct 
 		return -e->eno;
 	json_array_foreach(json_object_get(index, "manifests"), i, d) {
 		const char *to = js_str(d, "digest", "");
-		char ignored[DIGEST_TEXT_MAX];
-		if (document_copy(c, to, depth + 1, ignored, e) < 0)
+		struct copy_result ignored;
+		if (document_copy(c, to, depth + 1, &ignored, e) < 0)
 			return err_ctx(e, "referrer %s", to);
 	}
 	return 0;
 }
 
-static int part_copy(struct part *p, bool top, int depth, struct err *e)
+/* an image or an index, of schema 2 or OCI */
+static int modern_copy(struct part *p, bool top, int depth, struct err *e)
 {
 	struct place *to = &p->c->to;
 
-	if (depth > MANIFEST_DEPTH_MAX)
-		return err_new(e, E_CORRUPT, ELOOP, "index in index in index, or referrers of referrers");
 	if (manifest_parse(p->raw.bytes, p->raw.n, *p->raw.content_type ? p->raw.content_type : NULL, &p->m, e) < 0)
 		return -e->eno;
 	if (!*p->raw.content_type)
 		(void)snprintf(p->raw.content_type, sizeof p->raw.content_type, "%s", p->m.media_type);
-	if ((p->m.kind == MANIFEST_INDEX ? children_copy(p, depth, e) : blobs_copy(p, e)) < 0)
+	if ((p->m.kind == MANIFEST_INDEX ? children_copy(p, depth, e) : image_blobs_copy(p, e)) < 0)
 		return -e->eno;
-	if (to->kind->manifest_put(to, p->c->http, &p->raw, top, e) < 0)
+	return to->kind->manifest_put(to, p->c->http, &p->raw, top, e);
+}
+
+static bool is_schema1(const struct copy *c, const struct registry_manifest *raw)
+{
+	return c->from.kind->blob_size && schema1_is(raw->bytes, raw->n, raw->content_type);
+}
+
+static int part_copy(struct part *p, bool top, int depth, struct err *e)
+{
+	if (depth > MANIFEST_DEPTH_MAX)
+		return err_new(e, E_CORRUPT, ELOOP, "index in index in index, or referrers of referrers");
+	if ((is_schema1(p->c, &p->raw) ? copy_schema1(p, top, e) : modern_copy(p, top, depth, e)) < 0)
 		return -e->eno;
 	return p->c->req->referrers ? referrers_copy(p->c, p->raw.digest, depth, e) : 0;
 }
 
 /* @digest NULL: what the source names, which is what the target is to name */
-static int document_copy(struct copy *c, const char *digest, int depth, char ret[DIGEST_TEXT_MAX], struct err *e)
+static int document_copy(struct copy *c, const char *digest, int depth, struct copy_result *ret, struct err *e)
 {
 	struct part p = { .c = c, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 	int r = c->from.kind->manifest_get(&c->from, c->http, digest, &p.raw, e);
 
 	if (r == 0)
 		r = part_copy(&p, !depth, depth, e);
-	(void)snprintf(ret, DIGEST_TEXT_MAX, "%s", p.raw.digest);
+	memcpy(ret->digest, p.raw.digest, sizeof ret->digest);
+	memcpy(ret->media_type, p.raw.content_type, sizeof ret->media_type);
+	ret->size_bytes = (int64_t)p.raw.n;
+	free(p.diff_ids);
 	manifest_done(&p.m);
 	registry_manifest_done(&p.raw);
 	(void)pthread_mutex_destroy(&p.lock); /* nobody holds it */
@@ -286,9 +352,11 @@ static int choose(struct copy *c, char ret[DIGEST_TEXT_MAX], struct err *e)
 		OWN_MANIFEST m = { 0 };
 		const struct descriptor *d;
 		int r = c->from.kind->manifest_get(&c->from, c->http, depth ? ret : NULL, &raw, e);
-		if (r == 0)
+		bool found = r == 0 && is_schema1(c, &raw);
+		if (r == 0 && !found) {
 			r = manifest_parse(raw.bytes, raw.n, *raw.content_type ? raw.content_type : NULL, &m, e);
-		const bool found = r == 0 && m.kind == MANIFEST_IMAGE;
+			found = r == 0 && m.kind == MANIFEST_IMAGE;
+		}
 		if (r == 0 && !found && c->req->all)
 			r = err_new(e, E_USAGE, EINVAL, "--all: %s: has room for one image, not for an index", c->to.kind->name);
 		if (r == 0 && !found && (r = manifest_choose(&m, &want, &d, e)) == 0)
@@ -312,7 +380,7 @@ static int image_copy(struct copy *c, struct copy_result *ret, struct err *e)
 		if (c->to.kind->image_name(&c->to, name, e) < 0)
 			return -e->eno;
 	}
-	return choose(c, at, e) < 0 || document_copy(c, *at ? at : NULL, 0, ret->digest, e) < 0 ? -e->eno : 0;
+	return choose(c, at, e) < 0 || document_copy(c, *at ? at : NULL, 0, ret, e) < 0 ? -e->eno : 0;
 }
 
 static int next_open(struct copy *c, const char *where, struct err *e)
@@ -367,10 +435,18 @@ static int tags_copy(struct copy *c, struct copy_result *ret, struct err *e)
 static int check_kinds(const struct copy *c, struct err *e)
 {
 	const struct transport *const ends[] = { c->from.kind, c->to.kind };
+	const struct registry_access *const access[] = { c->req->from_access, c->req->to_access };
 
 	if (c->req->all && c->req->platform)
 		return err_new(e, E_USAGE, EINVAL, "--all and --platform exclude each other");
+	if (c->req->convert != PLACE_ANY && c->req->referrers)
+		return err_new(e, E_USAGE, EINVAL, "--referrers and --format exclude each other: they name the digest that the image has");
+	if (c->req->convert == PLACE_OCI && c->to.kind->single)
+		return err_new(e, E_USAGE, EINVAL, "--format: %s: has a form of its own", c->to.kind->name);
 	for (size_t i = 0; i < 2; i++) {
+		if (access[i] && access[i]->given && !ends[i]->online)
+			return err_new(e, E_USAGE, EINVAL, "the %s is no registry: credentials and certificates are nothing to %s:",
+				       i ? "target" : "source", ends[i]->name);
 		if (c->req->all_tags && !ends[i]->tags)
 			return err_new(e, E_USAGE, EINVAL, "--all-tags is from registry to registry: %s: has no repositories",
 				       ends[i]->name);
@@ -395,20 +471,21 @@ static int prepare(struct copy *c, struct err *e)
 {
 	const struct copy_req *q = c->req;
 	struct place_req *from = &c->from_req;
-	struct place_req to = { .repository = q->all_tags, .config = &c->config, .cancel = &c->cancel, .target = true,
+	struct place_req to = { .repository = q->all_tags, .config = &c->to_config, .cancel = &c->cancel, .target = true,
 				.path_only = q->to_kind, .store = q->store, .replace = q->replace,
 				.keep_names = q->keep_names, .preserve = q->preserve, .source = &c->from.ref,
 				.from = &c->from };
 
-	*from = (struct place_req){ .repository = q->all_tags, .config = &c->config, .cancel = &c->cancel,
-				    .path_only = q->from_kind, .at = q->from_at, .store = q->store, .platform = q->platform };
+	*from = (struct place_req){ .repository = q->all_tags, .config = &c->from_config, .cancel = &c->cancel,
+				    .path_only = q->from_kind, .at = q->from_at, .store = q->store, .platform = q->platform,
+				    .compress = q->compress };
 	if (end_find(q->from_kind, q->from, &c->from.kind, &from->where, e) < 0 ||
 	    end_find(q->to_kind, q->to, &c->to.kind, &to.where, e) < 0)
 		return -e->eno;
-	from->form = q->form ? q->form : c->to.kind->form;
-	if (check_kinds(c, e) < 0 || registry_config_load(&c->config, e) < 0)
+	from->form = q->convert ? q->convert : q->form ? q->form : c->to.kind->form;
+	if (check_kinds(c, e) < 0 || registry_config_load(q->from_access, &c->from_config, e) < 0 ||
+	    registry_config_load(q->to_access, &c->to_config, e) < 0)
 		return -e->eno;
-	c->config.all_insecure = q->insecure;
 	if (place_open(&c->from, from, e) < 0 || place_open(&c->to, &to, e) < 0)
 		return -e->eno;
 	return c->from.kind->online || c->to.kind->online ? http_open(&c->http, e) : 0;
@@ -427,7 +504,8 @@ int copy_image(const struct copy_req *req, struct copy_result *ret, struct err *
 	place_close(&c.to);
 	place_close(&c.from);
 	http_close(c.http);
-	registry_config_done(&c.config);
+	registry_config_done(&c.from_config);
+	registry_config_done(&c.to_config);
 	(void)pthread_mutex_destroy(&c.teller.lock); /* nobody holds it */
 	return r;
 }

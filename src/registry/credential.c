@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "format/js.h"
 #include "format/json.h"
-#include "registry/base64.h"
+#include "format/base64.h"
 #include "registry/credential_store.h"
 
 #define HUB_KEY "https://index.docker.io/v1/"
@@ -183,7 +183,7 @@ static int file_find(const char *file, const char *domain, const char *path, str
 	return r < 0 ? err_ctx(e, "credentials of %s", file) : r;
 }
 
-int credential_find(const char *domain, const char *path, struct credential *ret, struct err *e)
+int credential_find(const char *domain, const char *path, const char *authfile, struct credential *ret, struct err *e)
 {
 	const char *home = getenv("HOME"), *inline_json = getenv("DOCKER_AUTH_CONFIG");
 	const struct {
@@ -200,6 +200,12 @@ int credential_find(const char *domain, const char *path, struct credential *ret
 	};
 
 	*ret = (struct credential){ 0 };
+	if (authfile) {
+		if (access(authfile, R_OK) < 0)
+			return err_sys(e, errno, "credentials file %s", authfile);
+		int r = file_find(authfile, domain, path, ret, e);
+		return r < 0 ? r : 0;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		OWN_BUF file = { 0 };
 		int r = 0;

@@ -21,8 +21,9 @@ struct credential {
 };
 
 /** credential_find - for repository @path of @domain. Nothing found: all members NULL, 0.
+ * @authfile: the only file to look into, which has to be there; NULL: all of the above.
  * A helper that fails, a file that is no JSON: an error that names it. */
-int credential_find(const char *domain, const char *path, struct credential *ret, struct err *e);
+int credential_find(const char *domain, const char *path, const char *authfile, struct credential *ret, struct err *e);
 void credential_done(struct credential *c);
 
 /** secret_free - wipe and free a heap string, if any. */

@@ -15,7 +15,7 @@
 #include "base/lock.h"
 #include "base/own.h"
 #include "format/js.h"
-#include "registry/base64.h"
+#include "format/base64.h"
 
 enum { FILE_BYTES_MAX = 4 << 20 };
 

@@ -57,12 +57,15 @@ static int certs_read(const char *path, struct arena *a, struct http_tls *tls, s
 	return buf_failed(&pem) || (pem.n && !tls->ca_pem) ? err_new(e, E_NOMEM, ENOMEM, "certificates") : 0;
 }
 
-static int tls_find(const char *host_port, struct arena *a, struct http_tls *ret, struct err *e)
+static int tls_find(const struct registry_config *c, const char *host_port, struct arena *a, struct http_tls *ret,
+		    struct err *e)
 {
 	static const char *const roots[] = { "/etc/onggi/certs.d", "/etc/docker/certs.d",
 					     "/etc/containers/certs.d" };
 	const char *own = getenv("ONGGI_CERTS");
 
+	if (c->access->cert_dir)
+		return certs_read(c->access->cert_dir, a, ret, e);
 	for (size_t i = 0; i < ARRAY_LEN(roots); i++) {
 		char *path = arena_printf(a, "%s/%s", i || !own || !*own ? roots[i] : own, host_port);
 		if (!path)
@@ -81,7 +84,7 @@ struct place {
 	bool insecure, mirror;
 };
 
-static int endpoint_add(struct registry_endpoints *l, struct arena *a, const char *url,
+static int endpoint_add(const struct registry_config *c, struct registry_endpoints *l, struct arena *a, const char *url,
 			const struct place *p, struct err *e)
 {
 	struct registry_endpoint *ep = &l->list[l->n];
@@ -92,7 +95,7 @@ static int endpoint_add(struct registry_endpoints *l, struct arena *a, const cha
 					  .mirror = p->mirror };
 	if (!url || !p->domain || !p->path)
 		return err_new(e, E_NOMEM, ENOMEM, "registry");
-	if (text_starts(url, "https://") && tls_find(p->domain, a, &ep->tls, e) < 0)
+	if (text_starts(url, "https://") && tls_find(c, p->domain, a, &ep->tls, e) < 0)
 		return -e->eno;
 	ep->tls.insecure = p->insecure;
 	l->n++;
@@ -100,13 +103,14 @@ static int endpoint_add(struct registry_endpoints *l, struct arena *a, const cha
 }
 
 /* https, and plain http where that will do */
-static int place_add(struct registry_endpoints *l, struct arena *a, const struct place *p, struct err *e)
+static int place_add(const struct registry_config *c, struct registry_endpoints *l, struct arena *a, const struct place *p,
+		     struct err *e)
 {
 	const char *host = strcmp(p->domain, "docker.io") ? p->domain : "registry-1.docker.io";
 
-	if (endpoint_add(l, a, arena_printf(a, "https://%s", host), p, e) < 0)
+	if (endpoint_add(c, l, a, arena_printf(a, "https://%s", host), p, e) < 0)
 		return -e->eno;
-	return p->insecure ? endpoint_add(l, a, arena_printf(a, "http://%s", host), p, e) : 0;
+	return p->insecure ? endpoint_add(c, l, a, arena_printf(a, "http://%s", host), p, e) : 0;
 }
 
 /* docker's: base URLs for docker.io alone */
@@ -127,7 +131,7 @@ static int mirrors_add(const struct registry_config *c, const struct reference *
 		struct place p = { .domain = arena_strndup(a, rest + 3, strcspn(rest + 3, "/")),
 				   .path = ref->path, .mirror = true };
 		p.insecure = p.domain && registry_is_insecure(c, p.domain);
-		if (endpoint_add(l, a, url, &p, e) < 0)
+		if (endpoint_add(c, l, a, url, &p, e) < 0)
 			return -e->eno;
 	}
 	return 0;
@@ -149,10 +153,10 @@ static int places_add(const struct registry_config *c, const struct reference *r
 				       list[i].location);
 		struct place p = { .domain = arena_strndup(a, list[i].location, (size_t)(slash - list[i].location)),
 				   .path = slash + 1, .mirror = list[i].mirror };
-		p.insecure = p.domain && (list[i].insecure || registry_is_insecure(c, p.domain));
+		p.insecure = p.domain && ((list[i].insecure && c->access->tls != ACCESS_TLS_VERIFY) || registry_is_insecure(c, p.domain));
 		if (!p.mirror && !strcmp(ref->domain, "docker.io") && mirrors_add(c, ref, a, l, e) < 0)
 			return -e->eno;
-		if (place_add(l, a, &p, e) < 0)
+		if (place_add(c, l, a, &p, e) < 0)
 			return -e->eno;
 	}
 	return n;
@@ -170,5 +174,5 @@ int registry_endpoints_find(const struct registry_config *c, const struct refere
 		return n < 0 ? n : 0;
 	if (!strcmp(ref->domain, "docker.io") && mirrors_add(c, ref, a, ret, e) < 0)
 		return -e->eno;
-	return place_add(ret, a, &p, e);
+	return place_add(c, ret, a, &p, e);
 }

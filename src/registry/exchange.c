@@ -23,6 +23,7 @@ struct body {
 	struct registry_sink *sink;
 	int64_t skip;   /* the reply began before sink->at_bytes */
 	int64_t size;
+	bool range;     /* nothing but a range will do */
 	bool begun;
 };
 
@@ -50,6 +51,8 @@ static int body_add(void *data, const struct http_resp *r, const void *p, size_t
 	if (!b->begun) {
 		int64_t start = r->status == 206 ? range_start(r) : 0;
 		b->begun = true;
+		if (b->range && r->status != 206)
+			return err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "registry does not send parts of blobs");
 		if (start < 0 || start > b->sink->at_bytes)
 			return err_new(e, E_CORRUPT, EBADMSG, "registry sent another range than asked for");
 		b->skip = b->sink->at_bytes - start; /* a server without ranges begins anew */
@@ -93,12 +96,12 @@ static int at_endpoint(struct registry *r, struct http *h, const struct registry
 	bool foreign = c->url && !http_same_origin(c->url, ep->url);
 	for (int n = 0;; n++) {
 		OWN_STR authorization = NULL;
-		struct body body = { .sink = c->sink, .size = c->size };
+		struct body body = { .sink = c->sink, .size = c->size, .range = c->range };
 		struct http_req req = {
 			.method = c->method, .url = buf_str(&url), .headers = c->headers, .tls = &ep->tls,
 			.max_body = c->max_body ? c->max_body : 1 << 20, .stall_s = r->config->stall_s,
 			.cancel = r->cancel, .sink = c->sink ? body_add : NULL, .data = &body,
-			.range_from = c->sink ? c->sink->at_bytes : 0, .body = c->body,
+			.range_from = c->sink ? c->sink->at_bytes : 0, .range_end = c->range ? c->size : 0, .body = c->body,
 			.foreign = foreign,
 		};
 		res = foreign ? 0 : auth_value(r->auth[at], &authorization, e);
@@ -242,7 +245,7 @@ int registry_exchange(struct registry *r, struct http *h, const struct registry_
 			at = c->sink->at_bytes;
 			attempt = 1;
 		}
-		if (c->once || attempt >= r->config->attempts)
+		if (c->once || (c->retry && c->retry->never) || attempt >= r->config->attempts)
 			return res;
 		res = registry_backoff(r, attempt, delay, c->retry, e);
 		if (res < 0)

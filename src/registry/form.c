@@ -53,7 +53,7 @@ int form_make(const struct store *s, const char *id, struct err *e)
 	int r = lease_open(s, &lease, e);
 	if (r == 0)
 		r = store_layers(s, &img, &lease, e);
-	const struct image_new again = { .manifest = img.manifest, .local = true,
+	const struct image_new again = { .manifest = img.manifest, .local = true, .borrowed = img.store != NULL,
 					 .hasty = json_object_get(img.record, "boot") != NULL };
 	if (r == 0)
 		r = image_register(s, &again, NULL, e);

@@ -19,11 +19,13 @@
 
 struct http {
 	CURL *curl;
+	atomic_bool stop;
 	char error[CURL_ERROR_SIZE];
 };
 
 /* state of one exchange, seen by the call-backs */
 struct exchange {
+	const struct http *http;
 	const struct http_req *req;
 	struct http_resp *resp;
 	struct err *e;
@@ -59,6 +61,11 @@ void http_close(struct http *h)
 		return;
 	curl_easy_cleanup(h->curl);
 	free(h);
+}
+
+void http_stop(struct http *h)
+{
+	atomic_store(&h->stop, true);
 }
 
 void http_resp_done(struct http_resp *r)
@@ -206,7 +213,7 @@ static int on_progress(void *data, curl_off_t dltotal, curl_off_t dlnow, curl_of
 	unsigned stall_s = x->req->stall_s ? x->req->stall_s : 30;
 
 	(void)dltotal, (void)ultotal;
-	if (x->req->cancel && atomic_load(x->req->cancel)) {
+	if (atomic_load(&x->http->stop) || (x->req->cancel && atomic_load(x->req->cancel))) {
 		(void)err_new(x->e, E_CANCELLED, ECANCELED, "cancelled");
 		x->failed = true;
 		return 1;
@@ -426,7 +433,7 @@ static void set_up(struct http *h, struct exchange *x, const char *url, struct c
 {
 	const struct http_req *req = x->req;
 	CURL *c = h->curl;
-	char range[32];
+	char range[48];
 
 	curl_easy_reset(c); /* keeps connections and TLS sessions */
 	h->error[0] = 0;
@@ -450,8 +457,10 @@ static void set_up(struct http *h, struct exchange *x, const char *url, struct c
 	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
 	set_proxy(c, url);
 	set_method(c, x);
-	if (req->range_from > 0) {
-		(void)snprintf(range, sizeof range, "%lld-", (long long)req->range_from);
+	if (req->range_from > 0 || req->range_end > 0) {
+		int n = snprintf(range, sizeof range, "%lld-", (long long)req->range_from);
+		if (req->range_end > 0)
+			(void)snprintf(range + n, sizeof range - (size_t)n, "%lld", (long long)req->range_end - 1);
 		curl_easy_setopt(c, CURLOPT_RANGE, range); /* copied */
 	}
 	if (!x->redirected && req->tls) {
@@ -521,7 +530,7 @@ int http_url_resolve(const char *from, const char *location, char out[HTTP_URL_M
 
 int http_do(struct http *h, const struct http_req *req, struct http_resp *ret, struct err *e)
 {
-	struct exchange x = { .req = req, .resp = ret, .e = e, .redirected = req->foreign };
+	struct exchange x = { .http = h, .req = req, .resp = ret, .e = e, .redirected = req->foreign };
 	bool reads = !strcmp(req->method, "GET") || !strcmp(req->method, "HEAD");
 
 	http_resp_done(ret);

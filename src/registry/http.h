@@ -64,6 +64,7 @@ struct http_req {
 	bool foreign;                /* @url came from another host: as after a redirect */
 	const struct http_tls *tls;  /* of the first host; NULL: system's */
 	int64_t range_from;          /* > 0: Range: bytes=N- */
+	int64_t range_end;           /* > 0: the range ends before this byte */
 	size_t max_body;             /* of a body kept in memory; more is E_CORRUPT */
 	unsigned connect_s, stall_s; /* 0: 30 */
 	const atomic_bool *cancel;   /* E_CANCELLED when it becomes true; may be NULL */
@@ -76,6 +77,8 @@ struct http_req {
 /** http_open - one handle with its connections; http_close(NULL) is fine. */
 int http_open(struct http **ret, struct err *e);
 void http_close(struct http *h);
+/** http_stop - from any thread: the exchange of the moment and all later ones end with E_CANCELLED, within a second. */
+void http_stop(struct http *h);
 /** http_do - one exchange. 0 when a reply came, whatever its status. @ret is reset first and must
  * be given to http_resp_done() in the end, also after an error.
  * E_NETWORK not reachable or broken off | E_TIMEOUT stalled | E_DENIED redirect refused |

@@ -131,8 +131,10 @@ static int whiteout(struct layer_apply *a, const char *path, const char *base, s
 static int put(struct layer_apply *a, const char *path, const struct tar_entry *en, struct err *e)
 {
 	switch (en->type) {
-	case TAR_FILE:
-		return layer_put_file(a, path, en, e);
+	case TAR_FILE: {
+		int r = layer_take(a, path, en, e);
+		return r ? (r < 0 ? r : 0) : layer_put_file(a, path, en, e);
+	}
 	case TAR_DIR:
 		return layer_put_dir(a, path, en, e);
 	case TAR_SYMLINK:
@@ -176,6 +178,10 @@ static int apply_entry(struct layer_apply *a, const struct tar_entry *en, struct
 	else if (layer_has_reserved_part(path))
 		return layer_bad(a, e, "\".wh.\" in the name of a directory");
 	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	/* a whiteout spares what is there, a link has two names */
+	bool alone = text_starts(base, ".wh.") || en->type == TAR_HARDLINK;
+	if (alone ? layer_drain(a, e) < 0 : layer_meet(a, path, e) < 0)
+		return -e->eno;
 	if (text_starts(base, ".wh.")) {
 		int r = whiteout(a, path, base, e);
 		return r < 0 ? r : 0;
@@ -238,7 +244,7 @@ static int apply_all(struct layer_apply *a, struct source *tar, struct err *e)
 			return -e->eno;
 	if (r < 0)
 		return r;
-	if (layer_finish_links(a, e) < 0)
+	if (layer_drain(a, e) < 0 || layer_finish_links(a, e) < 0)
 		return -e->eno;
 	if (a->saw_plnk) {
 		layer_forget(a);
@@ -251,22 +257,23 @@ static int apply_all(struct layer_apply *a, struct source *tar, struct err *e)
 	return source_drain(tar, NULL, e);
 }
 
-int layer_apply(struct source *tar, int xdir, const struct layer_limits *limits,
-		struct buf *loose, struct layer_stats *ret, struct err *e)
+int layer_apply(const struct layer_apply_req *q, struct buf *loose, struct layer_stats *ret, struct err *e)
 {
-	struct layer_apply a = { .root = xdir, .parent_fd = -1, .loose = loose };
-	int r = prepare(&a, limits, e);
+	struct layer_apply a = { .root = q->xdir, .parent_fd = -1, .loose = loose, .mate = q->mate };
+	int r = prepare(&a, q->limits, e);
 
 	if (!r)
-		r = tar_open(tar, NULL, &a.tar, e);
+		r = tar_open(q->tar, NULL, &a.tar, e);
 	if (!r)
-		r = apply_all(&a, tar, e);
+		r = apply_all(&a, q->tar, e);
+	layer_beside_close(&a);
 	if (!r && buf_failed(loose))
 		r = err_new(e, E_NOMEM, ENOMEM, "layer");
 	if (!r)
 		*ret = a.stats;
 	layer_forget(&a);
 	buf_done(&a.parent);
+	buf_done(&a.parent_path);
 	tar_close(a.tar);
 	free(a.dirs);
 	free(a.links);

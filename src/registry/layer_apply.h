@@ -18,16 +18,32 @@
 #include "store/lease.h"
 #include "store/store.h"
 
-/** layer_apply - unpack @tar (uncompressed) into the empty directory @xdir. Reads @tar to its
- * end. @limits may be NULL. @loose receives what can be settled only above its parents (list of
- * store/snapshot.h). On failure the directory holds a part; the caller removes it. */
-int layer_apply(struct source *tar, int xdir, const struct layer_limits *limits,
-		struct buf *loose, struct layer_stats *ret, struct err *e);
+/* Somebody who works beside the one that unpacks, one piece at a time: a thread (registry/mate.h). The static
+ * programs unpack too and have no threads, so here is only what is asked of it. */
+struct layer_mate {
+	/* is the last piece done? */
+	bool (*idle)(struct layer_mate *m);
+	/* when idle: begin with @work(@data) */
+	void (*start)(struct layer_mate *m, int (*work)(void *data, struct err *e), void *data);
+	/* until it is done; its result, once */
+	int (*wait)(struct layer_mate *m, struct err *e);
+};
+
+struct layer_apply_req {
+	struct source *tar;                /* uncompressed; read to its end */
+	int xdir;                          /* an empty directory */
+	const struct layer_limits *limits; /* NULL: defaults */
+	struct layer_mate *mate;           /* makes files too; NULL: nobody does. Idle again afterwards */
+};
+
+/** layer_apply - unpack @q->tar into @q->xdir. @loose receives what can be settled only above its parents
+ * (list of store/snapshot.h). On failure the directory holds a part; the caller removes it. */
+int layer_apply(const struct layer_apply_req *q, struct buf *loose, struct layer_stats *ret, struct err *e);
 
 struct layer_store_req {
 	const struct store *store;
 	struct source *blob;       /* the layer as received: any compression; read to its end */
-	const char *diff_id;       /* of the uncompressed tar; must match */
+	const char *diff_id;       /* of the uncompressed tar (or EROFS image); must match */
 	bool diff_is_blob;         /* a stage below @blob verifies just this digest: where nothing is
 				      compressed it is not computed once more */
 	const char *chain_id;      /* name of the snapshot */

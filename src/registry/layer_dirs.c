@@ -3,8 +3,8 @@
  * Directories of a layer: the parent of each entry, and the attributes that are set at the end.
  *
  * The parent of the last entry stays open, so a run of files in one directory costs one look-up.
- * Otherwise the kernel resolves the path inside the layer (openat2); only where that fails the
- * path is walked by hand: directories are made, files and whiteouts in the way replaced, links
+ * Otherwise the kernel resolves the path inside the layer, if it has no links (openat2); only where that
+ * fails the path is walked by hand: directories are made, files and whiteouts in the way replaced, links
  * followed inside the root. Nobody else writes to the tree meanwhile.
  */
 #include <errno.h>
@@ -14,6 +14,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/grow.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "registry/layer_int.h"
@@ -42,16 +43,12 @@ static struct layer_dir *remember(struct layer_apply *a, const char *path, int x
 		layer_sys(a, e, "stat directory");
 		return NULL;
 	}
-	if (a->n_dirs == a->cap_dirs) {
-		size_t cap = a->cap_dirs ? a->cap_dirs * 2 : 256;
-		struct layer_dir *more = realloc(a->dirs, cap * sizeof *more);
-		if (!more) {
-			err_new(e, E_NOMEM, ENOMEM, "layer directories");
-			return NULL;
-		}
-		a->dirs = more;
-		a->cap_dirs = cap;
+	struct layer_dir *more = grow_one(a->dirs, a->n_dirs, &a->cap_dirs, sizeof *more);
+	if (!more) {
+		err_new(e, E_NOMEM, ENOMEM, "layer directories");
+		return NULL;
 	}
+	a->dirs = more;
 	a->arena_bytes += strlen(path) + sizeof *a->dirs;
 	if (a->arena_bytes > LAYER_DIR_BYTES_MAX) {
 		layer_bad(a, e, "too many directories");
@@ -194,7 +191,8 @@ static int walk_step(struct walk *w, const char *name, const char *rest, struct 
 	return 0;
 }
 
-static int walk(struct layer_apply *a, const char *path, bool make, int *ret_fd, struct err *e)
+/* @real: the path without links of what is found, in its place */
+static int walk(struct layer_apply *a, const char *path, bool make, int *ret_fd, struct buf *real, struct err *e)
 {
 	struct walk w = { .a = a, .fd = -1, .make = make };
 	char name[LAYER_NAME_MAX + 1];
@@ -221,9 +219,29 @@ static int walk(struct layer_apply *a, const char *path, bool make, int *ret_fd,
 		*ret_fd = w.fd;
 	else if (w.fd >= 0)
 		close(w.fd);
-	buf_done(&w.real);
+	buf_done(real);
+	*real = w.real;
 	buf_done(&w.todo);
 	return r;
+}
+
+/* the directory a->parent, of @n bytes, has links in its name, is missing or is something else */
+static int other_parent(struct layer_apply *a, size_t n, bool make, int *ret_fd, struct err *e)
+{
+	int fd, real;
+
+	if (layer_drain(a, e) < 0)
+		return -e->eno;
+	int r = walk(a, a->parent.p, make, &fd, &a->parent_path, e);
+	if (r < 0)
+		return r;
+	real = n > LAYER_OPEN_PATH_MAX ? -ENAMETOOLONG :
+					 path_open_real(a->root, a->parent.p, O_PATH | O_DIRECTORY, 0);
+	a->parent_real = real >= 0;
+	if (real >= 0)
+		close(real);
+	*ret_fd = fd;
+	return 0;
 }
 
 int layer_parent(struct layer_apply *a, const char *path, bool make, int *ret_fd,
@@ -231,7 +249,6 @@ int layer_parent(struct layer_apply *a, const char *path, bool make, int *ret_fd
 {
 	const char *slash = strrchr(path, '/');
 	size_t n = slash ? (size_t)(slash - path) : 0;
-	struct err ignored = { 0 };
 	int fd;
 
 	*ret_name = slash ? slash + 1 : path;
@@ -239,7 +256,11 @@ int layer_parent(struct layer_apply *a, const char *path, bool make, int *ret_fd
 		*ret_fd = a->root;
 		return 0;
 	}
-	if (a->parent_fd >= 0 && a->parent.n == n && !memcmp(a->parent.p, path, n)) {
+	bool same = a->parent_fd >= 0 && a->parent.n == n && !memcmp(a->parent.p, path, n);
+	/* what was taken by one name may be met by another */
+	if (same && !a->parent_real && layer_drain(a, e) < 0)
+		return -e->eno;
+	if (same && a->parent_fd >= 0) {
 		*ret_fd = a->parent_fd;
 		return 0;
 	}
@@ -248,9 +269,11 @@ int layer_parent(struct layer_apply *a, const char *path, bool make, int *ret_fd
 	buf_add(&a->parent, path, n);
 	if (buf_failed(&a->parent))
 		return err_new(e, E_NOMEM, ENOMEM, "entry name");
-	if (n > LAYER_OPEN_PATH_MAX ||
-	    path_open_in(a->root, a->parent.p, O_PATH | O_DIRECTORY, 0, &fd, &ignored) < 0) {
-		int r = walk(a, a->parent.p, make, &fd, e);
+	fd = n > LAYER_OPEN_PATH_MAX ? -ENAMETOOLONG : path_open_real(a->root, a->parent.p, O_PATH | O_DIRECTORY, 0);
+	if (fd >= 0)
+		a->parent_real = true;
+	else {
+		int r = other_parent(a, n, make, &fd, e);
 		if (r < 0)
 			return r;
 	}
@@ -320,16 +343,31 @@ static int open_dir(struct layer_apply *a, const char *path, bool *ret_fresh, st
 	return fd;
 }
 
+/* @path, whose parent is at hand, without links: one on the way may be replaced before the attributes are set */
+static const char *real_path(const struct layer_apply *a, const char *path, struct buf *out)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash || a->parent_real)
+		return path;
+	buf_printf(out, "%s%s%s", a->parent_path.n ? buf_str(&a->parent_path) : "", a->parent_path.n ? "/" : "", slash + 1);
+	return buf_str(out);
+}
+
 int layer_put_dir(struct layer_apply *a, const char *path, const struct tar_entry *en, struct err *e)
 {
 	bool fresh;
 	OWN_FD fd = open_dir(a, path, &fresh, e);
+	OWN_BUF real = { 0 };
 	uid_t uid;
 	gid_t gid;
 
 	if (fd < 0 || layer_owner(a, en, &uid, &gid, e) < 0)
 		return -e->eno;
-	struct layer_dir *d = remember(a, path, fd, e);
+	path = real_path(a, path, &real);
+	struct layer_dir *d = path ? remember(a, path, fd, e) : NULL;
+	if (!path)
+		return err_new(e, E_NOMEM, ENOMEM, "entry name");
 	if (!d)
 		return -e->eno;
 	d->fresh = fresh;

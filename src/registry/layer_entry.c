@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/grow.h"
 #include "base/io.h"
 #include "base/own.h"
 #include "registry/layer_int.h"
@@ -16,11 +17,10 @@
 
 enum { PREALLOCATE_BYTES = 8 << 20 };
 
-static int write_at(struct layer_apply *a, int fd, const unsigned char *p, size_t n, uint64_t at,
-		    struct err *e)
+int layer_write_at(struct layer_apply *a, int xfd, const unsigned char *p, size_t n, uint64_t at, struct err *e)
 {
 	while (n) {
-		ssize_t w = pwrite(fd, p, n, (off_t)at);
+		ssize_t w = pwrite(xfd, p, n, (off_t)at);
 		if (w < 0 && errno == EINTR)
 			continue;
 		if (w < 0)
@@ -47,7 +47,7 @@ static int write_body(struct layer_apply *a, int fd, const struct tar_entry *en,
 		return layer_sys(a, e, "allocate");
 	}
 	while ((r = tar_body(a->tar, &p, &n, &at, e)) > 0)
-		if (write_at(a, fd, p, n, at, e) < 0)
+		if (layer_write_at(a, fd, p, n, at, e) < 0)
 			return -e->eno;
 	return r < 0 ? err_ctx(e, "entry %s", a->shown) : 0;
 }
@@ -77,27 +77,35 @@ static int create_file(struct layer_apply *a, const char *path, mode_t mode, int
 	return layer_sys(a, e, "create");
 }
 
-int layer_put_file(struct layer_apply *a, const char *path, const struct tar_entry *en, struct err *e)
+int layer_file_of(struct layer_apply *a, const struct tar_entry *en, struct layer_file *ret, struct err *e)
 {
-	OWN_FD fd = -1;
-	struct timespec times[2];
-	const char *name;
-	uid_t uid;
-	gid_t gid;
-	int dir;
+	*ret = (struct layer_file){ .mode = en->mode, .xattrs = en->xattrs, .n_xattrs = en->n_xattrs };
+	layer_times(en, ret->times);
+	return layer_owner(a, en, &ret->uid, &ret->gid, e);
+}
 
-	if (layer_owner(a, en, &uid, &gid, e) < 0 ||
-	    create_file(a, path, en->mode, &fd, &dir, &name, e) < 0 || write_body(a, fd, en, e) < 0 ||
-	    layer_chown(a, fd, NULL, uid, gid, e) < 0 ||
-	    layer_set_xattrs(a, fd, en->xattrs, en->n_xattrs, e) < 0)
+int layer_dress(struct layer_apply *a, int xfd, const struct layer_file *f, struct err *e)
+{
+	if (layer_chown(a, xfd, NULL, f->uid, f->gid, e) < 0 ||
+	    layer_set_xattrs(a, xfd, f->xattrs, f->n_xattrs, e) < 0)
 		return -e->eno;
 	/* open() has given these bits already unless the umask took some, or they are special */
-	if (((en->mode & a->umask) || (en->mode & 07000)) && fchmod(fd, en->mode) < 0)
+	if (((f->mode & a->umask) || (f->mode & 07000)) && fchmod(xfd, f->mode) < 0)
 		return layer_sys(a, e, "chmod");
-	layer_times(en, times);
-	if (futimens(fd, times) < 0)
-		return layer_sys(a, e, "set times");
-	return 0;
+	return futimens(xfd, f->times) < 0 ? layer_sys(a, e, "set times") : 0;
+}
+
+int layer_put_file(struct layer_apply *a, const char *path, const struct tar_entry *en, struct err *e)
+{
+	struct layer_file f;
+	OWN_FD fd = -1;
+	const char *name;
+	int dir;
+
+	if (layer_file_of(a, en, &f, e) < 0 || create_file(a, path, en->mode, &fd, &dir, &name, e) < 0 ||
+	    write_body(a, fd, en, e) < 0)
+		return -e->eno;
+	return layer_dress(a, fd, &f, e);
 }
 
 int layer_put_symlink(struct layer_apply *a, const char *path, const struct tar_entry *en,
@@ -175,14 +183,11 @@ int layer_put_special(struct layer_apply *a, const char *path, const struct tar_
 
 static int remember_link(struct layer_apply *a, const char *path, const char *target, struct err *e)
 {
-	if (a->n_links == a->cap_links) {
-		size_t cap = a->cap_links ? a->cap_links * 2 : 64;
-		struct layer_link *more = realloc(a->links, cap * sizeof *more);
-		if (!more)
-			return err_new(e, E_NOMEM, ENOMEM, "hard links");
-		a->links = more;
-		a->cap_links = cap;
-	}
+	struct layer_link *more = grow_one(a->links, a->n_links, &a->cap_links, sizeof *more);
+
+	if (!more)
+		return err_new(e, E_NOMEM, ENOMEM, "hard links");
+	a->links = more;
 	struct layer_link l = { arena_strdup(&a->a, target), arena_strdup(&a->a, path) };
 	if (!l.target || !l.path)
 		return err_new(e, E_NOMEM, ENOMEM, "hard links");

@@ -6,6 +6,7 @@
  *   layer_dirs.c    finding and making parents, attributes of directories at the end
  *   layer_entry.c   files, links, devices
  *   layer_meta.c    owners, modes, times, extended attributes
+ *   layer_beside.c  small files that are made beside the reading of the archive
  */
 #ifndef ONGGI_REGISTRY_LAYER_INT_H
 #define ONGGI_REGISTRY_LAYER_INT_H
@@ -61,6 +62,11 @@ struct layer_apply {
 	size_t n_links, cap_links;
 	struct buf parent;        /* name of the parent at hand */
 	int parent_fd;            /* -1: none */
+	bool parent_real;         /* no link is part of its name */
+	struct buf parent_path;   /* its path without links; not set while parent_real */
+	struct layer_mate *mate;  /* NULL: all is done in order */
+	struct layer_beside *beside; /* NULL: not begun */
+	unsigned small_files;     /* seen before it is begun */
 	struct buf *loose;        /* list of store/snapshot.h */
 	bool saw_plnk;            /* AUFS kept the targets of hard links there */
 	char shown[200];          /* printable form of the current name, for errors */
@@ -94,6 +100,31 @@ int layer_clear(struct layer_apply *a, int xdir, const char *name, struct err *e
 int layer_put_whiteout(struct layer_apply *a, const char *path, const char *name, struct err *e);
 
 int layer_put_file(struct layer_apply *a, const char *path, const struct tar_entry *en, struct err *e);
+/* what a new file gets when its content is there */
+struct layer_file {
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	struct timespec times[2];
+	const struct tar_xattr *xattrs;
+	size_t n_xattrs;
+};
+/** layer_file_of - from @en; refuses numbers that are no IDs. */
+int layer_file_of(struct layer_apply *a, const struct tar_entry *en, struct layer_file *ret, struct err *e);
+/** layer_dress - give @f to the new file @xfd. */
+int layer_dress(struct layer_apply *a, int xfd, const struct layer_file *f, struct err *e);
+int layer_write_at(struct layer_apply *a, int xfd, const unsigned char *p, size_t n, uint64_t at, struct err *e);
+
+/** layer_take - the file @path is small enough to be made beside the reading. 1: taken, with its content | 0: to be
+ * made here and now | error, also of an earlier one. */
+int layer_take(struct layer_apply *a, const char *path, const struct tar_entry *en, struct err *e);
+/** layer_meet - before @path is looked at: what was taken and could be met there is made first. */
+int layer_meet(struct layer_apply *a, const char *path, struct err *e);
+/** layer_drain - all that was taken is there. */
+int layer_drain(struct layer_apply *a, struct err *e);
+/** layer_beside_close - after a failure too: nobody works for @a any longer. */
+void layer_beside_close(struct layer_apply *a);
+
 int layer_put_symlink(struct layer_apply *a, const char *path, const struct tar_entry *en,
 		      struct err *e);
 int layer_put_special(struct layer_apply *a, const char *path, const struct tar_entry *en,

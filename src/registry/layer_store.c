@@ -4,16 +4,21 @@
  *
  *   blob -> inflate -> (other thread) digest (DiffID) -> layer_apply -> layer_commit
  *                                                     -> file, names (archives stay as they are) -> layer_commit
+ *   an EROFS image: ... digest -> file -> its tree as a tar -> as above
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/own.h"
 #include "driver/storage/storage.h"
+#include "format/erofs_tar.h"
 #include "format/inflate.h"
 #include "registry/ahead.h"
 #include "registry/layer_apply.h"
+#include "registry/mate.h"
 #include "store/layer_tree.h"
 
 /* What a layer may grow to: more than any honest one, less than fills a large disk by a bomb. */
@@ -53,6 +58,84 @@ static int keep(struct source *tar, int xfd, const struct layer_limits *limits, 
 	return r;
 }
 
+static int nameless(int xdir, struct err *e)
+{
+	int fd = openat(xdir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+		fd = openat(xdir, ".erofs", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd >= 0 && unlinkat(xdir, ".erofs", 0) < 0) {
+			err_sys(e, errno, "layer");
+			close(fd);
+			return -1;
+		}
+	}
+	if (fd < 0)
+		err_sys(e, errno, "create a file for the layer");
+	return fd;
+}
+
+static int into_dir(const struct layer_store_req *q, struct source *tar, int xdir, struct buf *loose,
+		    struct layer_stats *ret, struct err *e)
+{
+	struct layer_apply_req apply = { .tar = tar, .xdir = xdir, .limits = q->limits };
+	struct mate mate;
+
+	mate_init(&mate);
+	/* with one processor two would only be in each other's way */
+	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
+		apply.mate = &mate.ask;
+	int r = layer_apply(&apply, loose, ret, e);
+	mate_done(&mate);
+	return r;
+}
+
+/* An image cannot be read before all of it is there: into the file @xtar, or one without a name beside what is
+ * unpacked (then @xtar < 0). By then the DiffID has been verified. */
+static int from_image(const struct layer_store_req *q, struct source *image, int xdir, int xtar, struct buf *loose,
+		      struct layer_stats *ret, struct err *e)
+{
+	OWN_FD own = xtar < 0 ? nameless(xdir, e) : -1;
+	struct source_kept kept = { .source.next = kept_next, .below = image, .xfd = xtar < 0 ? own : xtar };
+	struct erofs_tar tar;
+	struct fstree tree;
+	struct stat st;
+
+	if (kept.xfd < 0 || source_drain(&kept.source, NULL, e) < 0)
+		return -e->eno;
+	if (fstat(kept.xfd, &st) < 0)
+		return err_sys(e, errno, "layer");
+	if (xtar < 0) {
+		if (erofs_tar_open(&tar, own, (uint64_t)st.st_size, e) < 0)
+			return -e->eno;
+		int r = into_dir(q, &tar.source, xdir, loose, ret, e);
+		erofs_tar_close(&tar);
+		return r;
+	}
+	if (fstree_init(&tree, e) < 0)
+		return -e->eno;
+	const struct layer_tree_req names = { .tree = &tree, .layer = 1, .limits = q->limits, .alone = true };
+	int r = layer_tree_file(&names, xtar, (uint64_t)st.st_size, ret, e);
+	fstree_done(&tree);
+	return r;
+}
+
+/* what the stream is, is said by its bytes: whatever names the same DiffID means the same layer */
+static int unpack_stream(const struct layer_store_req *q, struct source *stream, int xdir, int xtar, struct buf *loose,
+			 struct layer_stats *ret, struct err *e)
+{
+	struct source_peek peek;
+	const unsigned char *head;
+	size_t n;
+
+	source_peek_init(&peek, stream);
+	if (source_peek(&peek, EROFS_HEAD_BYTES, &head, &n, e) < 0)
+		return -e->eno;
+	if (erofs_is_image(head, n))
+		return from_image(q, &peek.source, xdir, xtar, loose, ret, e);
+	return xtar < 0 ? into_dir(q, &peek.source, xdir, loose, ret, e) : keep(&peek.source, xtar, q->limits, ret, e);
+}
+
 /* into directory @xdir, or (@xtar >= 0) file @xtar */
 static int unpack(const struct layer_store_req *q, int xdir, int xtar, struct buf *loose,
 		  struct layer_stats *ret, struct err *e)
@@ -71,7 +154,7 @@ static int unpack(const struct layer_store_req *q, int xdir, int xtar, struct bu
 	}
 	struct source *tar = checked ? ahead_source(ahead) : &check.source;
 	if (!r)
-		r = xtar < 0 ? layer_apply(tar, xdir, q->limits, loose, ret, e) : keep(tar, xtar, q->limits, ret, e);
+		r = unpack_stream(q, tar, xdir, xtar, loose, ret, e);
 	ahead_close(ahead);
 	inflate_close(in);
 	return r;

@@ -90,7 +90,7 @@ static int try_endpoint(const struct registry_endpoint *ep, struct http *h, stru
 	return r;
 }
 
-int registry_login(const char *domain, struct credential *c, struct err *e)
+int registry_login(const char *domain, const struct registry_access *access, struct credential *c, struct err *e)
 {
 	struct reference ref = { 0 };
 	struct registry_config config;
@@ -100,7 +100,7 @@ int registry_login(const char *domain, struct credential *c, struct err *e)
 
 	(void)snprintf(ref.domain, sizeof ref.domain, "%s", domain); /* checked by registry_domain() */
 	(void)snprintf(ref.path, sizeof ref.path, "x");
-	if (registry_config_load(&config, e) < 0)
+	if (registry_config_load(access, &config, e) < 0)
 		return -e->eno;
 	int r = registry_endpoints_find(&config, &ref, &arena, &list, e);
 	if (r == 0)

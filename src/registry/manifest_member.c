@@ -97,11 +97,10 @@ struct there {
 	struct http *http;
 };
 
-static int there_open(struct there *t, const char *name, bool insecure, struct err *e)
+static int there_open(struct there *t, const char *name, const struct registry_access *access, struct err *e)
 {
-	if (reference_parse_tagged(name, &t->ref, e) < 0 || registry_config_load(&t->config, e) < 0)
+	if (reference_parse_tagged(name, &t->ref, e) < 0 || registry_config_load(access, &t->config, e) < 0)
 		return -e->eno;
-	t->config.all_insecure = insecure;
 	(void)snprintf(t->from, sizeof t->from, "%s/%s", t->ref.domain, t->ref.path);
 	if (http_open(&t->http, e) < 0)
 		return -e->eno;
@@ -115,8 +114,11 @@ static void there_close(struct there *t)
 	registry_config_done(&t->config);
 }
 
+/* @m stays empty for one of schema 1 */
 static int parse(const struct registry_manifest *raw, struct manifest *m, struct err *e)
 {
+	if (schema1_is(raw->bytes, raw->n, raw->content_type))
+		return 0;
 	return manifest_parse(raw->bytes, raw->n, *raw->content_type ? raw->content_type : NULL, m, e);
 }
 
@@ -145,27 +147,51 @@ static int index_add(struct there *t, const struct manifest *m, json_t *entries,
 	return 0;
 }
 
+/* the platform of an image of schema 1 is what its topmost layer says */
+static int schema1_platform(const struct registry_manifest *raw, json_t **ret, struct err *e)
+{
+	OWN_SCHEMA1 s = { 0 };
+	OWN_STR payload = NULL;
+	size_t n;
+
+	if (schema1_payload(raw->bytes, raw->n, &payload, &n, e) < 0 || schema1_parse(payload, n, &s, e) < 0)
+		return -e->eno;
+	*ret = platform_of(s.layers[s.n - 1].v1);
+	return *ret ? 0 : err_new(e, E_NOMEM, ENOMEM, "platform");
+}
+
+/* of the config, for an image that has one */
+static int config_platform(struct there *t, const struct manifest *m, json_t **ret, struct err *e)
+{
+	struct err ignored = { 0 };
+	OWN_STR text = NULL;
+	OWN_JSON config = NULL;
+	size_t n;
+
+	if (manifest_check_runnable(m, &ignored) < 0)
+		return 0;
+	if (registry_document_get(t->registry, t->http, m->config.digest, m->config.size, &text, &n, e) < 0 ||
+	    js_parse(text, n, "image config", &config, e) < 0)
+		return err_ctx(e, "image config");
+	*ret = platform_of(config);
+	return *ret ? 0 : err_new(e, E_NOMEM, ENOMEM, "platform");
+}
+
 /* a manifest that is no index; @platform: of the index that named it, NULL: from its config */
 static int single_add(struct there *t, const struct registry_manifest *raw, const struct manifest *m,
 		      const json_t *platform, json_t *entries, struct err *e)
 {
-	struct err ignored = { 0 };
+	const bool schema1 = !m->json;
+	const char *type = m->media_type;
 	char ref[REFERENCE_TEXT_MAX];
-	OWN_STR text = NULL;
-	OWN_JSON config = NULL;
 	OWN_JSON own = NULL;
-	size_t n;
 
+	if (schema1)
+		type = text_starts(raw->content_type, MEDIA_SCHEMA1) ? MEDIA_SCHEMA1 : MEDIA_SCHEMA1_SIGNED;
 	reference_canonical(&t->ref, ref);
-	if (!platform && manifest_check_runnable(m, &ignored) == 0) {
-		if (registry_document_get(t->registry, t->http, m->config.digest, m->config.size, &text, &n, e) < 0 ||
-		    js_parse(text, n, "image config", &config, e) < 0)
-			return err_ctx(e, "image config");
-		own = platform_of(config);
-		if (!own)
-			return err_new(e, E_NOMEM, ENOMEM, "platform");
-	}
-	return entry_add(entries, manifest_list_entry(ref, t->from, m->media_type, raw->digest, (json_int_t)raw->n,
+	if (!platform && (schema1 ? schema1_platform(raw, &own, e) : config_platform(t, m, &own, e)) < 0)
+		return -e->eno;
+	return entry_add(entries, manifest_list_entry(ref, t->from, type, raw->digest, (json_int_t)raw->n,
 						      platform ? platform : own, NULL), e);
 }
 
@@ -216,7 +242,7 @@ static int remote_add(const struct member_req *q, const char *name, json_t *entr
 	OWN_MANIFEST m = { 0 };
 	struct there t = { 0 };
 
-	int r = there_open(&t, name, q->insecure, e);
+	int r = there_open(&t, name, q->access, e);
 	if (r == 0)
 		r = get(&t, *t.ref.digest ? t.ref.digest : t.ref.tag, &raw, &m, e);
 	if (r == 0)
@@ -266,7 +292,8 @@ int member_resolve(const struct member_req *req, json_t *entries, struct err *e)
 	return r < 0 ? err_ctx(e, "%s", where) : 0;
 }
 
-int member_bytes(const struct store *s, const json_t *entry, bool insecure, char **ret, size_t *ret_n, struct err *e)
+int member_bytes(const struct store *s, const json_t *entry, const struct registry_access *access, char **ret,
+		 size_t *ret_n, struct err *e)
 {
 	const char *from = js_str(entry, "from", ""), *digest = js_str(entry, "descriptor.digest", "");
 	char name[REFERENCE_TEXT_MAX];
@@ -276,7 +303,7 @@ int member_bytes(const struct store *s, const json_t *entry, bool insecure, char
 	if (!*from)
 		return blob_read(s, digest, MANIFEST_BYTES_MAX, ret, ret_n, e);
 	(void)snprintf(name, sizeof name, "%.511s@%s", from, digest);
-	int r = there_open(&t, name, insecure, e);
+	int r = there_open(&t, name, access, e);
 	if (r == 0)
 		r = registry_manifest_get(t.registry, t.http, digest, &raw, e);
 	there_close(&t);
@@ -287,22 +314,22 @@ int member_bytes(const struct store *s, const json_t *entry, bool insecure, char
 	return 0;
 }
 
-int manifest_fetch(const char *name, bool insecure, char **ret, size_t *ret_n, json_t **ret_entries, struct err *e)
+int manifest_fetch(const char *name, const struct registry_access *access, char **ret, size_t *ret_n,
+		   json_t **ret_entries, struct err *e)
 {
 	struct registry_manifest raw = { 0 };
 	OWN_JSON entries = json_array();
 	OWN_MANIFEST m = { 0 };
 	struct there t = { 0 };
 
-	int r = there_open(&t, name, insecure, e);
+	int r = there_open(&t, name, access, e);
 	if (r == 0)
 		r = registry_manifest_get(t.registry, t.http, *t.ref.digest ? t.ref.digest : t.ref.tag, &raw, e);
-	if (r == 0 && !schema1_is(raw.bytes, raw.n, raw.content_type)) {
+	if (r == 0)
 		r = parse(&raw, &m, e);
-		if (r == 0)
-			r = m.kind == MANIFEST_INDEX ? index_add(&t, &m, entries, e) :
-						       single_add(&t, &raw, &m, NULL, entries, e);
-	}
+	if (r == 0 && m.json) /* schema 1 has no entries */
+		r = m.kind == MANIFEST_INDEX ? index_add(&t, &m, entries, e) :
+					       single_add(&t, &raw, &m, NULL, entries, e);
 	there_close(&t);
 	if (r < 0) {
 		registry_manifest_done(&raw);

@@ -14,6 +14,7 @@
 #include "format/js.h"
 #include "registry/form.h"
 #include "store/container.h"
+#include "store/form_mark.h"
 #include "store/image_gc.h"
 #include "store/image_mount.h"
 #include "store/snapshot.h"
@@ -49,6 +50,8 @@ static int make_all(struct migration *m, struct err *e)
 	for (size_t i = 0; i < m->n; i++) {
 		struct image *img = &m->images[i];
 		const char *const *chain = (const char *const *)img->chain_ids;
+		if (img->store) /* its owner chooses */
+			continue;
 		bool ready = snapshot_is_ready(s, chain, img->n_chain_ids, s->form);
 		struct err why = { 0 };
 		int r = ready ? 0 : form_make(s, img->id, &why);
@@ -109,7 +112,7 @@ static int drop_layer(struct migration *m, const json_t *leased, const char *cha
 {
 	const struct store *s = m->q->store;
 
-	if (json_object_get(m->seen, chain_id) || !snapshot_exists(s, chain_id, m->other))
+	if (json_object_get(m->seen, chain_id) || !snapshot_exists_here(s, chain_id, m->other))
 		return 0;
 	if (add(m->seen, chain_id, e) < 0)
 		return -e->eno;
@@ -130,7 +133,9 @@ static int drop_all(struct migration *m, struct err *e)
 	OWN_JSON leased = NULL;
 	OWN_FD lock = -1;
 
-	if (image_gc_lock(m->q->store, &lock, e) < 0 || image_mark_leased(m->q->store, &leased, e) < 0)
+	/* from here on makers of containers look again: they may not be seen yet */
+	if (image_gc_lock(m->q->store, &lock, e) < 0 || form_mark_begin(m->q->store, e) < 0 ||
+	    image_mark_leased(m->q->store, &leased, e) < 0)
 		return -e->eno;
 	for (size_t i = 0; i < m->n; i++)
 		if (image_is_mounted(m->q->store, m->images[i].id) && keep_image(m, &m->images[i], e) < 0)
@@ -141,7 +146,7 @@ static int drop_all(struct migration *m, struct err *e)
 		for (size_t k = 0; k < m->images[i].n_chain_ids; k++)
 			if (drop_layer(m, leased, m->images[i].chain_ids[k], e) < 0)
 				return -e->eno;
-	return 0;
+	return form_mark_end(m->q->store, e);
 }
 
 /* a container was made over it just before it went */

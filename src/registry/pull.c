@@ -10,6 +10,7 @@
 
 #include "base/own.h"
 #include "base/step.h"
+#include "registry/lazy/lazy.h"
 #include "registry/pull_int.h"
 #include "registry/schema1.h"
 #include "store/blob.h"
@@ -55,7 +56,7 @@ static int step_choose(void *ctx, struct err *e)
 
 	reference_familiar(&p->ref, name);
 	if (p->schema1) {
-		if (pull_schema1(p, e) < 0)
+		if (pull_schema1(p, &p->raw, e) < 0)
 			return err_ctx(e, "%s", name);
 		now = &p->image_raw;
 	}
@@ -75,14 +76,22 @@ static int step_choose(void *ctx, struct err *e)
 		struct registry_manifest next = { 0 };
 		if (registry_manifest_get(p->registry, p->http, d->digest, &next, e) < 0)
 			return -e->eno;
-		if ((int64_t)next.n != d->size) {
+		const bool schema1 = schema1_is(next.bytes, next.n, next.content_type);
+		if ((int64_t)next.n != d->size && !schema1) { /* its digest is not that of the signatures */
 			registry_manifest_done(&next);
 			return err_new(e, E_CORRUPT, EBADMSG, "%s: manifest %.19s has not the size that the index says",
 				       name, d->digest);
 		}
 		registry_manifest_done(&p->image_raw);
-		p->image_raw = next;
 		now = &p->image_raw;
+		if (schema1) {
+			int r = pull_schema1(p, &next, e);
+			registry_manifest_done(&next);
+			if (r < 0)
+				return err_ctx(e, "%s", name);
+			continue;
+		}
+		p->image_raw = next;
 		if (pull_keep(p, now, e) < 0)
 			return -e->eno;
 	}
@@ -164,19 +173,23 @@ static int step_lease(void *ctx, struct err *e)
 			return -e->eno;
 		p->n_layers++;
 	}
-	p->present = image_exists(p->req->store, p->manifest.config.digest);
-	return 0;
+	p->n_first = p->n_layers;
+	p->present = image_exists_here(p->req->store, p->manifest.config.digest);
+	return p->req->late ? lazy_plan(p, e) : 0;
 }
 
 static int step_layers(void *ctx, struct err *e)
 {
 	struct pull *p = ctx;
-	return p->present ? 0 : pull_layers(p, e);
+	if (p->present)
+		return 0;
+	int r = pull_layers(p, e);
+	p->result->reused_bytes = atomic_exchange(&p->reused_bytes, 0);
+	return r;
 }
 
-static int step_register(void *ctx, struct err *e)
+static int register_whole(struct pull *p, struct err *e)
 {
-	struct pull *p = ctx;
 	char old_id[DIGEST_TEXT_MAX] = "", old_digest[DIGEST_TEXT_MAX] = "";
 	const char *reference = p->result->canonical;
 	bool indexed = *p->index_type;
@@ -201,6 +214,17 @@ static int step_register(void *ctx, struct err *e)
 	}
 	p->result->updated = true;
 	return image_register(p->req->store, &n, p->result->image_id, e);
+}
+
+static int step_register(void *ctx, struct err *e)
+{
+	struct pull *p = ctx;
+	int r = p->result->late ? lazy_register(p, e) : 1;
+
+	if (r <= 0)
+		return r;
+	p->result->late = false;
+	return register_whole(p, e);
 }
 
 static const struct step pull_steps[] = {
@@ -235,7 +259,8 @@ static int pull_one(struct pull *p, struct err *e)
 		ref.tag[0] = 0; /* docker keeps name@digest of name:tag@digest */
 	reference_canonical(&ref, p->result->canonical);
 	reference_familiar(&ref, p->result->familiar);
-	p->result->updated = false;
+	p->result->updated = p->result->late = false;
+	p->result->reused_bytes = 0;
 	int r = lease_open(p->req->store, &p->lease, e);
 	if (r == 0)
 		r = way_run(&pull_way, p, NULL, e);
@@ -280,7 +305,7 @@ static int pull_prepare(struct pull *p, struct err *e)
 	platform_host(&p->want);
 	if (p->req->platform && platform_parse(p->req->platform, &p->want, e) < 0)
 		return -e->eno;
-	if (registry_config_load(&p->config, e) < 0)
+	if (registry_config_load(p->req->access, &p->config, e) < 0)
 		return -e->eno;
 	if (p->req->parallel)
 		p->config.parallel = p->req->parallel;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "registry/access.h"
 #include "registry/transfer.h"
 #include "spec/reference.h"
 #include "store/store.h"
@@ -21,6 +22,9 @@ struct pull_req {
 	const char *reference; /* as the user gave it */
 	const char *platform;  /* NULL: the host's */
 	bool all_tags;
+	const struct registry_access *access; /* NULL: as configured */
+	bool late;             /* layers that allow it may come when a container reads them: registry/lazy/lazy.h */
+	const char *late_not;  /* with it: why none may, to be told; NULL */
 	unsigned parallel;     /* layers at a time; 0: 3 */
 	/* told from any thread, one call at a time; may be NULL */
 	transfer_progress *progress;
@@ -32,7 +36,9 @@ struct pull_result {
 	char familiar[REFERENCE_TEXT_MAX];  /* "nginx:1.25" */
 	char digest[DIGEST_TEXT_MAX];       /* of what the reference names: index or manifest */
 	char image_id[DIGEST_TEXT_MAX];
+	bool late;                          /* not whole yet: image_id is for containers only, a process brings the rest */
 	bool updated;                       /* false: "Image is up to date" */
+	int64_t reused_bytes;               /* of layers that came together from parts of layers that were here */
 	char warning[512];                  /* platform differs from the wanted one; "" when none */
 };
 

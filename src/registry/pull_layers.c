@@ -18,9 +18,11 @@
 #include "base/own.h"
 #include "driver/storage/storage.h"
 #include "registry/crew.h"
+#include "registry/delta.h"
 #include "registry/flusher.h"
 #include "registry/layer_apply.h"
 #include "registry/pull_int.h"
+#include "registry/ranges.h"
 #include "registry/tail.h"
 #include "store/blob.h"
 
@@ -36,6 +38,10 @@ struct job {
 	int unpack_result;
 	struct err unpack_err;
 	atomic_bool unpack_failed; /* set after unpack_err: the download may stop */
+	bool whole;      /* parts of other layers were tried and are no use */
+	bool mixed;      /* what is written so far may be of such parts */
+	unsigned ranges; /* that came beside each other */
+	int64_t reused;  /* bytes that came from other layers */
 };
 
 static void emit(struct job *j, enum transfer_state state, int64_t done)
@@ -177,6 +183,62 @@ static int unpacker_join(struct job *j, int dl, struct err *e)
 	return -(e->eno ? e->eno : EIO);
 }
 
+/* parts of other layers are no use, for @why: nothing that the pull fails for */
+static void whole_instead(struct job *j, const struct err *why)
+{
+	struct transfer_event ev = { .state = PULL_LAYER_WHOLE, .layer = j->layer->name, .text = why->chain };
+
+	transfer_emit(&j->p->teller, &ev);
+	j->whole = true;
+	j->reused = 0;
+}
+
+static int parts_failed(struct job *j, int r, struct err *e)
+{
+	if (e->kind != E_CORRUPT && e->kind != E_UNSUPPORTED)
+		return r;
+	whole_instead(j, e);
+	err_clear(e);
+	return 0;
+}
+
+/* what can be had from layers that are here, and the rest by ranges. 0 also when there is nothing of that: the sink
+ * tells how far it came. */
+static int download_parts(struct job *j, struct registry_sink *sink, const struct registry_retry *retry, struct err *e)
+{
+	const struct descriptor *d = j->layer->blob;
+	struct delta *dl = NULL;
+
+	if (j->whole || sink->at_bytes == d->size)
+		return 0;
+	int r = delta_make(j->p->req->store, j->p->registry, j->http, d, retry, &dl, e);
+	if (r <= 0)
+		return r < 0 ? parts_failed(j, r, e) : 0;
+	j->reused = delta_reused(dl);
+	if (j->reused) {
+		struct transfer_event ev = { .state = PULL_LAYER_REUSED, .layer = j->layer->name,
+					     .done_bytes = j->reused, .total_bytes = d->size };
+		transfer_emit(&j->p->teller, &ev);
+	}
+	j->mixed = j->reused > 0;
+	r = delta_fetch(dl, j->p->registry, j->http, sink, retry, e);
+	delta_free(dl);
+	return r < 0 ? parts_failed(j, r, e) : 0;
+}
+
+/* by one connection, or by several where that helps: a small blob is not worth asking whether */
+static int download_rest(struct job *j, struct registry_sink *sink, const struct registry_retry *retry, struct err *e)
+{
+	const struct descriptor *d = j->layer->blob;
+	const struct registry_config *c = &j->p->config;
+	struct ranges_req q = { .registry = j->p->registry, .http = j->http, .config = c, .budget = &j->p->ranges,
+				.digest = d->digest, .size = d->size, .dir_fd = j->p->req->store->root_fd, .retry = retry };
+
+	if (j->whole || !c->ranges || d->size - sink->at_bytes < 3 * (int64_t)c->range_bytes)
+		return registry_blob_get(j->p->registry, j->http, d->digest, d->size, sink, retry, e);
+	return ranges_get(&q, sink, &j->ranges, e);
+}
+
 static int download(struct job *j, struct err *e)
 {
 	const struct descriptor *d = j->layer->blob;
@@ -186,7 +248,9 @@ static int download(struct job *j, struct err *e)
 		return -e->eno;
 	struct registry_sink sink = { .add = sink_add, .data = j,
 				      .at_bytes = (int64_t)j->writer.size_bytes };
-	int r = registry_blob_get(j->p->registry, j->http, d->digest, d->size, &sink, &retry, e);
+	int r = download_parts(j, &sink, &retry, e);
+	if (r == 0)
+		r = download_rest(j, &sink, &retry, e);
 	if (r < 0) {
 		/* what cannot be unpacked is not worth going on with */
 		if (atomic_load(&j->unpack_failed) && j->unpack_err.kind == E_CORRUPT)
@@ -245,13 +309,13 @@ static int damaged_remove(const struct store *s, const char *digest, bool presen
 	return 0;
 }
 
-/* once: with what is there, or by a download. @ret_left: something left by an earlier run had part
- * in it. */
-static int layer_try(struct job *j, bool have_layer, bool *ret_present, bool *ret_left, struct err *e)
+/* once: with what is there, or by a download. @again: what image stores of others have is not sound. @ret_left:
+ * something left by an earlier run had part in it. */
+static int layer_try(struct job *j, bool have_layer, bool again, bool *ret_present, bool *ret_left, struct err *e)
 {
 	const struct store *s = j->p->req->store;
 	const struct descriptor *d = j->layer->blob;
-	int64_t size = blob_size(s, d->digest);
+	int64_t size = again ? -1 : blob_size(s, d->digest);
 	int r = size >= 0 ? 1 : blob_writer_resume(s, d->digest, &j->writer, e);
 
 	*ret_present = *ret_left = r == 1;
@@ -282,14 +346,20 @@ static int layer_make(struct job *j, struct err *e)
 
 	for (int tries = 0;; tries++) {
 		bool present, left;
-		int r = layer_try(j, have_layer, &present, &left, e);
+		int r = layer_try(j, have_layer, tries > 0, &present, &left, e);
 		if (r == 0)
 			emit(j, PULL_LAYER_DONE, d->size);
 		if (r >= 0)
 			return 0;
-		/* what an earlier run left may be damaged, or just removed for that: once more from the first byte */
-		if (!left || (e->kind != E_CORRUPT && e->kind != E_NOT_FOUND) || tries)
+		/* what an earlier run left may be damaged, or just removed for that; parts that look the same may be of
+		 * other bytes, ranges as well: once more from the first byte */
+		bool pieces = j->mixed || j->ranges;
+		bool again = (left && (e->kind == E_CORRUPT || e->kind == E_NOT_FOUND)) ||
+			     (pieces && (e->kind == E_CORRUPT || e->kind == E_INVALID || e->kind == E_UNSUPPORTED));
+		if (!again || tries)
 			return r;
+		if (pieces)
+			whole_instead(j, e);
 		err_clear(e);
 		if (damaged_remove(s, d->digest, present, e) < 0)
 			return -e->eno;
@@ -314,7 +384,10 @@ static int layer_run(void *data, size_t i, struct http *h, struct err *e)
 	int r = layer_make(&j, e);
 	/* still locked: the next one sees a file without a name and makes another */
 	(void)unlinkat(j.p->req->store->root_fd, name, 0); /* an empty file more does no harm */
-	return r < 0 ? err_ctx(e, "layer %s", j.layer->name) : 0;
+	if (r < 0)
+		return err_ctx(e, "layer %s", j.layer->name);
+	atomic_fetch_add(&j.p->reused_bytes, j.reused);
+	return 0;
 }
 
 static int larger_first(const void *a, const void *b)
@@ -327,21 +400,22 @@ static int larger_first(const void *a, const void *b)
 
 int pull_layers(struct pull *p, struct err *e)
 {
-	OWN_PTR struct pull_layer **queue = calloc(p->n_layers + 1, sizeof *queue);
+	OWN_PTR struct pull_layer **queue = calloc(p->n_first + 1, sizeof *queue);
 	struct layers all = { .p = p, .queue = queue };
 	struct flusher flusher;
 
 	if (!queue)
 		return err_new(e, E_NOMEM, ENOMEM, "layers");
-	for (size_t i = 0; i < p->n_layers; i++) {
+	for (size_t i = 0; i < p->n_first; i++) {
 		struct transfer_event ev = { .state = PULL_LAYER_QUEUED, .layer = p->layers[i].name,
 					 .total_bytes = p->layers[i].blob->size };
 		queue[i] = &p->layers[i];
 		transfer_emit(&p->teller, &ev);
 	}
-	qsort(queue, p->n_layers, sizeof *queue, larger_first);
+	qsort(queue, p->n_first, sizeof *queue, larger_first);
 	flusher_start(&flusher, p->req->store->root_fd);
-	const struct crew_plan plan = { .n = p->n_layers, .threads = p->config.parallel, .online = true,
+	p->ranges.left = (int)p->config.ranges;
+	const struct crew_plan plan = { .n = p->n_first, .threads = p->config.parallel, .online = true,
 					.cancel = &p->cancel, .work = layer_run, .data = &all };
 	int r = crew_run(&plan, e);
 	flusher_stop(&flusher);

@@ -207,17 +207,17 @@ static int find_former(struct pull *p, struct err *e)
 	return 1;
 }
 
-int pull_schema1(struct pull *p, struct err *e)
+int pull_schema1(struct pull *p, const struct registry_manifest *doc, struct err *e)
 {
 	struct parts all = { .p = p };
 	OWN_STR payload = NULL;
 	size_t n;
-	int r = find_former(p, e);
+	int r = doc == &p->raw ? find_former(p, e) : 0;
 
 	if (r != 0)
 		return r < 0 ? r : 0;
 	transfer_note(&p->teller, "The image has a manifest of schema 1, which registries give up: it is converted");
-	r = schema1_payload(p->raw.bytes, p->raw.n, &payload, &n, e);
+	r = schema1_payload(doc->bytes, doc->n, &payload, &n, e);
 	if (r == 0)
 		r = schema1_parse(payload, n, &all.schema, e);
 	if (r == 0)

@@ -461,7 +461,7 @@ static int push_tags(struct push *p, struct err *e)
 
 	reference_canonical(&p->ref, name);
 	reference_familiar(&p->ref, familiar);
-	if (!list || reference_each(p->req->store, tag_take, &t, e) < 0)
+	if (!list || reference_each_seen(p->req->store, tag_take, &t, e) < 0)
 		return e->kind ? -e->eno : err_new(e, E_NOMEM, ENOMEM, "tags");
 	if (!json_array_size(list))
 		return err_new(e, E_NOT_FOUND, ENOENT, "An image does not exist locally with the tag: %s", familiar);
@@ -491,7 +491,7 @@ static int prepare(struct push *p, struct err *e)
 		return -e->eno;
 	if (p->req->platform && platform_parse(p->req->platform, &p->want, e) < 0)
 		return -e->eno;
-	if (compress_level_check(p->req->format, p->req->level, e) < 0 || registry_config_load(&p->config, e) < 0)
+	if (compress_level_check(p->req->format, p->req->level, e) < 0 || registry_config_load(p->req->access, &p->config, e) < 0)
 		return -e->eno;
 	if (p->req->parallel)
 		p->config.uploads = p->req->parallel;

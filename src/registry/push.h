@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "registry/access.h"
 #include "registry/compress.h"
 #include "registry/transfer.h"
 #include "spec/reference.h"
@@ -24,6 +25,7 @@ struct push_req {
 	const char *image;      /* name or ID of what is pushed as @reference; NULL: it has that name here */
 	const char *platform;   /* push only this one of an index; NULL: all that is here */
 	bool all_tags;
+	const struct registry_access *access; /* NULL: as configured */
 	unsigned parallel;      /* layers at a time; 0: as configured */
 	enum compress_format format; /* COMPRESS_NONE: gzip for what is plain */
 	int level;              /* 0: the default one */

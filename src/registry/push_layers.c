@@ -119,7 +119,7 @@ static int source_look(void *data, const struct reference_entry *r)
 
 int push_sources_find(struct push_image *img, struct err *e)
 {
-	if (reference_each(img->p->req->store, source_look, img, e) < 0)
+	if (reference_each_seen(img->p->req->store, source_look, img, e) < 0)
 		return -e->eno;
 	for (size_t i = 0; i < img->n; i++)
 		for (size_t k = 0; k < img->layers[i].n_from; k++)

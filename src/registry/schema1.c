@@ -4,6 +4,7 @@
  */
 #include "registry/schema1.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +12,8 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "format/js.h"
-#include "registry/base64.h"
-#include "spec/manifest.h"
+#include "format/base64.h"
+#include "format/hash.h"
 
 enum { SIGNATURES_MAX = 64, ID_DIGITS = 64 };
 
@@ -105,6 +106,25 @@ int schema1_payload(const char *p, size_t n, char **ret, size_t *ret_n, struct e
 	*ret_n = b.n;
 	*ret = buf_failed(&b) ? NULL : buf_take(&b);
 	return *ret ? 0 : err_new(e, E_NOMEM, ENOMEM, "manifest");
+}
+
+int schema1_digest(const char *p, size_t n, const char *content_type, const char *algo_of, char ret[DIGEST_TEXT_MAX],
+		   struct err *e)
+{
+	char text[HASH_TEXT_MAX];
+	OWN_STR payload = NULL;
+	struct hash hash;
+
+	if (schema1_is(p, n, content_type)) {
+		if (schema1_payload(p, n, &payload, &n, e) < 0)
+			return -e->eno;
+		p = payload;
+	}
+	hash_init(&hash, algo_of && hash_algo_of(algo_of) == HASH_SHA512 ? HASH_SHA512 : HASH_SHA256);
+	hash_add(&hash, p, n);
+	hash_text(&hash, text);
+	(void)snprintf(ret, DIGEST_TEXT_MAX, "%s", text);
+	return 0;
 }
 
 /* ---- layers and history ---- */

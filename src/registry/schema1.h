@@ -18,9 +18,8 @@
 
 #include "base/err.h"
 #include "format/json.h"
-
-#define MEDIA_SCHEMA1_SIGNED "application/vnd.docker.distribution.manifest.v1+prettyjws"
-#define MEDIA_SCHEMA1        "application/vnd.docker.distribution.manifest.v1+json"
+#include "spec/digest.h"
+#include "spec/manifest.h"
 
 struct schema1_layer {
 	const char *blob;   /* digest, valid */
@@ -37,6 +36,10 @@ struct schema1 {
 bool schema1_is(const char *p, size_t n, const char *content_type);
 /** schema1_payload - what the digest is of; heap, NUL-terminated. E_CORRUPT for a bad JWS. */
 int schema1_payload(const char *p, size_t n, char **ret, size_t *ret_n, struct err *e);
+/** schema1_digest - the digest of a manifest, as registries name it: of its payload where it is of schema 1.
+ * @algo_of: a digest whose algorithm counts; NULL: sha256. E_CORRUPT for a bad JWS. */
+int schema1_digest(const char *p, size_t n, const char *content_type, const char *algo_of, char ret[DIGEST_TEXT_MAX],
+		   struct err *e);
 /** schema1_parse - a payload. E_CORRUPT: fsLayers and history of different length or none, bad digests, entries
  * whose parent is not the next one. Repeated entries count once. */
 int schema1_parse(const char *p, size_t n, struct schema1 *ret, struct err *e);

@@ -151,8 +151,8 @@ static int ask(struct auth *a, struct http *h, const struct registry_endpoint *e
 	return err_new(e, E_AUTH, EACCES, "unauthorized");
 }
 
-static int ask_endpoints(const struct search *s, const struct registry_endpoints *list, struct http *h, json_t **ret,
-			 struct err *e)
+static int ask_endpoints(const struct registry_access *access, const struct search *s, const struct registry_endpoints *list,
+			 struct http *h, json_t **ret, struct err *e)
 {
 	int r = err_new(e, E_NOT_FOUND, ENOENT, "no registry but mirrors");
 
@@ -163,6 +163,7 @@ static int ask_endpoints(const struct search *s, const struct registry_endpoints
 		err_clear(e);
 		if (auth_open(list->list[i].domain, "", "", &a, e) < 0)
 			return -e->eno;
+		auth_access(a, access);
 		r = ask(a, h, &list->list[i], s, ret, e);
 		auth_close(a);
 		/* plain http only where nothing speaks TLS */
@@ -172,7 +173,7 @@ static int ask_endpoints(const struct search *s, const struct registry_endpoints
 	return r;
 }
 
-int search_registry(const char *term, unsigned limit, json_t **ret, struct err *e)
+int search_registry(const char *term, const struct registry_access *access, unsigned limit, json_t **ret, struct err *e)
 {
 	struct search s = { .limit = limit };
 	struct registry_config config;
@@ -180,13 +181,13 @@ int search_registry(const char *term, unsigned limit, json_t **ret, struct err *
 	struct http *h = NULL;
 	ARENA arena = { 0 };
 
-	if (term_take(&s, term, e) < 0 || registry_config_load(&config, e) < 0)
+	if (term_take(&s, term, e) < 0 || registry_config_load(access, &config, e) < 0)
 		return -e->eno;
 	int r = registry_endpoints_find(&config, &s.ref, &arena, &list, e);
 	if (r == 0)
 		r = http_open(&h, e);
 	if (r == 0)
-		r = ask_endpoints(&s, &list, h, ret, e);
+		r = ask_endpoints(config.access, &s, &list, h, ret, e);
 	http_close(h);
 	registry_config_done(&config);
 	return r < 0 ? err_ctx(e, "search %s", s.ref.domain) : 0;

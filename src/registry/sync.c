@@ -6,7 +6,7 @@
  *   dir     DIR/path/name:tag           every folder below DIR that has a manifest.json
  *   target  TO/name:tag, scoped: TO/host/path/name:tag or TO/path/name:tag
  */
-#include "registry/sync.h"
+#include "registry/sync_int.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,28 +17,20 @@
 
 #include "base/io.h"
 #include "base/own.h"
-#include "format/json.h"
 #include "registry/client.h"
 #include "registry/copy.h"
-#include "registry/transport/files.h"
 
 enum { DEPTH_MAX = 64, IMAGES_MAX = 100000 };
 
-struct sync {
-	const struct sync_req *q;
-	struct sync_result *result;
-	char from[FILES_PATH_MAX]; /* dir: without slashes at its end */
-	json_t *names;             /* what is behind the place of the source: canonical references, or paths below @from */
-};
-
-static int add_name(struct sync *s, const char *name, struct err *e)
+int sync_add_name(struct sync *s, const char *name, struct err *e)
 {
 	if (json_array_size(s->names) >= IMAGES_MAX)
 		return err_new(e, E_INVALID, E2BIG, "more than %d images", IMAGES_MAX);
 	return json_array_append_new(s->names, json_string(name)) < 0 ? err_new(e, E_NOMEM, ENOMEM, "images") : 0;
 }
 
-static int tags_list(struct sync *s, struct reference *ref, struct err *e)
+int sync_add_tags(struct sync *s, struct reference *ref, bool (*fits)(const void *data, const char *tag),
+		  const void *data, struct err *e)
 {
 	struct registry_config config = { 0 };
 	struct registry *registry = NULL;
@@ -46,7 +38,7 @@ static int tags_list(struct sync *s, struct reference *ref, struct err *e)
 	char text[REFERENCE_TEXT_MAX];
 	char **tags;
 	size_t n = 0;
-	int r = registry_config_load(&config, e);
+	int r = registry_config_load(s->access, &config, e);
 
 	if (r == 0)
 		r = http_open(&http, e);
@@ -54,9 +46,11 @@ static int tags_list(struct sync *s, struct reference *ref, struct err *e)
 		r = registry_open(ref, &config, "pull", NULL, &registry, e);
 	if (r == 0 && (r = registry_tags(registry, http, &tags, &n, e)) == 0) {
 		for (size_t i = 0; r == 0 && i < n; i++) {
+			if (fits && !fits(data, tags[i]))
+				continue;
 			(void)snprintf(ref->tag, sizeof ref->tag, "%s", tags[i]); /* was checked */
 			reference_canonical(ref, text);
-			r = add_name(s, text, e);
+			r = sync_add_name(s, text, e);
 		}
 		registry_tags_free(tags, n);
 	}
@@ -74,11 +68,11 @@ static int list_docker(struct sync *s, struct err *e)
 	if (reference_parse(s->q->from, &ref, e) < 0)
 		return -e->eno;
 	if (!*ref.tag && !*ref.digest)
-		return tags_list(s, &ref, e);
+		return sync_add_tags(s, &ref, NULL, NULL, e);
 	if (*ref.tag && *ref.digest)
 		return err_new(e, E_USAGE, EINVAL, "%s: a tag or a digest, not both", s->q->from);
 	reference_canonical(&ref, text);
-	return add_name(s, text, e);
+	return sync_add_name(s, text, e);
 }
 
 /* @name: "" or "/path" below s->from; links are not followed */
@@ -94,7 +88,7 @@ static int list_folder(struct sync *s, int xfd, const char *name, int depth, str
 	if (!list)
 		return err_sys(e, errno, "open %s%s", s->from, name);
 	(void)fd_take(&fd);
-	if (fstatat(xfd, "manifest.json", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && add_name(s, name, e) < 0)
+	if (fstatat(xfd, "manifest.json", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && sync_add_name(s, name, e) < 0)
 		return -e->eno;
 	while ((r = io_dir_next(list, &en, e)) > 0) {
 		if (fstatat(xfd, en->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
@@ -186,14 +180,27 @@ static int sync_one(const struct sync *s, const char *name, const char *platform
 	if (to_dir && prepare_dir(to, e) < 0)
 		return -e->eno;
 	const struct copy_req c = { .from = from, .from_kind = from_dir ? "dir" : NULL, .to = target,
-				    .to_kind = to_dir ? "dir" : NULL, .platform = q->all ? NULL : platform };
+				    .to_kind = to_dir ? "dir" : NULL, .platform = q->all ? NULL : platform,
+				    .convert = q->convert, .preserve = q->preserve, .from_access = s->access,
+				    .to_access = q->to_access };
 	if (copy_image(&c, &done, e) < 0)
 		return -e->eno;
 	q->copied(q->data, from, target, done.digest);
 	return 0;
 }
 
-static int sync_all(struct sync *s, struct err *e)
+int sync_failed(struct sync *s, const struct err *one, struct err *e)
+{
+	if (!s->q->keep_going) {
+		*e = *one;
+		return -e->eno;
+	}
+	s->result->failed++;
+	s->q->failed(s->q->data, one);
+	return 0;
+}
+
+int sync_names(struct sync *s, struct err *e)
 {
 	const size_t n = json_array_size(s->names);
 	OWN_PTR const char **names = calloc(n + 1, sizeof *names);
@@ -213,23 +220,18 @@ static int sync_all(struct sync *s, struct err *e)
 			s->result->copied++;
 			continue;
 		}
-		if (!s->q->keep_going) {
-			*e = one;
+		if (sync_failed(s, &one, e) < 0)
 			return -e->eno;
-		}
-		s->result->failed++;
-		s->q->failed(s->q->data, &one);
 	}
 	return 0;
 }
 
 static int check(const struct sync_req *q, struct err *e)
 {
-	const char *const ends[] = { q->src, q->dest };
-
-	for (size_t i = 0; i < 2; i++)
-		if (!ends[i] || (strcmp(ends[i], "docker") != 0 && strcmp(ends[i], "dir") != 0))
-			return err_new(e, E_USAGE, EINVAL, "--%s: docker or dir is wanted", i ? "dest" : "src");
+	if (!q->src || (strcmp(q->src, "docker") != 0 && strcmp(q->src, "dir") != 0 && strcmp(q->src, "yaml") != 0))
+		return err_new(e, E_USAGE, EINVAL, "--src: docker, dir or yaml is wanted");
+	if (!q->dest || (strcmp(q->dest, "docker") != 0 && strcmp(q->dest, "dir") != 0))
+		return err_new(e, E_USAGE, EINVAL, "--dest: docker or dir is wanted");
 	if (!strcmp(q->src, "dir") && !strcmp(q->dest, "dir"))
 		return err_new(e, E_USAGE, EINVAL, "from dir to dir there is nothing to do but to copy files");
 	return q->all && q->platform ? err_new(e, E_USAGE, EINVAL, "--all and --platform exclude each other") : 0;
@@ -237,16 +239,21 @@ static int check(const struct sync_req *q, struct err *e)
 
 int sync_images(const struct sync_req *q, struct sync_result *ret, struct err *e)
 {
-	struct sync s = { .q = q, .result = ret, .names = json_array() };
+	struct sync s = { .q = q, .result = ret, .access = q->from_access, .names = json_array() };
 
 	*ret = (struct sync_result){ 0 };
 	int r = s.names ? check(q, e) : err_new(e, E_NOMEM, ENOMEM, "images");
+	if (r == 0 && !strcmp(q->src, "yaml")) {
+		r = sync_yaml(&s, e);
+		json_decref(s.names);
+		return r;
+	}
 	if (r == 0)
 		r = !strcmp(q->src, "dir") ? list_dir(&s, e) : list_docker(&s, e);
 	if (r == 0 && !json_array_size(s.names))
 		r = err_new(e, E_NOT_FOUND, ENOENT, "%s: there are no images", q->from);
 	if (r == 0)
-		r = sync_all(&s, e);
+		r = sync_names(&s, e);
 	json_decref(s.names);
 	return r;
 }

@@ -10,13 +10,19 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "registry/access.h"
+#include "registry/transport/transport.h"
 
 struct sync_req {
-	const char *src, *dest;     /* kinds of places: "docker", "dir"; from dir to dir is refused */
+	const char *src, *dest;     /* kinds of places: "docker", "dir", "yaml" (src only: a file of registries and their
+				       images, sync_yaml.c); from dir to dir is refused */
 	const char *from, *to;      /* repository, with or without tag or digest, or folder; prefix of a repository, or
 				       folder */
+	const struct registry_access *from_access, *to_access; /* NULL: as configured */
 	const char *platform;       /* of an index, unless @all; NULL: the host's */
 	const char *suffix;         /* appended to every name at the target; NULL: none */
+	enum place_form convert;    /* as in copy.h */
+	bool preserve;              /* an image that would get another digest fails */
 	bool all;                   /* indexes as a whole */
 	bool scoped;                /* names at the target begin with the whole name of the source */
 	bool keep_going;            /* an image that fails is told, and the others follow */

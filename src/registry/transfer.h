@@ -15,6 +15,8 @@ enum transfer_state {
 	PULL_LAYER_QUEUED,      /* "Pulling fs layer" */
 	PULL_LAYER_WAITING,     /* "Waiting" */
 	PULL_LAYER_DOWNLOADING, /* done_bytes of total_bytes */
+	PULL_LAYER_REUSED,      /* done_bytes of total_bytes come from layers that are here */
+	PULL_LAYER_WHOLE,       /* text: why parts that are here were no use */
 	PULL_LAYER_DOWNLOADED,  /* "Download complete" */
 	PULL_LAYER_EXTRACTING,  /* done_bytes of total_bytes (compressed) */
 	PULL_LAYER_DONE,        /* "Pull complete" */

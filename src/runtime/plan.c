@@ -80,7 +80,7 @@ static int datas_add(int fs, const struct mount_step *s, struct err *e)
 }
 
 /* @xlast: the mount of the step before; -1: none */
-static int step_try(const struct mount_step *s, int xlast, bool joined, int *ret_fd, struct err *e)
+static int step_try(const struct mount_step *s, int xlast, bool joined, const char *gain, int *ret_fd, struct err *e)
 {
 	CLEANUP(by_number_done) struct by_number numbers = { .cwd = -1 };
 	OWN_FD fs = -1;
@@ -98,21 +98,27 @@ static int step_try(const struct mount_step *s, int xlast, bool joined, int *ret
 	for (size_t i = 0; i < s->n_options; i++)
 		if (mountfd_fs_word(fs, s->options[i], e) < 0)
 			return -e->eno;
-	/* a kernel that does not know the word works without it; an old one says so only at the end */
-	if (s->gain && !joined && mountfd_fs_word(fs, s->gain, e) < 0 && e->eno != EINVAL)
+	/* a kernel that does not know the word works without it */
+	if (gain && mountfd_fs_word(fs, gain, e) < 0 && e->eno != EINVAL)
 		return -e->eno;
 	return mountfd_fs_mount(fs, s->fstype, s->read_only ? MOUNT_ATTR_RDONLY : 0, ret_fd, e);
 }
 
 static int step_fs(const struct mount_step *s, int xlast, int *ret_fd, struct err *e)
 {
-	if (step_try(s, xlast, false, ret_fd, e) >= 0)
+	if (step_try(s, xlast, false, s->gain, ret_fd, e) >= 0)
 		return 0;
 	/* a kernel that does not know "lowerdir+" says so when it is given, or only at the end */
 	if (e->eno != EINVAL || !s->n_lowers || s->over_last || s->n_datas)
 		return -e->eno;
 	err_clear(e);
-	return step_try(s, xlast, true, ret_fd, e);
+	if (step_try(s, xlast, true, s->gain, ret_fd, e) >= 0)
+		return 0;
+	/* an old one says only at the end that it does not know a word */
+	if (e->eno != EINVAL || !s->gain)
+		return -e->eno;
+	err_clear(e);
+	return step_try(s, xlast, true, NULL, ret_fd, e);
 }
 
 static int step_mount(const struct mount_step *s, int xlast, int *ret_fd, struct err *e)

@@ -71,6 +71,18 @@ int media_layer_compression(const char *media_type)
 	return -EINVAL;
 }
 
+/* as containerd has it: no type is registered. What follows '+' is about the whole image; how data are
+ * compressed inside of it, only it itself says. */
+bool media_is_erofs(const char *media_type)
+{
+	const char *plus = strchr(media_type, '+');
+	size_t n = plus ? (size_t)(plus - media_type) : strlen(media_type);
+
+	if (plus && strcmp(plus, "+gzip") != 0 && strcmp(plus, "+zstd") != 0)
+		return false;
+	return text_starts(media_type, "application/vnd.erofs") || (n > 6 && !memcmp(media_type + n - 6, ".erofs", 6));
+}
+
 static int platform_read(const json_t *o, const char *path, struct descriptor *d, struct err *e)
 {
 	static const struct {
@@ -248,6 +260,12 @@ void manifest_done(struct manifest *m)
 	*m = (struct manifest){ 0 };
 }
 
+static bool may_be_image(const char *media_type)
+{
+	return !*media_type || kind_of_media(media_type) >= 0 || !strcmp(media_type, MEDIA_SCHEMA1) ||
+	       !strcmp(media_type, MEDIA_SCHEMA1_SIGNED);
+}
+
 int manifest_choose(const struct manifest *index, const struct platform *want,
 		    const struct descriptor **ret, struct err *e)
 {
@@ -258,7 +276,7 @@ int manifest_choose(const struct manifest *index, const struct platform *want,
 
 	for (size_t i = 0; i < index->n_entries; i++) {
 		const struct descriptor *d = &index->entries[i];
-		if (d->attestation || (kind_of_media(d->media_type) < 0 && *d->media_type))
+		if (d->attestation || !may_be_image(d->media_type))
 			continue;
 		if (!d->has_platform) {
 			only = d;
@@ -292,7 +310,8 @@ int manifest_check_runnable(const struct manifest *m, struct err *e)
 	if (!strcmp(type, MEDIA_OCI_CONFIG) || !strcmp(type, MEDIA_DOCKER_CONFIG) ||
 	    !strcmp(type, "application/octet-stream") || !*type) {
 		for (size_t i = 0; i < m->n_entries; i++)
-			if (*m->entries[i].media_type && media_layer_compression(m->entries[i].media_type) < 0)
+			if (*m->entries[i].media_type && media_layer_compression(m->entries[i].media_type) < 0 &&
+			    !media_is_erofs(m->entries[i].media_type))
 				return err_new(e, E_UNSUPPORTED, ENOTSUP, "unsupported layer media type %s",
 					       m->entries[i].media_type);
 		return 0;

@@ -32,11 +32,15 @@ enum {
 #define MEDIA_OCI_LAYER       "application/vnd.oci.image.layer.v1.tar"
 #define MEDIA_OCI_LAYER_GZIP  "application/vnd.oci.image.layer.v1.tar+gzip"
 #define MEDIA_OCI_LAYER_ZSTD  "application/vnd.oci.image.layer.v1.tar+zstd"
+#define MEDIA_EROFS_LAYER     "application/vnd.erofs.layer.v1"
 #define MEDIA_OCI_EMPTY       "application/vnd.oci.empty.v1+json"
 #define MEDIA_DOCKER_LIST     "application/vnd.docker.distribution.manifest.list.v2+json"
 #define MEDIA_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
 #define MEDIA_DOCKER_CONFIG   "application/vnd.docker.container.image.v1+json"
 #define MEDIA_DOCKER_LAYER    "application/vnd.docker.image.rootfs.diff.tar.gzip"
+/* schema 1, see registry/schema1.h: an index may name it, and nothing else here reads it */
+#define MEDIA_SCHEMA1         "application/vnd.docker.distribution.manifest.v1+json"
+#define MEDIA_SCHEMA1_SIGNED  "application/vnd.docker.distribution.manifest.v1+prettyjws"
 #define MEDIA_DOCKER_LAYER_TAR "application/vnd.docker.image.rootfs.diff.tar"
 
 enum layer_compression {
@@ -93,6 +97,9 @@ bool media_is_manifest(const char *media_type);
 /** media_layer_compression - how a layer is packed, by media type; -EINVAL when it is no layer
  * type. Readers should trust the magic bytes rather than this. */
 int media_layer_compression(const char *media_type);
+
+/** media_is_erofs - a layer that is an EROFS image, maybe compressed as a whole by gzip or zstd. */
+bool media_is_erofs(const char *media_type);
 
 struct image_config {
 	json_t *json;            /* whole document, owned */

@@ -22,7 +22,45 @@ static int size_parse(const char *text, uint64_t *ret, struct err *e)
 	return 0;
 }
 
-int storage_opt_parse(const json_t *map, struct storage_opt *ret, struct err *e)
+static int switch_parse(const char *key, const char *text, enum storage_switch *ret, struct err *e)
+{
+	if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
+		return err_new(e, E_INVALID, EINVAL, "%s: \"%.64s\" is neither on nor off", key, text);
+	*ret = !strcmp(text, "on") ? STORAGE_ON : STORAGE_OFF;
+	return 0;
+}
+
+/* 1: @key is none of these */
+static int limit_parse(const char *key, const char *text, struct storage_opt *o, struct err *e)
+{
+	if (!strcmp(key, "size"))
+		return size_parse(text, &o->bytes, e);
+	if (strcmp(key, "inodes") != 0)
+		return 1;
+	return text_uint64(text, &o->inodes) < 0 ?
+		       err_new(e, E_INVALID, EINVAL, "invalid number of inodes: '%.64s'", text) : 0;
+}
+
+static int overlay_parse(const char *key, const char *text, struct storage_opt *o, struct err *e)
+{
+	enum storage_switch index = STORAGE_OFF;
+
+	if (!strcmp(key, "metacopy"))
+		return switch_parse(key, text, &o->metacopy, e);
+	if (!strcmp(key, "redirect_dir"))
+		return switch_parse(key, text, &o->redirect_dir, e);
+	if (!strcmp(key, "volatile"))
+		return switch_parse(key, text, &o->without_sync, e);
+	if (strcmp(key, "index") != 0)
+		return 1;
+	if (switch_parse(key, text, &index, e) < 0)
+		return -e->eno;
+	return index == STORAGE_OFF ? 0 :
+	       err_new(e, E_INVALID, EOPNOTSUPP, "index=on: such a layer is mounted once only, and cp, diff, commit and export "
+						     "look at it beside the container");
+}
+
+static int parse(const json_t *map, bool overlay, struct storage_opt *ret, struct err *e)
 {
 	struct storage_opt o = { 0 };
 	const char *key;
@@ -30,20 +68,32 @@ int storage_opt_parse(const json_t *map, struct storage_opt *ret, struct err *e)
 
 	json_object_foreach((json_t *)(uintptr_t)map, key, v) {
 		const char *text = json_is_string(v) ? json_string_value(v) : "";
-		if (!strcmp(key, "size")) {
-			if (size_parse(text, &o.bytes, e) < 0)
-				return -e->eno;
-		} else if (!strcmp(key, "inodes")) {
-			if (text_uint64(text, &o.inodes) < 0)
-				return err_new(e, E_INVALID, EINVAL, "invalid number of inodes: '%.64s'", text);
-		} else {
+		int r = limit_parse(key, text, &o, e);
+		if (r > 0 && overlay)
+			r = overlay_parse(key, text, &o, e);
+		if (r > 0) {
 			(void)err_new(e, E_INVALID, EINVAL, "Unknown option %.64s", key);
-			err_hint(e, "known options: size, inodes");
-			return -e->eno;
+			err_hint(e, "known options: size, inodes%s", overlay ? ", metacopy, redirect_dir, volatile, index" : "");
 		}
+		if (r)
+			return -e->eno;
 	}
+	if (o.metacopy == STORAGE_ON && o.redirect_dir == STORAGE_OFF)
+		return err_new(e, E_INVALID, EINVAL, "metacopy=on needs redirect_dir=on: a file without content is found by its old name");
+	if (o.metacopy == STORAGE_ON)
+		o.redirect_dir = STORAGE_ON;
 	*ret = o;
 	return 0;
+}
+
+int storage_opt_parse(const json_t *map, struct storage_opt *ret, struct err *e)
+{
+	return parse(map, true, ret, e);
+}
+
+int storage_opt_parse_limits(const json_t *map, struct storage_opt *ret, struct err *e)
+{
+	return parse(map, false, ret, e);
 }
 
 static int default_add(const char *word, const char *driver, json_t *map, struct err *e)

@@ -16,6 +16,7 @@
 #include "base/lock.h"
 #include "base/own.h"
 #include "store/lease.h"
+#include "store/others.h"
 
 enum { BLOB_PATH_MAX = 160, WRITE_BACK_BYTES = 8 << 20 };
 
@@ -40,6 +41,8 @@ int blob_open(const struct store *s, const char *digest, int *ret_fd, uint64_t *
 	if (blob_path(digest, path, e) < 0)
 		return -e->eno;
 	OWN_FD fd = openat(s->root_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	for (size_t i = 0; fd < 0 && errno == ENOENT && i < s->n_others; i++)
+		fd = openat(s->others[i].root_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return err_sys(e, errno, "open blob %s", digest);
 	if (fstat(fd, &st) < 0)
@@ -52,9 +55,10 @@ int blob_open(const struct store *s, const char *digest, int *ret_fd, uint64_t *
 	return 0;
 }
 
-/* its lstat; -ENOENT when it is no file */
-static int blob_stat(const struct store *s, const char *digest, char path[BLOB_PATH_MAX], struct stat *ret)
+/* its lstat in one store; -ENOENT when it is no file */
+static int stat_here(const struct store *s, const char *digest, struct stat *ret)
 {
+	char path[BLOB_PATH_MAX];
 	struct err ignored = { 0 };
 
 	return blob_path(digest, path, &ignored) < 0 || fstatat(s->root_fd, path, ret, AT_SYMLINK_NOFOLLOW) < 0 ||
@@ -62,11 +66,28 @@ static int blob_stat(const struct store *s, const char *digest, char path[BLOB_P
 		       -ENOENT : 0;
 }
 
+/* the same in the first store that has it */
+static int blob_stat(const struct store *s, const char *digest, struct stat *ret)
+{
+	const struct store *at;
+	int r = -ENOENT;
+
+	for (size_t i = 0; r < 0 && (at = others_at(s, i)); i++)
+		r = stat_here(at, digest, ret);
+	return r;
+}
+
+bool blob_exists_here(const struct store *s, const char *digest)
+{
+	struct stat st;
+
+	return stat_here(s, digest, &st) == 0;
+}
+
 int64_t blob_size(const struct store *s, const char *digest)
 {
-	char path[BLOB_PATH_MAX];
 	struct stat st;
-	int r = blob_stat(s, digest, path, &st);
+	int r = blob_stat(s, digest, &st);
 
 	return r < 0 ? r : st.st_size;
 }
@@ -78,10 +99,9 @@ bool blob_exists(const struct store *s, const char *digest)
 
 bool blob_is_synced(const struct store *s, const char *digest)
 {
-	char path[BLOB_PATH_MAX];
 	struct stat st;
 
-	return blob_stat(s, digest, path, &st) == 0 && st.st_mode & S_ISVTX;
+	return blob_stat(s, digest, &st) == 0 && st.st_mode & S_ISVTX;
 }
 
 int blob_mark_synced(const struct store *s, const char *digest, struct err *e)
@@ -116,10 +136,9 @@ int blob_is_sound(const struct store *s, const char *digest, struct err *e)
 
 int blob_can_be_trusted(const struct store *s, const char *digest, int64_t size, struct err *e)
 {
-	char path[BLOB_PATH_MAX];
 	struct stat st;
 
-	if (blob_stat(s, digest, path, &st) < 0 || (size >= 0 && st.st_size != size))
+	if (blob_stat(s, digest, &st) < 0 || (size >= 0 && st.st_size != size))
 		return 0;
 	if (st.st_mode & S_ISVTX)
 		return 1;
@@ -191,10 +210,13 @@ int blob_write_json(struct lease *lease, const json_t *j, char ret_digest[DIGEST
 
 int blob_remove(const struct store *s, const char *digest, struct err *e)
 {
-	char path[BLOB_PATH_MAX];
+	char path[BLOB_PATH_MAX], toc[BLOB_PATH_MAX];
 
 	if (blob_path(digest, path, e) < 0)
 		return -e->eno;
+	/* what is known of its parts, see store.h; one that stays is found by the collector */
+	(void)snprintf(toc, sizeof toc, "tocs/%s", digest_hex(digest));
+	(void)unlinkat(s->root_fd, toc, 0);
 	if (unlinkat(s->root_fd, path, 0) < 0 && errno != ENOENT)
 		return err_sys(e, errno, "remove blob %s", digest);
 	return 0;
@@ -261,6 +283,23 @@ static int resume_hash(struct blob_writer *w, struct err *e)
 	return r;
 }
 
+static void partial_name(const struct digest *d, char out[160])
+{
+	(void)snprintf(out, 160, "tmp/partial-%s-%s", digest_algo_name(d->algo), digest_hex(d->text));
+}
+
+int blob_partial_open(const struct store *s, const char *digest, int *ret_fd)
+{
+	char path[160];
+	struct digest d;
+
+	if (digest_parse(digest, &d, NULL) < 0)
+		return -EINVAL;
+	partial_name(&d, path);
+	*ret_fd = openat(s->root_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return *ret_fd < 0 ? -errno : 0;
+}
+
 int blob_writer_resume(const struct store *s, const char *digest, struct blob_writer *ret,
 		       struct err *e)
 {
@@ -269,13 +308,12 @@ int blob_writer_resume(const struct store *s, const char *digest, struct blob_wr
 
 	if (digest_parse(digest, &d, e) < 0)
 		return -e->eno;
-	if (blob_exists(s, digest))
+	if (blob_exists_here(s, digest))
 		return 1;
-	(void)snprintf(w.tmp, sizeof w.tmp, "tmp/partial-%s-%s", digest_algo_name(d.algo),
-		       digest_hex(d.text));
+	partial_name(&d, w.tmp);
 	if (tmp_dir(s, e) < 0 || tmp_open(s, w.tmp, &w.fd, e) < 0)
 		return err_ctx(e, "download of %s", digest);
-	if (blob_exists(s, digest)) { /* who held the lock has finished it */
+	if (blob_exists_here(s, digest)) { /* who held the lock has finished it */
 		w.keep = false;
 		blob_writer_abort(&w);
 		return 1;

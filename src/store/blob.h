@@ -4,7 +4,8 @@
  * after its digest and size were checked, so whatever is there is whole, but for a power loss: file
  * systems may keep the name and size of a file and lose its bytes. So the sticky bit (mode 01400) says
  * that it has reached the disk, and one without it is read before it is taken for what it is called.
- * Any number of processes may write the same blob.
+ * Any number of processes may write the same blob. Reading looks into the image stores of others, too
+ * (store/others.h).
  *
  *   tmp/blob-RANDOM         being written by the process that holds its lock
  *   tmp/partial-ALGO-HEX     a download that may be resumed, locked while somebody works on it
@@ -27,6 +28,8 @@
 int blob_open(const struct store *s, const char *digest, int *ret_fd, uint64_t *ret_size,
 	      struct err *e);
 bool blob_exists(const struct store *s, const char *digest);
+/** blob_exists_here - in the own store. */
+bool blob_exists_here(const struct store *s, const char *digest);
 /** blob_size - of an existing blob, -ENOENT otherwise. */
 int64_t blob_size(const struct store *s, const char *digest);
 /** blob_is_sound - 1 when its content has its digest, by reading it all; 0 damaged; negative error. */
@@ -36,6 +39,7 @@ int blob_is_sound(const struct store *s, const char *digest, struct err *e);
 int blob_can_be_trusted(const struct store *s, const char *digest, int64_t size, struct err *e);
 /** blob_mark_synced - after a syncfs; a missing one (of a layer that is not distributed) is success. */
 int blob_mark_synced(const struct store *s, const char *digest, struct err *e);
+/** blob_is_synced - whether it bears the mark. */
 bool blob_is_synced(const struct store *s, const char *digest);
 /** blob_read - a whole small blob (at most @max bytes) as a NUL-terminated heap string, digest
  * verified. @ret_n may be NULL. */
@@ -66,11 +70,14 @@ struct blob_writer {
 /** blob_writer_open - a fresh temporary file. @algo of the digest to come. */
 int blob_writer_open(const struct store *s, enum digest_algo algo, struct blob_writer *ret,
 		     struct err *e);
-/** blob_writer_resume - go on with the download of @digest, or begin it. Waits while another
+/** blob_writer_resume - in the own store: go on with the download of @digest, or begin it. Waits while another
  * process works on the same blob. Returns 0 with ret->size_bytes already there and hashed
  * (continue from that offset) or 1 when the blob exists meanwhile (@ret is not open). */
 int blob_writer_resume(const struct store *s, const char *digest, struct blob_writer *ret,
 		       struct err *e);
+/** blob_partial_open - for reading: what a download of @digest has brought so far, the beginning of the blob, not
+ * verified. 0 or -errno. */
+int blob_partial_open(const struct store *s, const char *digest, int *ret_fd);
 int blob_writer_add(struct blob_writer *w, const void *p, size_t n, struct err *e);
 /** blob_writer_put - as blob_writer_add, without the digest: the caller sets @w's hash before the commit. */
 int blob_writer_put(struct blob_writer *w, const void *p, size_t n, struct err *e);

@@ -27,6 +27,7 @@
 #include "store/image_gc.h"
 #include "store/image_int.h"
 #include "store/manifest_store.h"
+#include "store/others.h"
 #include "store/snapshot.h"
 
 enum { BLOCK = 256 << 10, PROBLEM_MAX = 400 };
@@ -41,7 +42,7 @@ void check_tell(struct check *c, const char *kind, const char *name, const char 
 	va_end(ap);
 	c->r->faults++;
 	c->r->mended += mended != NULL;
-	const struct check_fault f = { kind, name, problem, mended };
+	const struct check_fault f = { kind, name, problem, mended, c->other };
 	if (c->q->found)
 		c->q->found(c->q->data, &f);
 }
@@ -94,6 +95,8 @@ static int is_rest(struct check *c, const char *digest, const struct stat *st, s
 
 	if (st->st_mode & S_ISVTX)
 		return 0;
+	if (c->other) /* where it is of use its image is told of */
+		return 1;
 	if (image_gc_lock(c->q->store, &lock, e) < 0)
 		return -e->eno;
 	return image_mark(c->q->store, &set, e) < 0 ? -e->eno : !need_has(set, 'b', digest);
@@ -209,6 +212,28 @@ static void image_lacks(const struct store *s, const json_t *record, char out[PR
 		}
 }
 
+static bool is_given(const struct store *s, const char *root)
+{
+	const struct store *at;
+
+	for (size_t i = 1; (at = others_at(s, i)); i++)
+		if (!strcmp(at->root, root))
+			return true;
+	return false;
+}
+
+/* one that layers of it are in, and that this command does not know; NULL: none */
+static const char *store_lacks(const struct store *s, json_t *record)
+{
+	const char *root;
+	json_t *v;
+
+	json_object_foreach(json_object_get(record, "stores"), root, v)
+		if (!is_given(s, root))
+			return root;
+	return NULL;
+}
+
 static const char *image_drop(struct check *c, const char *id)
 {
 	struct err e = { 0 };
@@ -239,11 +264,18 @@ static int image_check(struct check *c, const char *id, struct err *e)
 		check_tell(c, "image", id, image_drop(c, id), "its record cannot be read: %.200s", own.chain);
 		return 0;
 	}
+	if (c->other && json_object_get(record, "boot"))
+		return 0; /* good on its own machine alone, and used by nobody else */
 	c->r->images++;
 	image_lacks(c->q->store, record, lacks, &runs);
 	/* somebody removes it, or pulls it again, at this moment */
-	if (*lacks && !faccessat(c->q->store->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW))
-		check_tell(c, "image", id, image_drop(c, id), "%s", lacks);
+	if (*lacks && !faccessat(c->q->store->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW)) {
+		const char *store = store_lacks(c->q->store, record);
+		if (store)
+			check_tell(c, "image", id, NULL, "%s; it stands on the image store %s, which is not given", lacks, store);
+		else
+			check_tell(c, "image", id, image_drop(c, id), "%s", lacks);
+	}
 	return check_tars(c, record, e);
 }
 
@@ -284,6 +316,9 @@ static int reference_look(void *data, const struct reference_entry *r)
 	struct dangling *d = data;
 
 	d->c->r->references++;
+	/* that store may be there again tomorrow: what is in it is no fault of this one */
+	if (*r->store && !is_given(d->c->q->store, r->store))
+		return 0;
 	if (image_exists(d->c->q->store, r->image_id) || is_kept(d->c->q->store, r->image_id))
 		return 0;
 	return json_array_append_new(d->list, json_pack("{ss ss}", "reference", r->reference, "id", r->image_id)) < 0 ?
@@ -352,17 +387,39 @@ static int containers_check(struct check *c, struct err *e)
 	return 0;
 }
 
+static int check_one(struct check *c, struct err *e)
+{
+	return blobs_check(c, "sha256", e) < 0 || blobs_check(c, "sha512", e) < 0 || images_check(c, e) < 0 ||
+			       references_check(c, e) < 0 || manifest_list_each(c->q->store, list_look, c, e) < 0 ?
+		       -e->eno : 0;
+}
+
+static int others_check(const struct check_req *req, struct check_result *ret, struct err *e)
+{
+	const struct store *s = req->store;
+
+	for (size_t i = 0; i < s->n_others; i++) {
+		OWN_JSON seen = json_object();
+		const struct check_req look = { .store = &s->others[i], .quick = req->quick, .found = req->found,
+						.data = req->data };
+		struct check c = { &look, ret, s->others[i].root, seen };
+		if (!seen)
+			return err_new(e, E_NOMEM, ENOMEM, "check");
+		if (check_one(&c, e) < 0)
+			return err_ctx(e, "image store %s", s->others[i].root);
+	}
+	return 0;
+}
+
 int store_check(const struct check_req *req, struct check_result *ret, struct err *e)
 {
 	OWN_JSON seen = json_object();
-	struct check c = { req, ret, seen };
+	struct check c = { req, ret, NULL, seen };
 
 	if (!seen)
 		return err_new(e, E_NOMEM, ENOMEM, "check");
 	*ret = (struct check_result){ 0 };
-	if (blobs_check(&c, "sha256", e) < 0 || blobs_check(&c, "sha512", e) < 0 || images_check(&c, e) < 0 ||
-	    references_check(&c, e) < 0 || manifest_list_each(req->store, list_look, &c, e) < 0 ||
-	    containers_check(&c, e) < 0)
+	if (check_one(&c, e) < 0 || containers_check(&c, e) < 0 || (req->others && others_check(req, ret, e) < 0))
 		return err_ctx(e, "check");
 	return 0;
 }

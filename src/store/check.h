@@ -18,13 +18,15 @@ struct check_fault {
 	const char *name;    /* digest, ID or reference */
 	const char *problem;
 	const char *mended;  /* what was done; NULL: nothing */
+	const char *store;   /* root of the image store of others that it is in; NULL: the own one */
 };
 
 struct check_req {
 	const struct store *store;
-	bool quick;   /* sizes and links only, no blob or archive is read */
+	bool quick;   /* sizes, links and seals only, no blob or archive is read (but to seal it again) */
 	bool repair;  /* remove blobs that are not what their name says (useless to everybody, and in the way of the
 		       * next pull) and references to images that are not there */
+	bool others;  /* the image stores of others, too, as they are: nothing is repaired there */
 	bool lossy;   /* with @repair: also images that are not whole and that no container uses */
 	void (*found)(void *data, const struct check_fault *f); /* in the order of finding */
 	void *data;
@@ -32,6 +34,7 @@ struct check_req {
 
 struct check_result {
 	uint64_t blobs, bytes, images, references, containers; /* looked at */
+	uint64_t sealed; /* archives and indexes whose fs-verity is what was noted */
 	uint64_t faults, mended;
 };
 

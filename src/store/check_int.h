@@ -12,6 +12,7 @@
 struct check {
 	const struct check_req *q;
 	struct check_result *r;
+	const char *other; /* it is in an image store of others, where nothing may be written; NULL: the own one */
 	json_t *seen; /* chain IDs whose archives were looked at */
 };
 

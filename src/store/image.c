@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/lock.h"
 #include "base/own.h"
 #include "base/text.h"
 #include "format/js.h"
@@ -21,6 +22,7 @@
 #include "store/blob.h"
 #include "store/image_gc.h"
 #include "store/image_int.h"
+#include "store/others.h"
 #include "store/snapshot.h"
 
 enum { RECORD_MAX = 4 << 20 };
@@ -51,13 +53,22 @@ int image_record_path(const char *image_id, char out[IMAGE_PATH_MAX], struct err
 	return 0;
 }
 
-bool image_exists(const struct store *s, const char *image_id)
+bool image_exists_here(const struct store *s, const char *image_id)
 {
 	char path[IMAGE_PATH_MAX];
 	struct err ignored = { 0 };
 
-	return image_record_path(image_id, path, &ignored) >= 0 &&
-	       !faccessat(s->root_fd, path, F_OK, 0);
+	return image_record_path(image_id, path, &ignored) >= 0 && others_has_file(s, path);
+}
+
+bool image_exists(const struct store *s, const char *image_id)
+{
+	const struct store *at;
+
+	for (size_t i = 0; (at = others_at(s, i)); i++)
+		if (image_exists_here(at, image_id))
+			return true;
+	return false;
 }
 
 bool image_use(const struct store *s, const char *image_id)
@@ -124,23 +135,61 @@ static int load_chain(struct image *img, struct err *e)
 	return 0;
 }
 
-static int load(const struct store *s, const char *image_id, struct image *img, struct err *e)
+/* where others have it, for good: what was registered hastily is for their own machine */
+static int load_others(const struct store *s, const char *path, struct image *img, struct err *e)
+{
+	for (size_t i = 0; i < s->n_others; i++) {
+		err_clear(e);
+		if (js_load(s->others[i].root_fd, path, RECORD_MAX, &img->record, e) < 0) {
+			if (e->kind == E_NOT_FOUND)
+				continue;
+			return err_ctx(e, "image store %s", s->others[i].root);
+		}
+		if (!json_object_get(img->record, "boot")) {
+			img->store = s->others[i].root;
+			return 0;
+		}
+		json_decref(img->record);
+		img->record = NULL;
+	}
+	err_clear(e);
+	return err_new(e, E_NOT_FOUND, ENOENT, "open %s", path);
+}
+
+static int load_record(const struct store *s, const char *image_id, struct image *img, struct err *e)
 {
 	char path[IMAGE_PATH_MAX];
-	OWN_STR text = NULL;
-	size_t n;
 
 	if (image_record_path(image_id, path, e) < 0)
 		return -e->eno;
-	if (js_load(s->root_fd, path, RECORD_MAX, &img->record, e) < 0) {
-		if (e->kind != E_NOT_FOUND)
-			return -e->eno;
-		/* removed by force, but a container still lives on it */
+	if (js_load(s->root_fd, path, RECORD_MAX, &img->record, e) == 0)
+		return 0;
+	if (e->kind == E_NOT_FOUND && (!s->n_others || load_others(s, path, img, e) < 0) && e->kind == E_NOT_FOUND) {
+		/* removed by force, or gone from another store, but a container still lives on it */
 		err_clear(e);
 		(void)snprintf(path, sizeof path, "images/%s%s", IMAGE_KEPT, digest_hex(image_id));
-		if (js_load(s->root_fd, path, RECORD_MAX, &img->record, e) < 0)
-			return -e->eno;
+		return js_load(s->root_fd, path, RECORD_MAX, &img->record, e);
 	}
+	return e->kind ? -e->eno : 0;
+}
+
+int image_record_load(const struct store *s, const char *image_id, json_t **ret, struct err *e)
+{
+	struct image img = { 0 };
+
+	if (load_record(s, image_id, &img, e) < 0)
+		return -e->eno;
+	*ret = img.record;
+	return 0;
+}
+
+static int load(const struct store *s, const char *image_id, struct image *img, struct err *e)
+{
+	OWN_STR text = NULL;
+	size_t n;
+
+	if (load_record(s, image_id, img, e) < 0)
+		return -e->eno;
 	if (!record_is_sound(img->record))
 		return err_new(e, E_NOT_FOUND, ESTALE, "image %s did not survive the last boot", image_id);
 	(void)snprintf(img->id, sizeof img->id, "%s", image_id);
@@ -231,7 +280,7 @@ static int collect_reference(void *data, const struct reference_entry *r)
 static int fill_references(const struct store *s, struct image *images, size_t n, struct err *e)
 {
 	struct collect c = { images, n, 0 };
-	int r = reference_each(s, collect_reference, &c, e);
+	int r = reference_each_seen(s, collect_reference, &c, e);
 
 	if (r == -ENOMEM && !e->kind)
 		return err_new(e, E_NOMEM, ENOMEM, "references");
@@ -275,12 +324,42 @@ int image_ids(const struct store *s, char (**ret)[DIGEST_TEXT_MAX], size_t *ret_
 	return 0;
 }
 
+/* with those of image stores of others, each once */
+static int ids_seen(const struct store *s, char (**ret)[DIGEST_TEXT_MAX], size_t *ret_n, struct err *e)
+{
+	OWN_PTR char(*ids)[DIGEST_TEXT_MAX] = NULL;
+	size_t n;
+
+	if (image_ids(s, &ids, &n, e) < 0)
+		return -e->eno;
+	for (size_t k = 0; k < s->n_others; k++) {
+		OWN_PTR char(*theirs)[DIGEST_TEXT_MAX] = NULL;
+		size_t m;
+		if (image_ids(&s->others[k], &theirs, &m, e) < 0)
+			return err_ctx(e, "image store %s", s->others[k].root);
+		void *more = realloc(ids, (n + m + 1) * sizeof *ids);
+		if (!more)
+			return err_new(e, E_NOMEM, ENOMEM, "images");
+		ids = more;
+		for (size_t i = 0; i < m; i++) {
+			bool before = image_exists_here(s, theirs[i]);
+			for (size_t j = 0; j < k && !before; j++)
+				before = image_exists_here(&s->others[j], theirs[i]);
+			if (!before)
+				memcpy(ids[n++], theirs[i], sizeof *ids);
+		}
+	}
+	*ret = ptr_take(&ids);
+	*ret_n = n;
+	return 0;
+}
+
 int image_list(const struct store *s, struct image **ret, size_t *ret_n, struct err *e)
 {
 	OWN_PTR char(*ids)[DIGEST_TEXT_MAX] = NULL;
 	size_t n = 0, have = 0;
 
-	if (image_ids(s, &ids, &n, e) < 0)
+	if (ids_seen(s, &ids, &n, e) < 0)
 		return -e->eno;
 	struct image *images = calloc(n + 1, sizeof *images);
 	if (!images)
@@ -319,7 +398,7 @@ static int find_prefix(const struct store *s, const char *name, const char *pref
 
 	if (!*prefix || !text_is_hex(prefix, strlen(prefix)))
 		return no_such(name, e);
-	if (image_ids(s, &ids, &n, e) < 0)
+	if (ids_seen(s, &ids, &n, e) < 0)
 		return -e->eno;
 	for (size_t i = 0; i < n; i++)
 		if (text_starts(digest_hex(ids[i]), prefix)) {
@@ -367,7 +446,7 @@ static int find_digest(const struct store *s, const struct reference *ref, const
 	plain.digest[0] = 0;
 	reference_canonical(&plain, text);
 	struct by_manifest q = { text, strlen(text), ref->digest, "" };
-	if (reference_each(s, match_manifest, &q, e) < 0)
+	if (reference_each_seen(s, match_manifest, &q, e) < 0)
 		return -e->eno;
 	memcpy(ret_id, q.id, sizeof q.id);
 	return q.id[0] ? 0 : no_such(name, e);
@@ -414,4 +493,35 @@ int image_resolve(const struct store *s, const char *name, struct image *ret, st
 int image_references(const struct store *s, struct image *img, struct err *e)
 {
 	return fill_references(s, img, 1, e);
+}
+
+int image_lease(const struct store *s, const struct image *img, struct lease *ret, struct err *e)
+{
+	int r = lease_open(s, ret, e);
+
+	for (size_t i = 0; r == 0 && i < img->n_chain_ids; i++)
+		r = lease_add_layer(ret, img->chain_ids[i], e);
+	return r;
+}
+
+int image_borrow(const struct store *s, const struct image *img, struct err *e)
+{
+	char path[IMAGE_PATH_MAX + 16];
+	OWN_FD lock = -1;
+
+	if (!img->store)
+		return 0;
+	/* against a collection that has seen no container of it yet */
+	if (io_mkdir_p(s->root_fd, "locks", 0700, e) < 0 ||
+	    lock_take(s->root_fd, "locks/gc", LOCK_SHARED, &lock, e) < 0)
+		return -e->eno;
+	(void)snprintf(path, sizeof path, "images/%s%s", IMAGE_KEPT, digest_hex(img->id));
+	if (others_has_file(s, path))
+		return 0;
+	/* without a wait for the disk: what is collected without it is made again */
+	OWN_JSON note = json_copy(img->record);
+	if (!note || json_object_set_new(note, "store", json_string(img->store)) < 0)
+		return err_new(e, E_NOMEM, ENOMEM, "note of image %.19s", img->id);
+	return io_mkdir_p(s->root_fd, "images", 0700, e) < 0 || js_save(s->root_fd, path, note, 0600, 0, e) < 0 ?
+		       err_ctx(e, "note of image %.19s", img->id) : 0;
 }

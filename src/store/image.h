@@ -30,6 +30,8 @@ struct image {
 	size_t n_repo_tags;
 	char **repo_digests;    /* "nginx@sha256:..." */
 	size_t n_repo_digests;
+	const char *store;      /* root of the image store of others that it is in (store/others.h), lives as long as
+				   the struct store; NULL: the own one */
 };
 
 /** image_find - full ID by reference (with docker's defaults), ID or unique ID prefix; loads
@@ -46,11 +48,20 @@ void image_done(struct image *img);
 /** image_list - all images with their references; heap array, each to be freed with image_done(). */
 int image_list(const struct store *s, struct image **ret, size_t *ret_n, struct err *e);
 
-/** image_exists - whether the record of the image ID is there: one system call. Whoever makes a
+/** image_exists - whether the record of the image ID is there, here or in a store of others: one system call for
+ * the own one. Whoever makes a
  * container writes its record first and looks here afterwards; together with image_remove, which
  * takes the record away first and looks for containers afterwards, no container ever ends up
  * without its image, and no lock is on the way of a start. */
 bool image_exists(const struct store *s, const char *image_id);
+/** image_exists_here - in the own store. */
+bool image_exists_here(const struct store *s, const char *image_id);
+/** image_lease - a lease of all layers of @img, for what is made of them in the own store. */
+int image_lease(const struct store *s, const struct image *img, struct lease *ret, struct err *e);
+/** image_borrow - before a container of an image of another store counts as made: note in the own one what it is
+ * (images/kept-HEX), so that what is made of it for its containers is kept as long as they are there. Nothing for
+ * an image of the own one. */
+int image_borrow(const struct store *s, const struct image *img, struct err *e);
 
 /** image_use - image_exists, and it counts as used now: the time of images/HEX. One system call, too. */
 bool image_use(const struct store *s, const char *image_id);
@@ -73,6 +84,8 @@ struct image_new {
 	bool local;                    /* loaded, imported or built: no registry knows it, so it gets
 					  no RepoDigests. Otherwise name@digest is set beside name:tag
 					  and outlives it, as docker does. */
+	bool borrowed;                 /* of an image store of others: only its layers are made ready, no record is
+					  written and no name */
 	bool hasty;                    /* do not wait for the disk. After an unclean end of the machine
 					  the image counts as absent, so this is for what can be had
 					  again from the same place. */
@@ -84,7 +97,8 @@ struct image_new {
  * images/HEX, then the references. The record:
  *   {"manifest": descriptor, "index": descriptor or null, "config": descriptor,
  *    "layers": [{"digest","size","mediaType","diff_id","chain_id"}],
- *    "size": unpacked bytes, "created": RFC 3339, "registered": RFC 3339}
+ *    "size": unpacked bytes, "created": RFC 3339, "registered": RFC 3339,
+ *    "stores": {root of an image store of others that has layers of it: true}, if any}
  * An image that is there already gets the references only. @ret_id: may be NULL. */
 int image_register(const struct store *s, const struct image_new *n, char ret_id[DIGEST_TEXT_MAX],
 		   struct err *e);
@@ -105,12 +119,20 @@ struct reference_entry {
 	const char *image_id;
 	const char *manifest;  /* "" for a local name */
 	const char *updated;   /* RFC 3339 */
+	const char *store;     /* root of the image store of others that its image was in; "" for the own one */
 };
-/** reference_each - call @each with every reference until it returns non-zero, which is
+/** reference_each - call @each with every reference of the own store until it returns non-zero, which is
  * returned. */
 int reference_each(const struct store *s,
 		   int (*each)(void *data, const struct reference_entry *r), void *data,
 		   struct err *e);
+/** reference_each_seen - with those of image stores of others, too, where no store before has the name. */
+int reference_each_seen(const struct store *s,
+			int (*each)(void *data, const struct reference_entry *r), void *data, struct err *e);
+/** reference_exists_here - whether the own store has this canonical name. */
+bool reference_exists_here(const struct store *s, const char *reference);
+/** reference_is_own - the same of a name as users see it ("nginx:1.25"). */
+bool reference_is_own(const struct store *s, const char *familiar);
 
 /** image_load - one image by its full ID; E_NOT_FOUND "No such image: X". */
 int image_load(const struct store *s, const char *image_id, struct image *ret, struct err *e);

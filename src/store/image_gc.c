@@ -24,6 +24,7 @@
 #include "store/image_gc.h"
 #include "store/image_int.h"
 #include "store/image_mount.h"
+#include "store/lazy.h"
 #include "store/manifest_store.h"
 #include "store/snapshot.h"
 
@@ -103,6 +104,7 @@ static int need_image(const struct store *s, json_t *set, const char *path, stru
 		return -e->eno;
 	json_array_foreach(json_object_get(record, "layers"), i, layer)
 		if (need(set, 'b', js_str(layer, "digest", NULL), e) < 0 ||
+		    need(set, 'b', js_str(layer, "toc", NULL), e) < 0 || /* store/lazy.h */
 		    need(set, 'l', js_str(layer, "chain_id", NULL), e) < 0)
 			return -e->eno;
 	return 0;
@@ -292,6 +294,18 @@ static int sweep_blob(void *data, int xdir, const char *name, struct err *e)
 	return blob_remove(w->s, digest, e);
 }
 
+/* written by a pull that read a blob while it was removed */
+static int sweep_toc(void *data, int xdir, const char *name, struct err *e)
+{
+	const struct sweep *w = data;
+	char digest[DIGEST_TEXT_MAX];
+
+	(void)snprintf(digest, sizeof digest, "sha256:%.64s", name);
+	if (!blob_exists(w->s, digest) && unlinkat(xdir, name, 0) < 0 && errno != ENOENT)
+		return err_sys(e, errno, "remove tocs/%s", name);
+	return 0;
+}
+
 static int sweep_snapshot(void *data, int xdir, const char *name, struct err *e)
 {
 	struct sweep *w = data;
@@ -306,22 +320,52 @@ static int sweep_snapshot(void *data, int xdir, const char *name, struct err *e)
 	return snapshot_hide(w->s, chain, e);
 }
 
+/* of an image store of others, which may not be given now: names for it here stay */
+static bool is_borrowed(int xdir, const char *name)
+{
+	struct err ignored = { 0 };
+	OWN_JSON record = NULL;
+
+	return js_load(xdir, name, RECORD_MAX, &record, &ignored) == 0 && *js_str(record, "store", "");
+}
+
+/* an image that is not whole yet, @top of it: 1 a process shows its layers and will register it, or a pull that holds a
+ * lease is about to start one | 0 neither, or it is no such image */
+static int is_on_its_way(const struct store *s, int xdir, const char *name, char top[DIGEST_TEXT_MAX], struct err *e)
+{
+	struct err ignored = { 0 };
+	OWN_JSON record = NULL;
+	OWN_JSON leased = NULL;
+
+	*top = 0;
+	if (js_load(xdir, name, RECORD_MAX, &record, &ignored) < 0 || !json_object_get(record, "lazy"))
+		return 0;
+	(void)snprintf(top, DIGEST_TEXT_MAX, "%s", lazy_record_top(record));
+	if (lazy_is_claimed(s, top))
+		return 1;
+	return image_mark_leased(s, &leased, e) < 0 ? -e->eno : need_has(leased, 'l', top);
+}
+
 /* an image removed while a container used it, kept under another name; or one whose removal was cut off, which may
- * still have names */
+ * still have names; or one on its way, also where it has become whole and the end of that was cut off */
 static int sweep_kept(void *data, int xdir, const char *name, struct err *e)
 {
 	struct sweep *w = data;
-	char id[DIGEST_TEXT_MAX];
+	char id[DIGEST_TEXT_MAX], top[DIGEST_TEXT_MAX];
 	size_t users;
 
 	if (!text_starts(name, IMAGE_KEPT))
 		return 0;
+	int coming = is_on_its_way(w->s, xdir, name, top, e);
+	if (coming)
+		return coming < 0 ? coming : 0;
 	const char *hex = name + strlen(IMAGE_KEPT);
 	(void)snprintf(id, sizeof id, "sha%s:%.128s", strlen(hex) == 128 ? "512" : "256", hex);
-	if (image_users(w->s, id, NULL, &users, e) < 0 ||
-	    (!image_exists(w->s, id) && image_untag(w->s, id, NULL, e) < 0))
+	if (image_users(w->s, id, NULL, &users, e) < 0 || (!image_exists(w->s, id) && !is_borrowed(xdir, name) &&
+							  image_untag(w->s, id, NULL, e) < 0))
 		return -e->eno;
-	if (!users && unlinkat(xdir, name, 0) < 0 && errno != ENOENT)
+	const bool needed = users && !(*top && image_exists_here(w->s, id));
+	if (!needed && unlinkat(xdir, name, 0) < 0 && errno != ENOENT)
 		return err_sys(e, errno, "remove %s", name);
 	return 0;
 }
@@ -379,6 +423,8 @@ int image_sweep_tmp(const struct store *s, struct err *e)
 	io_sweep_replaced(s->root_fd, "references");
 	io_sweep_replaced(s->root_fd, "images");
 	io_sweep_replaced(s->root_fd, "manifests");
+	io_sweep_replaced(s->root_fd, "tocs");
+	lazy_sweep(s);
 	return each_name(s, "tmp", sweep_tmp_name, &w, e);
 }
 
@@ -431,6 +477,8 @@ int image_collect(const struct store *s, uint64_t *ret_bytes, struct err *e)
 	w.algo = "sha512";
 	if (!r)
 		r = each_name(s, "blobs/sha512", sweep_blob, &w, e);
+	if (!r)
+		r = each_name(s, "tocs", sweep_toc, &w, e);
 	if (!r)
 		r = each_name(s, "snapshots", sweep_snapshot, &w, e);
 	own_fd_done(&lock);

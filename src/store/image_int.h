@@ -13,6 +13,8 @@ enum { IMAGE_PATH_MAX = 160, REFERENCE_PATH_MAX = 300 };
 
 /** image_record_path - "images/HEX". */
 int image_record_path(const char *image_id, char out[IMAGE_PATH_MAX], struct err *e);
+/** image_record_load - the record alone, whatever became of the image's blobs; caller owns. */
+int image_record_load(const struct store *s, const char *image_id, json_t **ret, struct err *e);
 /** image_is_sound - whether there is a record that can be trusted: written durably or, unless
  * @durable, since the last boot. */
 bool image_is_sound(const struct store *s, const char *image_id, bool durable);

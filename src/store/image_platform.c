@@ -12,13 +12,14 @@
 #include "base/own.h"
 #include "format/js.h"
 #include "spec/manifest.h"
+#include "spec/reference.h"
 #include "store/blob.h"
 #include "store/container.h"
+#include "store/image_int.h"
 
-/* the index that @img came from: 1, or 0 when it came from none or that is not here */
-static int index_read(const struct store *s, const struct image *img, struct manifest *ret)
+/* 1: here, and whole | 0 */
+static int document_read(const struct store *s, const char *digest, struct manifest *ret)
 {
-	const char *digest = js_str(img->record, "index.digest", "");
 	struct err ignored = { 0 };
 	OWN_STR text = NULL;
 	size_t n;
@@ -27,7 +28,12 @@ static int index_read(const struct store *s, const struct image *img, struct man
 	       manifest_parse(text, n, NULL, ret, &ignored) >= 0;
 }
 
-static struct image *by_manifest(struct image *images, size_t n, const char *digest)
+int image_index(const struct store *s, const struct image *img, struct manifest *ret)
+{
+	return document_read(s, js_str(img->record, "index.digest", ""), ret);
+}
+
+struct image *image_by_manifest(struct image *images, size_t n, const char *digest)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(images[i].manifest, digest))
@@ -64,11 +70,11 @@ static int sibling_find(const struct store *s, const struct platform *want, stru
 	struct image *images, *found;
 	size_t n;
 
-	if (!index_read(s, img, &index) || manifest_choose(&index, want, &d, &ignored) < 0)
+	if (!image_index(s, img, &index) || manifest_choose(&index, want, &d, &ignored) < 0)
 		return 0;
 	if (image_list(s, &images, &n, e) < 0)
 		return -e->eno;
-	found = by_manifest(images, n, d->digest);
+	found = image_by_manifest(images, n, d->digest);
 	if (found) {
 		struct image other = *found;
 		*found = *img;
@@ -113,10 +119,78 @@ int image_resolve_platform(const struct store *s, const char *ref, const char *p
 	return 0;
 }
 
+/* ---- of an image that is damaged ---- */
+
+/* the index of the image @ref, by its record, or by what the name stands for in its registry */
+static int index_of(const struct store *s, const char *ref, struct manifest *ret)
+{
+	char id[DIGEST_TEXT_MAX], text[REFERENCE_TEXT_MAX], digest[DIGEST_TEXT_MAX] = "";
+	struct err ignored = { 0 };
+	struct reference name;
+	OWN_JSON record = NULL;
+
+	if (image_find(s, ref, id, &ignored) < 0)
+		return 0;
+	if (image_record_load(s, id, &record, &ignored) >= 0)
+		return document_read(s, js_str(record, "index.digest", ""), ret);
+	if (reference_parse_tagged(ref, &name, &ignored) < 0)
+		return 0;
+	reference_canonical(&name, text);
+	return reference_get(s, text, NULL, digest, &ignored) >= 0 && document_read(s, digest, ret);
+}
+
+/* 1: *ret_id is the image here whose manifest is @digest, by its record or by that manifest */
+static int id_by_manifest(const struct store *s, const char *digest, char ret_id[DIGEST_TEXT_MAX], struct err *e)
+{
+	OWN_PTR char(*ids)[DIGEST_TEXT_MAX] = NULL;
+	OWN_MANIFEST m = { 0 };
+	size_t n;
+
+	if (image_ids(s, &ids, &n, e) < 0)
+		return -e->eno;
+	for (size_t i = 0; i < n; i++) {
+		struct err ignored = { 0 };
+		OWN_JSON record = NULL;
+		if (image_record_load(s, ids[i], &record, &ignored) < 0 ||
+		    strcmp(js_str(record, "manifest.digest", ""), digest) != 0)
+			continue;
+		memcpy(ret_id, ids[i], sizeof *ids);
+		return 1;
+	}
+	if (!document_read(s, digest, &m) || m.kind != MANIFEST_IMAGE || !image_exists_here(s, m.config.digest))
+		return 0;
+	(void)snprintf(ret_id, DIGEST_TEXT_MAX, "%s", m.config.digest);
+	return 1;
+}
+
+int image_find_platform(const struct store *s, const char *ref, const char *platform, char ret_id[DIGEST_TEXT_MAX],
+			struct err *e)
+{
+	OWN_MANIFEST index = { 0 };
+	struct err other = { 0 };
+	const struct descriptor *d;
+	struct platform want;
+	struct image img;
+
+	if (image_resolve_platform(s, ref, platform, &img, e) == 0) {
+		memcpy(ret_id, img.id, sizeof img.id);
+		image_done(&img);
+		return 0;
+	}
+	if (!err_is_damage(e) || platform_parse(platform, &want, &other) < 0 || !index_of(s, ref, &index) ||
+	    index.kind != MANIFEST_INDEX || manifest_choose(&index, &want, &d, &other) < 0)
+		return -e->eno;
+	int r = id_by_manifest(s, d->digest, ret_id, &other);
+	if (r < 0)
+		*e = other;
+	if (r > 0)
+		err_clear(e);
+	return r > 0 ? 0 : -e->eno;
+}
+
 /* ---- docker's Manifests ---- */
 
-/* bytes of what @digest names that are here; *ret_whole: all are */
-static int64_t content_bytes(const struct store *s, const char *digest, bool *ret_whole)
+int64_t image_content_bytes(const struct store *s, const char *digest, bool *ret_whole)
 {
 	struct err ignored = { 0 };
 	OWN_MANIFEST m = { 0 };
@@ -157,7 +231,7 @@ static json_t *containers_of(const struct store *s, const char *image_id)
 static json_t *summary(const struct store *s, const struct descriptor *d, const struct image *img)
 {
 	bool whole;
-	int64_t content = content_bytes(s, d->digest, &whole), unpacked = img ? js_int(img->record, "size", 0) : 0;
+	int64_t content = image_content_bytes(s, d->digest, &whole), unpacked = img ? js_int(img->record, "size", 0) : 0;
 	bool image = !d->attestation && media_is_manifest(d->media_type);
 	json_t *o = json_pack("{s:s, s:O, s:b, s:{s:I, s:I}, s:s}", "ID", d->digest, "Descriptor", d->json, "Available", whole,
 			      "Size", "Total", (json_int_t)(content + unpacked), "Content", (json_int_t)content, "Kind",
@@ -183,7 +257,7 @@ int image_manifests(const struct store *s, const struct image *img, json_t **ret
 	size_t n;
 
 	*ret = NULL;
-	if (!index_read(s, img, &index) || index.kind != MANIFEST_INDEX)
+	if (!image_index(s, img, &index) || index.kind != MANIFEST_INDEX)
 		return 0;
 	if (image_list(s, &images, &n, e) < 0)
 		return -e->eno;
@@ -191,7 +265,7 @@ int image_manifests(const struct store *s, const struct image *img, json_t **ret
 	int bad = !list;
 	for (size_t i = 0; i < index.n_entries; i++)
 		bad |= json_array_append_new(list, summary(s, &index.entries[i],
-							   by_manifest(images, n, index.entries[i].digest)));
+							   image_by_manifest(images, n, index.entries[i].digest)));
 	images_done(images, n);
 	if (bad) {
 		json_decref(list);

@@ -3,7 +3,7 @@
  * Registering an image: blobs and snapshots are there, now it becomes visible. The last part of
  * pull, load, import and build.
  *
- *   settle the layers, or index them -> one syncfs -> mark them synced -> images/HEX -> references
+ *   settle the layers, or index and seal them -> one syncfs -> mark them synced -> images/HEX -> references
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,6 +23,7 @@
 #include "store/image_int.h"
 #include "store/snapshot.h"
 #include "store/snapshot_index.h"
+#include "store/snapshot_seal.h"
 
 struct parts {
 	char *manifest_text;
@@ -45,18 +46,42 @@ static void parts_done(struct parts *p)
 	free(p->manifest_text);
 }
 
+/* Documents are in the own store, also those of which others have a copy: who lists images needs them, whatever
+ * happens to that store. */
+static int own_document(const struct store *s, const struct image_new *n, const char *digest, const char *text,
+			size_t bytes, struct err *e)
+{
+	return !s->n_others || n->borrowed || blob_exists_here(s, digest) ? 0 :
+									    blob_write(s, text, bytes, digest, NULL, e);
+}
+
+static int own_index(const struct store *s, const struct image_new *n, struct err *e)
+{
+	OWN_STR text = NULL;
+	size_t bytes;
+
+	if (!n->index || !s->n_others || blob_exists_here(s, n->index))
+		return 0;
+	return blob_read(s, n->index, MANIFEST_BYTES_MAX, &text, &bytes, e) < 0 ?
+		       -e->eno : own_document(s, n, n->index, text, bytes, e);
+}
+
 static int load_parts(const struct store *s, const struct image_new *n, struct parts *p,
 		      struct err *e)
 {
 	size_t bytes;
 
+	if (own_index(s, n, e) < 0)
+		return err_ctx(e, "index");
 	if (blob_read(s, n->manifest, MANIFEST_BYTES_MAX, &p->manifest_text, &bytes, e) < 0 ||
+	    own_document(s, n, n->manifest, p->manifest_text, bytes, e) < 0 ||
 	    manifest_parse(p->manifest_text, bytes, NULL, &p->manifest, e) < 0)
 		return err_ctx(e, "manifest");
 	if (p->manifest.kind != MANIFEST_IMAGE)
 		return err_new(e, E_INVALID, EINVAL, "%s is an index, not a manifest", n->manifest);
 	if (blob_read(s, p->manifest.config.digest, MANIFEST_CONFIG_BYTES_MAX, &p->config_text, &bytes,
 		      e) < 0 ||
+	    own_document(s, n, p->manifest.config.digest, p->config_text, bytes, e) < 0 ||
 	    image_config_parse(p->config_text, bytes, &p->config, e) < 0)
 		return err_ctx(e, "image config");
 	if (p->config.n_diff_ids != p->manifest.n_entries)
@@ -109,6 +134,9 @@ static int settle_and_sync(const struct store *s, const struct image_new *n, con
 		if (snapshot_settle(s, chain, i, e) < 0)
 			return -e->eno;
 	if (s->form == STORE_TAR && snapshot_index_make(s, chain, p->n, !n->hasty, e) < 0)
+		return -e->eno;
+	/* after the index: what is sealed has to be read from the disk again */
+	if (s->form == STORE_TAR && snapshot_seal(s, chain, p->n, !n->hasty, e) < 0)
 		return -e->eno;
 	if (n->hasty)
 		return 0;
@@ -169,6 +197,24 @@ static json_t *descriptor_json(const char *digest, const char *type, int64_t siz
 			 (json_int_t)size);
 }
 
+/* the image stores of others whose layers the image stands on; NULL: none */
+static json_t *stores_json(const struct store *s, const struct parts *p)
+{
+	json_t *roots = NULL;
+
+	for (size_t i = 0; s->n_others && i < p->config.n_diff_ids; i++) {
+		const struct store *home = snapshot_home(s, p->chain[i], STORE_DIFF);
+		if (!home)
+			home = snapshot_home(s, p->chain[i], STORE_TAR);
+		if (!home || home == s || (roots && json_object_get(roots, home->root)))
+			continue;
+		if (!roots)
+			roots = json_object();
+		(void)json_object_set_new(roots, home->root, json_true());
+	}
+	return roots;
+}
+
 static int write_record(const struct store *s, const struct image_new *n, const struct parts *p,
 			const char *id, struct err *e)
 {
@@ -186,6 +232,9 @@ static int write_record(const struct store *s, const struct image_new *n, const 
 		(json_int_t)(n->size_bytes ? n->size_bytes : p->size_bytes), "created",
 		js_str(p->config.json, "created", ""), "registered", now);
 	if (!record)
+		return err_new(e, E_NOMEM, ENOMEM, "image record");
+	json_t *stores = stores_json(s, p);
+	if (stores && json_object_set_new(record, "stores", stores) < 0)
 		return err_new(e, E_NOMEM, ENOMEM, "image record");
 	if (n->hasty) {
 		char boot[SNAPSHOT_BOOT_MAX];
@@ -254,7 +303,7 @@ static int step_record(void *ctx, struct err *e)
 		if (!snapshot_exists(g->s, p->chain[i], g->s->form))
 			return err_new(e, E_CONFLICT, EBUSY, "layer %s was removed meanwhile", p->chain[i]);
 	/* the same image by another way: the first record stays */
-	return is_there(g) ? 0 : write_record(g->s, g->n, p, p->manifest.config.digest, e);
+	return is_there(g) || g->n->borrowed ? 0 : write_record(g->s, g->n, p, p->manifest.config.digest, e);
 }
 
 static int step_names(void *ctx, struct err *e)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/own.h"
 #include "base/text.h"
@@ -31,6 +32,7 @@ struct ctx {
 	struct layer_limits lim;
 	struct layer_stats stats;
 	struct tar_reader *tar;
+	struct erofs_tar *image;
 	struct late_link *links; /* hard links whose target has not come yet */
 	size_t n_links, cap_links;
 	struct arena a;
@@ -186,6 +188,21 @@ static int set_attributes(struct ctx *c, struct fsnode *n, const struct tar_entr
 	return set_xattrs(c, n, en, e);
 }
 
+/* the archive is made of an image: data are where that has them */
+static int image_extents(struct ctx *c, struct fsnode *n, const struct tar_entry *en, struct err *e)
+{
+	struct fsextent *x;
+	size_t k;
+
+	if (erofs_tar_extents(c->image, tar_offset(c->tar), c->layer, &c->t->a, &x, &k, e) < 0)
+		return err_ctx(e, "entry %s", c->shown);
+	c->t->bytes += k * sizeof *x;
+	n->size_bytes = en->size;
+	n->extents = x;
+	n->n_extents = k;
+	return 0;
+}
+
 static int set_extents(struct ctx *c, struct fsnode *n, const struct tar_entry *en, struct err *e)
 {
 	size_t k = en->hunks ? en->n_hunks : en->size > 0;
@@ -193,6 +210,8 @@ static int set_extents(struct ctx *c, struct fsnode *n, const struct tar_entry *
 	uint64_t from = tar_offset(c->tar);
 	size_t used = 0;
 
+	if (c->image)
+		return image_extents(c, n, en, e);
 	if (k && !x)
 		return nomem(c, e);
 	if (!en->hunks && k)
@@ -474,7 +493,7 @@ static int apply_all(struct ctx *c, struct source *tar, struct err *e)
 
 int layer_tree_apply(const struct layer_tree_req *q, struct layer_stats *ret, struct err *e)
 {
-	struct ctx c = { .t = q->tree, .layer = q->layer, .alone = q->alone };
+	struct ctx c = { .t = q->tree, .layer = q->layer, .alone = q->alone, .image = q->image };
 
 	if (q->limits)
 		c.lim = *q->limits;
@@ -491,5 +510,31 @@ int layer_tree_apply(const struct layer_tree_req *q, struct layer_stats *ret, st
 		*ret = c.stats;
 	tar_close(c.tar);
 	arena_done(&c.a);
+	return r;
+}
+
+int layer_tree_file(const struct layer_tree_req *q, int xfd, uint64_t size_bytes, struct layer_stats *ret, struct err *e)
+{
+	unsigned char head[EROFS_HEAD_BYTES];
+	struct layer_tree_req of = *q;
+	struct source_at file;
+	struct erofs_tar image;
+	ssize_t n;
+
+	do
+		n = pread(xfd, head, sizeof head, 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(e, errno, "read layer");
+	const bool is_image = erofs_is_image(head, (size_t)n);
+	if (is_image ? erofs_tar_open(&image, xfd, size_bytes, e) < 0 : source_at_init(&file, xfd, 0, size_bytes, e) < 0)
+		return -e->eno;
+	of.tar = is_image ? &image.source : &file.source;
+	of.image = is_image ? &image : NULL;
+	int r = layer_tree_apply(&of, ret, e);
+	if (is_image)
+		erofs_tar_close(&image);
+	else
+		source_at_done(&file);
 	return r;
 }

@@ -6,6 +6,7 @@
 #ifndef ONGGI_STORE_LAYER_TREE_H
 #define ONGGI_STORE_LAYER_TREE_H
 
+#include "format/erofs_tar.h"
 #include "format/fstree.h"
 #include "format/source.h"
 #include "store/layer_name.h"
@@ -18,8 +19,12 @@ struct layer_tree_req {
 	const struct layer_limits *limits; /* NULL: defaults */
 	bool alone;              /* the layers below are not in the tree: hard links to their files are
 				    left out */
+	struct erofs_tar *image; /* of which @tar is made: data of files are in it. NULL: they are in @tar */
 };
 /** layer_tree_apply - @ret may be NULL. E_CORRUPT for what layer_apply() or settling would refuse. */
 int layer_tree_apply(const struct layer_tree_req *q, struct layer_stats *ret, struct err *e);
+/** layer_tree_file - the same for a layer in the file @xfd of @size_bytes: an archive, or an EROFS image. @q->tar and
+ * @q->image are not looked at. */
+int layer_tree_file(const struct layer_tree_req *q, int xfd, uint64_t size_bytes, struct layer_stats *ret, struct err *e);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -16,6 +17,8 @@
 #include "base/text.h"
 #include "format/js.h"
 #include "spec/digest.h"
+#include "store/others.h"
+#include "store/snapshot_index.h"
 
 enum { META_MAX = 64 << 10 };
 
@@ -53,7 +56,24 @@ static int load_meta(const struct store *s, const char *path, enum store_form fo
 	return js_load(s->root_fd, name, META_MAX, ret, &ignored);
 }
 
-bool snapshot_exists(const struct store *s, const char *chain_id, enum store_form form)
+static bool has(const struct store *s, const char *path, const char *name)
+{
+	char full[SNAPSHOT_PATH_MAX + 16];
+
+	(void)snprintf(full, sizeof full, "%s/%s", path, name);
+	return others_has_file(s, full);
+}
+
+/* the store of others in which @path bears the mark */
+static const struct store *marked_by_others(const struct store *s, const char *path, enum store_form form)
+{
+	for (size_t i = 0; i < s->n_others; i++)
+		if ((form != STORE_DIFF || !s->others[i].plain) && has(&s->others[i], path, snapshot_names[form].mark))
+			return &s->others[i];
+	return NULL;
+}
+
+bool snapshot_exists_here(const struct store *s, const char *chain_id, enum store_form form)
 {
 	char path[SNAPSHOT_PATH_MAX], boot[SNAPSHOT_BOOT_MAX];
 	struct err ignored = { 0 };
@@ -61,24 +81,31 @@ bool snapshot_exists(const struct store *s, const char *chain_id, enum store_for
 
 	if (snapshot_path(chain_id, path, &ignored) < 0)
 		return false;
-	if (snapshot_is_synced(s, chain_id, form))
+	if (has(s, path, snapshot_names[form].mark))
 		return true;
 	/* its files may not have reached the disk: good only as long as this machine runs */
 	return load_meta(s, path, form, &meta) >= 0 && snapshot_boot_id(boot, &ignored) >= 0 &&
 	       !strcmp(js_str(meta, "boot", ""), boot);
 }
 
+const struct store *snapshot_home(const struct store *s, const char *chain_id, enum store_form form)
+{
+	char path[SNAPSHOT_PATH_MAX];
+	struct err ignored = { 0 };
+
+	if (snapshot_exists_here(s, chain_id, form))
+		return s;
+	return snapshot_path(chain_id, path, &ignored) < 0 ? NULL : marked_by_others(s, path, form);
+}
+
+bool snapshot_exists(const struct store *s, const char *chain_id, enum store_form form)
+{
+	return snapshot_home(s, chain_id, form) != NULL;
+}
+
 bool snapshot_exists_any(const struct store *s, const char *chain_id)
 {
 	return snapshot_exists(s, chain_id, STORE_DIFF) || snapshot_exists(s, chain_id, STORE_TAR);
-}
-
-static bool has(const struct store *s, const char *path, const char *name)
-{
-	char full[SNAPSHOT_PATH_MAX + 16];
-
-	(void)snprintf(full, sizeof full, "%s/%s", path, name);
-	return !faccessat(s->root_fd, full, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
 bool snapshot_is_ready(const struct store *s, const char *const *chain, size_t n, enum store_form form)
@@ -91,10 +118,12 @@ bool snapshot_is_ready(const struct store *s, const char *const *chain, size_t n
 			return false;
 		if (has(s, path, snapshot_names[form].mark))
 			continue; /* the usual case: one system call */
-		if (!snapshot_exists(s, chain[i], form) || (form == STORE_DIFF && has(s, path, "loose")))
+		if (marked_by_others(s, path, form))
+			continue;
+		if (!snapshot_exists_here(s, chain[i], form) || (form == STORE_DIFF && has(s, path, "loose")))
 			return false;
 	}
-	return form != STORE_TAR || !n || has(s, path, "erofs");
+	return form != STORE_TAR || !n || snapshot_index_home(s, chain[n - 1]);
 }
 
 int64_t snapshot_size(const struct store *s, const char *chain_id)
@@ -103,10 +132,13 @@ int64_t snapshot_size(const struct store *s, const char *chain_id)
 	struct err ignored = { 0 };
 	OWN_JSON meta = NULL;
 
-	if (snapshot_path(chain_id, path, &ignored) < 0 ||
-	    (load_meta(s, path, STORE_DIFF, &meta) < 0 && load_meta(s, path, STORE_TAR, &meta) < 0))
+	const struct store *at;
+	if (snapshot_path(chain_id, path, &ignored) < 0)
 		return -ENOENT;
-	return js_int(meta, "size", 0);
+	for (size_t i = 0; (at = others_at(s, i)); i++)
+		if (load_meta(at, path, STORE_DIFF, &meta) == 0 || load_meta(at, path, STORE_TAR, &meta) == 0)
+			return js_int(meta, "size", 0);
+	return -ENOENT;
 }
 
 /* @path, which is @what of a snapshot, to tmp/dead-RANDOM */
@@ -135,7 +167,7 @@ int snapshot_hide(const struct store *s, const char *chain_id, struct err *e)
 /* beside its three files */
 static const char *const made_of[STORE_FORM_N][6] = {
 	[STORE_DIFF] = { "flat", "meta", "opaque", "loose", NULL },
-	[STORE_TAR] = { "erofs", NULL },
+	[STORE_TAR] = { "erofs", "erofs.verity", "tar.verity", NULL },
 };
 
 int snapshot_hide_form(const struct store *s, const char *chain_id, enum store_form form, struct err *e)
@@ -179,15 +211,39 @@ int snapshot_bury(const struct store *s, struct err *e)
 	return 0;
 }
 
+int snapshot_file_open(const struct store *s, const char *chain_id, int *ret_fd, struct err *e)
+{
+	char path[SNAPSHOT_PATH_MAX];
+
+	if (snapshot_path(chain_id, path, e) < 0 || (s->n_others && io_mkdir_p(s->root_fd, path, 0700, e) < 0))
+		return -e->eno;
+	*ret_fd = openat(s->root_fd, path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return *ret_fd < 0 ? err_sys(e, errno, "make a file in %s", path) : 0;
+}
+
+int snapshot_file_name(const struct store *s, const char *chain_id, const char *name, int xfd, bool durable,
+		       struct err *e)
+{
+	char path[SNAPSHOT_PATH_MAX], full[SNAPSHOT_PATH_MAX + 16], self[32];
+
+	if (snapshot_path(chain_id, path, e) < 0)
+		return -e->eno;
+	(void)snprintf(full, sizeof full, "%s/%s", path, name);
+	if (fchmod(xfd, 0400) < 0 || (durable && fsync(xfd) < 0))
+		return err_sys(e, errno, "write %s", full);
+	(void)snprintf(self, sizeof self, "/proc/self/fd/%d", xfd);
+	if (linkat(AT_FDCWD, self, s->root_fd, full, AT_SYMLINK_FOLLOW) < 0 && errno != EEXIST)
+		return err_sys(e, errno, "link %s", full);
+	return 0;
+}
+
 bool snapshot_is_synced(const struct store *s, const char *chain_id, enum store_form form)
 {
-	char path[SNAPSHOT_PATH_MAX], name[SNAPSHOT_PATH_MAX + 16];
+	char path[SNAPSHOT_PATH_MAX];
 	struct err ignored = { 0 };
 
-	if (snapshot_path(chain_id, path, &ignored) < 0)
-		return false;
-	(void)snprintf(name, sizeof name, "%s/%s", path, snapshot_names[form].mark);
-	return !faccessat(s->root_fd, name, F_OK, 0);
+	return snapshot_path(chain_id, path, &ignored) == 0 &&
+	       (has(s, path, snapshot_names[form].mark) || marked_by_others(s, path, form));
 }
 
 int snapshot_mark_synced(const struct store *s, char *const *chain, size_t n, enum store_form form, struct err *e)
@@ -197,6 +253,8 @@ int snapshot_mark_synced(const struct store *s, char *const *chain, size_t n, en
 	for (size_t i = 0; i < n; i++) {
 		if (snapshot_path(chain[i], path, e) < 0)
 			return -e->eno;
+		if (s->n_others && !has(s, path, snapshot_names[form].meta))
+			continue;
 		(void)snprintf(name, sizeof name, "%s/%s", path, snapshot_names[form].mark);
 		OWN_FD fd = openat(s->root_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (fd < 0)
@@ -207,6 +265,8 @@ int snapshot_mark_synced(const struct store *s, char *const *chain, size_t n, en
 	for (size_t i = 0; i < n; i++) {
 		if (snapshot_path(chain[i], path, e) < 0)
 			return -e->eno;
+		if (s->n_others && !has(s, path, snapshot_names[form].meta))
+			continue;
 		OWN_FD fd = openat(s->root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (fd < 0 || fsync(fd) < 0)
 			return err_sys(e, errno, "sync snapshot %s", chain[i]);

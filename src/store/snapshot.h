@@ -11,6 +11,7 @@
  *   tar.synced    as synced
  *   erofs         names of this layer and of all below it, merged: an EROFS image whose files' data lie
  *                 in the tars. Made when an image with this topmost layer is registered
+ *   tar.verity, erofs.verity    that they are sealed, see snapshot_seal.h
  *
  * and, of diff/ alone:
  *
@@ -31,6 +32,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "base/err.h"
 #include "store/store.h"
@@ -45,8 +47,13 @@ struct snapshot_names {
 };
 extern const struct snapshot_names snapshot_names[STORE_FORM_N];
 
-/** snapshot_exists - whether it is committed in this form and can be trusted. */
+/** snapshot_home - the store that has it in this form, committed and to be trusted: the own one before those of others;
+ * NULL: none. */
+const struct store *snapshot_home(const struct store *s, const char *chain_id, enum store_form form);
+/** snapshot_exists - whether there is one. */
 bool snapshot_exists(const struct store *s, const char *chain_id, enum store_form form);
+/** snapshot_exists_here - whether it is the own one. */
+bool snapshot_exists_here(const struct store *s, const char *chain_id, enum store_form form);
 /** snapshot_exists_any - in one form at least. */
 bool snapshot_exists_any(const struct store *s, const char *chain_id);
 /** snapshot_is_ready - whether all of @chain (lowest first) is there in this form, with what an image
@@ -66,9 +73,20 @@ int snapshot_bury(const struct store *s, struct err *e);
 /** snapshot_settle - close the gaps of the topmost layer of @chain (lowest first), unpacked,
  * from the layers below it. Idempotent; nothing to do for most layers. */
 int snapshot_settle(const struct store *s, const char *const *chain, size_t n, struct err *e);
-/** snapshot_mark_synced - after a syncfs: mark all of @chain, durably. */
+/** snapshot_file_open - a file beside the layer that has no name yet, for reading and writing: a kill leaves nothing.
+ * The layer may be another store's. */
+int snapshot_file_open(const struct store *s, const char *chain_id, int *ret_fd, struct err *e);
+/** snapshot_file_name - give it its name when it is whole; one that is there already is kept, since both are the same.
+ * @durable: its content has reached the disk first, so that after a power cut it is whole or not there. */
+int snapshot_file_name(const struct store *s, const char *chain_id, const char *name, int xfd, bool durable,
+		       struct err *e);
+/** snapshot_look - what the unpacked, settled layers @chain (lowest first) show at @path ("": the root), links not
+ * followed. 1: @ret is its state, and of a directory @ret_dir is open (else -1) | 0: nothing. */
+int snapshot_look(const struct store *s, const char *const *chain, size_t n, const char *path, int *ret_dir,
+		  struct stat *ret, struct err *e);
+/** snapshot_mark_synced - after a syncfs: mark what the own store has of @chain, durably. */
 int snapshot_mark_synced(const struct store *s, char *const *chain, size_t n, enum store_form form, struct err *e);
-/** snapshot_is_synced - whether it bears the mark. */
+/** snapshot_is_synced - whether it bears the mark, in any store. */
 bool snapshot_is_synced(const struct store *s, const char *chain_id, enum store_form form);
 
 #endif

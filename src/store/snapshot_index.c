@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,7 +18,9 @@
 #include "base/own.h"
 #include "format/erofs.h"
 #include "store/layer_tree.h"
+#include "store/others.h"
 #include "store/snapshot.h"
+#include "store/snapshot_seal.h"
 
 enum { NAME_SPACE = SNAPSHOT_PATH_MAX + 16, COMPARE_BLOCK = 64 << 10 };
 
@@ -34,21 +37,18 @@ static int index_name(const char *chain_id, const char *what, char out[NAME_SPAC
 static int add_layer(const struct store *s, const char *chain_id, struct fstree *t, unsigned layer,
 		     struct erofs_source *ret, struct err *e)
 {
-	struct source_at tar;
 	char name[NAME_SPACE];
 	struct stat st;
 
 	if (index_name(chain_id, "/tar", name, e) < 0)
 		return -e->eno;
-	ret->xfd = openat(s->root_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	const struct store *home = s->n_others ? snapshot_home(s, chain_id, STORE_TAR) : s;
+	ret->xfd = openat(home ? home->root_fd : s->root_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (ret->xfd < 0 || fstat(ret->xfd, &st) < 0)
 		return err_sys(e, errno, "open %s", name);
 	ret->size_bytes = (uint64_t)st.st_size;
-	if (source_at_init(&tar, ret->xfd, 0, ret->size_bytes, e) < 0)
-		return -e->eno;
-	const struct layer_tree_req q = { .tar = &tar.source, .tree = t, .layer = layer };
-	int r = layer_tree_apply(&q, NULL, e);
-	source_at_done(&tar);
+	const struct layer_tree_req q = { .tree = t, .layer = layer };
+	int r = layer_tree_file(&q, ret->xfd, ret->size_bytes, NULL, e);
 	return r < 0 ? err_ctx(e, "layer %s", chain_id) : 0;
 }
 
@@ -75,36 +75,34 @@ static int build(const struct store *s, const char *const *chain, size_t n, int 
 	return r;
 }
 
-/* a file in the snapshot's folder that has no name yet */
-static int open_nameless(const struct store *s, const char *chain_id, int *ret_fd, struct err *e)
+const struct store *snapshot_index_home(const struct store *s, const char *chain_id)
 {
-	char path[SNAPSHOT_PATH_MAX];
+	const struct store *at;
+	char name[NAME_SPACE];
+	struct err ignored = { 0 };
 
-	if (snapshot_path(chain_id, path, e) < 0)
-		return -e->eno;
-	*ret_fd = openat(s->root_fd, path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	return *ret_fd < 0 ? err_sys(e, errno, "make a file in %s", path) : 0;
+	if (index_name(chain_id, "/erofs", name, &ignored) < 0)
+		return NULL;
+	for (size_t i = 0; (at = others_at(s, i)) && !others_has_file(at, name); i++)
+		;
+	return at;
 }
 
 int snapshot_index_make(const struct store *s, const char *const *chain, size_t n, bool durable, struct err *e)
 {
-	char name[NAME_SPACE], self[32];
+	char name[NAME_SPACE];
 	OWN_FD fd = -1;
 
 	if (!n)
 		return 0;
 	if (index_name(chain[n - 1], "/erofs", name, e) < 0)
 		return -e->eno;
-	if (!faccessat(s->root_fd, name, F_OK, AT_SYMLINK_NOFOLLOW))
+	if (snapshot_index_home(s, chain[n - 1]))
 		return 0;
-	if (open_nameless(s, chain[n - 1], &fd, e) < 0 || build(s, chain, n, fd, e) < 0)
+	if (snapshot_file_open(s, chain[n - 1], &fd, e) < 0 || build(s, chain, n, fd, e) < 0 ||
+	    seal_forget(s, chain[n - 1], "erofs", e) < 0 || /* of one that was there, where a removal was cut off */
+	    snapshot_file_name(s, chain[n - 1], "erofs", fd, durable, e) < 0)
 		return err_ctx(e, "index of layers");
-	if (fchmod(fd, 0400) < 0 || (durable && fsync(fd) < 0))
-		return err_sys(e, errno, "write %s", name);
-	(void)snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-	/* of two at once the first's is kept: both are the same */
-	if (linkat(AT_FDCWD, self, s->root_fd, name, AT_SYMLINK_FOLLOW) < 0 && errno != EEXIST)
-		return err_sys(e, errno, "link %s", name);
 	return 0;
 }
 
@@ -125,6 +123,32 @@ static int same_content(int a, int b, struct err *e)
 	}
 }
 
+/* the index as it ought to be: beside the one that is there, else in memory: nothing is written to a store of others, which
+ * has no run-time state here, and a disk may be full or not to be written */
+static int build_again(const struct store *s, const char *const *chain, size_t n, int *ret_fd, struct err *e)
+{
+	struct err full = { 0 };
+	OWN_FD file = -1;
+
+	if (s->run_fd >= 0) {
+		if (snapshot_file_open(s, chain[n - 1], &file, &full) == 0 && build(s, chain, n, file, &full) == 0) {
+			*ret_fd = fd_take(&file);
+			return 0;
+		}
+		if (full.eno != ENOSPC && full.eno != EDQUOT && full.eno != EROFS) {
+			*e = full;
+			return -e->eno;
+		}
+	}
+	OWN_FD fd = memfd_create("index", MFD_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, errno, "memory");
+	if (build(s, chain, n, fd, e) < 0)
+		return -e->eno;
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
 int snapshot_index_check(const struct store *s, const char *const *chain, size_t n, struct err *e)
 {
 	OWN_FD fd = -1, have = -1;
@@ -135,7 +159,7 @@ int snapshot_index_check(const struct store *s, const char *const *chain, size_t
 	have = openat(s->root_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (have < 0)
 		return errno == ENOENT ? 0 : err_sys(e, errno, "open %s", name);
-	if (open_nameless(s, chain[n - 1], &fd, e) < 0 || build(s, chain, n, fd, e) < 0)
+	if (build_again(s, chain, n, &fd, e) < 0)
 		return err_ctx(e, "index of layers");
 	return same_content(have, fd, e);
 }
@@ -146,5 +170,7 @@ int snapshot_index_remove(const struct store *s, const char *chain_id, struct er
 
 	if (index_name(chain_id, "/erofs", name, e) < 0)
 		return -e->eno;
-	return unlinkat(s->root_fd, name, 0) < 0 && errno != ENOENT ? err_sys(e, errno, "remove %s", name) : 0;
+	if (unlinkat(s->root_fd, name, 0) < 0 && errno != ENOENT)
+		return err_sys(e, errno, "remove %s", name);
+	return seal_forget(s, chain_id, "erofs", e);
 }

@@ -13,6 +13,8 @@
 #include "base/err.h"
 #include "store/store.h"
 
+/** snapshot_index_home - the store that has the index of the image with this topmost layer; NULL: none. */
+const struct store *snapshot_index_home(const struct store *s, const char *chain_id);
 /** snapshot_index_make - for @chain (lowest first), unless it is there. @durable: wait for the disk, so
  * that where it is it is whole even after a power cut. E_CORRUPT for layers that do not fit on each
  * other (a hard link to a file that is nowhere). */

@@ -99,6 +99,9 @@ static int open_layer(const struct store *s, const char *chain_id, int *ret_fd, 
 
 	if (snapshot_path(chain_id, path, e) < 0)
 		return -e->eno;
+	const struct store *home = s->n_others ? snapshot_home(s, chain_id, STORE_DIFF) : s;
+	if (home) /* else the error below says so */
+		s = home;
 	(void)snprintf(name, sizeof name, "%s/opaque", path);
 	*ret_last = !faccessat(s->root_fd, name, F_OK, 0);
 	(void)snprintf(name, sizeof name, "%s/diff", path);
@@ -358,4 +361,26 @@ int snapshot_settle(const struct store *s, const char *const *chain, size_t n, s
 	if (unlinkat(s->root_fd, name, 0) < 0 && errno != ENOENT)
 		return err_sys(e, errno, "settle layer: remove %s", name);
 	return 0;
+}
+
+int snapshot_look(const struct store *s, const char *const *chain, size_t n, const char *path, int *ret_dir,
+		  struct stat *ret, struct err *e)
+{
+	OWN_PTR struct parent *parents = calloc(n + 1, sizeof *parents);
+	const struct settle q = { .s = s, .chain = chain, .n = n + 1, .top = -1, .parents = parents };
+	OWN_FD above = -1;
+	char name[256];
+
+	*ret_dir = -1;
+	if (!parents)
+		return err_new(e, E_NOMEM, ENOMEM, "look into layers");
+	for (size_t i = 0; i < n; i++)
+		parents[i].fd = -1;
+	int r = look_parents(&q, *path ? path : ".", &above, name, ret, e);
+	for (size_t i = 0; i < n; i++)
+		own_fd_done(&parents[i].fd);
+	if (r <= 0 || !S_ISDIR(ret->st_mode))
+		return r;
+	*ret_dir = openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return *ret_dir < 0 ? err_sys(e, errno, "open directory %s", path) : 1;
 }

@@ -12,6 +12,7 @@
 
 #include "base/io.h"
 #include "base/own.h"
+#include "store/others.h"
 
 static int root_path(const char *given, const char *var, const char *dflt, char out[3800], struct err *e)
 {
@@ -27,7 +28,7 @@ static int root_path(const char *given, const char *var, const char *dflt, char 
 	return 0;
 }
 
-int store_open(const char *root, const char *run, struct store *ret, struct err *e)
+static int open_roots(const char *root, const char *run, struct store *ret, struct err *e)
 {
 	struct store s = { .root_fd = -1, .run_fd = -1 };
 
@@ -46,8 +47,33 @@ int store_open(const char *root, const char *run, struct store *ret, struct err 
 	return 0;
 }
 
+static int open_with(const char *root, const char *run, bool spare, struct store *ret, struct err *e)
+{
+	struct store s;
+
+	if (open_roots(root, run, &s, e) < 0)
+		return -e->eno;
+	if (others_open(&s, spare, e) < 0) {
+		store_close(&s);
+		return -e->eno;
+	}
+	*ret = s;
+	return 0;
+}
+
+int store_open(const char *root, const char *run, struct store *ret, struct err *e)
+{
+	return open_with(root, run, false, ret, e);
+}
+
+int store_open_spared(const char *root, const char *run, struct store *ret, struct err *e)
+{
+	return open_with(root, run, true, ret, e);
+}
+
 void store_close(struct store *s)
 {
+	others_close(s);
 	if (s->root_fd >= 0)
 		close(s->root_fd);
 	if (s->run_fd >= 0)

@@ -59,7 +59,7 @@ static int options_check(const char *name, const json_t *options, struct err *e)
 
 	/* a disk of its own: all of its options are limits, of which a size is one */
 	if (json_object_get(options, "size")) {
-		if (storage_opt_parse(options, &limits, e) < 0)
+		if (storage_opt_parse_limits(options, &limits, e) < 0)
 			return err_ctx(e, "create %s", name);
 		return limits.bytes ? 0 : err_new(e, E_INVALID, EINVAL, "create %s: size is 0", name);
 	}
@@ -158,7 +158,7 @@ static int make(const struct store *s, const char *name, const json_t *doc, stru
 	(void)snprintf(from, sizeof from, "%.250s/disk.img", dir);
 	const bool local = !strcmp(js_str(doc, "Driver", "local"), "local"); /* a plugin's options are its own */
 	if (!r && local && json_object_get(json_object_get(doc, "Options"), "size"))
-		r = storage_opt_parse(json_object_get(doc, "Options"), &limits, e) < 0 ?
+		r = storage_opt_parse_limits(json_object_get(doc, "Options"), &limits, e) < 0 ?
 			    -e->eno : disk_file_make(s->root_fd, from, &limits, 0755, e);
 	(void)snprintf(from, sizeof from, "%.250s/volume.json", dir);
 	if (!r)
@@ -319,7 +319,7 @@ int volume_users(const struct store *s, const char *name, json_t **ret, struct e
 	return 0;
 }
 
-static int in_use(const struct store *s, const char *name, struct err *e)
+int volume_unused(const struct store *s, const char *name, struct err *e)
 {
 	OWN_JSON users = NULL;
 	char ids[512] = "";
@@ -346,7 +346,7 @@ int volume_remove(const struct store *s, const char *name, unsigned flags, struc
 			return -e->eno;
 		err_clear(e); /* what nobody can read any more can still be removed */
 	}
-	if (in_use(s, name, e) < 0 || proc_id_of(getpid(), &self, e) < 0)
+	if (volume_unused(s, name, e) < 0 || proc_id_of(getpid(), &self, e) < 0)
 		return -e->eno;
 	if ((r = text_random_id(tmp)) < 0)
 		return err_sys(e, -r, "random name");
@@ -356,7 +356,7 @@ int volume_remove(const struct store *s, const char *name, unsigned flags, struc
 	(void)snprintf(to, sizeof to, "volumes/.old-%d-%llu-%.16s", (int)self.pid, (unsigned long long)self.start_ticks, tmp);
 	if (renameat(s->root_fd, from, s->root_fd, to) < 0)
 		return errno == ENOENT ? 0 : err_sys(e, errno, "remove volume %s", name);
-	r = in_use(s, name, e);
+	r = volume_unused(s, name, e);
 	if (r == 0 && unmount(s, to, e) < 0)
 		r = err_ctx(e, "remove %s", name);
 	if (r == 0 && io_sync_dir(s->root_fd, "volumes", e) < 0)

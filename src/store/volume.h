@@ -37,6 +37,8 @@ bool volume_exists(const struct store *s, const char *name);
 int volume_list(const struct store *s, json_t **ret, struct err *e);
 /** volume_users - IDs of the containers that mount @name, as JSON array. Caller owns. */
 int volume_users(const struct store *s, const char *name, json_t **ret, struct err *e);
+/** volume_unused - E_CONFLICT names the containers that mount @name. */
+int volume_unused(const struct store *s, const char *name, struct err *e);
 
 /** volume_sweep - remove what killed commands left half-made or half-removed. */
 void volume_sweep(const struct store *s);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,7 +32,7 @@ int tool_find(const char *name, char path[TOOL_PATH_MAX], struct err *e)
 	return err_new(e, E_UNSUPPORTED, ENOENT, "%s is not installed", name);
 }
 
-__attribute__((noreturn)) static void child(const char *path, const char *const *argv, int out)
+__attribute__((noreturn)) static void child(const char *path, const char *const *argv, int out, int err)
 {
 	static const char *const env[] = { "PATH=/usr/sbin:/sbin:/usr/bin:/bin", "LC_ALL=C", NULL };
 	const struct sigaction dfl = { .sa_handler = SIG_DFL };
@@ -39,7 +40,7 @@ __attribute__((noreturn)) static void child(const char *path, const char *const 
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	sigemptyset(&none);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || chdir("/") < 0 ||
+	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0 || chdir("/") < 0 ||
 	    libc_close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || sigaction(SIGPIPE, &dfl, NULL) < 0 ||
 	    sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		_exit(126);
@@ -61,7 +62,8 @@ static void listen(int from, char said[SAID_MAX])
 			n = 1;
 }
 
-int tool_run(const char *const *argv, struct err *e)
+/* @out: where its output goes, -1: the same way as its errors */
+static int run(const char *const *argv, int out, struct err *e)
 {
 	char path[TOOL_PATH_MAX], said[SAID_MAX];
 	int pair[2], status;
@@ -73,7 +75,7 @@ int tool_run(const char *const *argv, struct err *e)
 	OWN_FD from = pair[0];
 	pid_t pid = fork();
 	if (!pid)
-		child(path, argv, pair[1]);
+		child(path, argv, out < 0 ? pair[1] : out, pair[1]);
 	int eno = errno;
 	close(pair[1]);
 	if (pid < 0)
@@ -83,6 +85,25 @@ int tool_run(const char *const *argv, struct err *e)
 	if (r < 0)
 		return err_sys(e, -r, "wait for %s", argv[0]);
 	if (WIFSIGNALED(status))
-		return err_new(e, E_IO, EIO, "%s: ended by signal %d", argv[0], WTERMSIG(status));
+		return err_new(e, E_IO, EIO, "%s: ended by signal %d%s%s", argv[0], WTERMSIG(status), *said ? ": " : "",
+			       said);
 	return WEXITSTATUS(status) ? err_new(e, E_IO, EIO, "%s: status %d: %s", argv[0], WEXITSTATUS(status), said) : 0;
+}
+
+int tool_run(const char *const *argv, struct err *e)
+{
+	return run(argv, -1, e);
+}
+
+int tool_read(const char *const *argv, size_t max, char **ret, struct err *e)
+{
+	OWN_FD out = memfd_create("output", MFD_CLOEXEC);
+
+	if (out < 0)
+		return err_sys(e, errno, "%s: memory for its output", argv[0]);
+	if (run(argv, out, e) < 0)
+		return -e->eno;
+	if (lseek(out, 0, SEEK_SET) < 0)
+		return err_sys(e, errno, "%s: its output", argv[0]);
+	return io_read_fd(out, max, ret, NULL, e) < 0 ? err_ctx(e, "%s: its output", argv[0]) : 0;
 }

@@ -7,6 +7,8 @@
 #   image_size         "8 layers, 440 MB (167 MB gzip)" of it
 #   sixty_image REF, files_image REF   60 layers of one small file each, and one layer of 100000 files of 20 bytes in
 #                      1000 folders, over busybox, pushed to REF
+#   pull_rounds REF [erofs]  pulls into stores without the image, by each engine in turn ($BENCH_ROUNDS times): the medians are
+#                      in $E/figures; with "erofs" also by that driver
 #   clock NAME COMMAND...  run it once, note the time; figures FILE: the medians of all that was noted
 
 layers=8
@@ -78,4 +80,24 @@ figures() {
 		function show() { printf "%s %.6f\n", last, v[int((n + 1) / 2)] / 1e6 }
 		END { show() }' >"$1"
 	rm -f "$E/times"
+}
+
+pull_rounds() {
+	_r=0
+	while [ $_r -lt "${BENCH_ROUNDS:-3}" ]; do
+		_r=$((_r + 1))
+		clock onggi $onggi pull -q "$1"
+		$onggi rmi -f "$1" >/dev/null
+		if [ -n "${2:-}" ]; then
+			clock erofs $onggi -s erofs pull -q "$1"
+			$onggi rmi -f "$1" >/dev/null
+		fi
+		clock docker $docker pull -q "$1"
+		$docker rmi -f "$1" >/dev/null
+		if [ -n "$podman" ]; then
+			clock podman $podman pull -q --tls-verify=false "$1"
+			$podman rmi -f "$1" >/dev/null
+		fi
+	done
+	figures "$E/figures"
 }

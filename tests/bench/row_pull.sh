@@ -9,7 +9,6 @@ set -eu
 . "$(dirname "$0")/images.sh"
 for p in umoci skopeo docker-registry; do have $p || skip "pull" "$p is not installed"; done
 engines_start "pull" "$0"
-rounds=${BENCH_ROUNDS:-3}
 erofs=
 ! $onggi -s erofs create base true >/dev/null 2>&1 || erofs=yes
 
@@ -20,24 +19,7 @@ sixty_image "$REGISTRY/sixty:latest"
 files_image "$REGISTRY/files:latest"
 
 pulls() { # image, words
-	ref=$REGISTRY/$1:latest
-	r=0
-	while [ $r -lt "$rounds" ]; do
-		r=$((r + 1))
-		clock onggi $onggi pull -q "$ref"
-		$onggi rmi -f "$ref" >/dev/null
-		if [ -n "$erofs" ]; then
-			clock erofs $onggi -s erofs pull -q "$ref"
-			$onggi rmi -f "$ref" >/dev/null
-		fi
-		clock docker $docker pull -q "$ref"
-		$docker rmi -f "$ref" >/dev/null
-		if [ -n "$podman" ]; then
-			clock podman $podman pull -q --tls-verify=false "$ref"
-			$podman rmi -f "$ref" >/dev/null
-		fi
-	done
-	figures "$E/figures"
+	pull_rounds "$REGISTRY/$1:latest" $erofs
 	row "pull, $2" "$E/figures" onggi s "docker 0.33" "podman 0.33"
 	[ -z "$erofs" ] || row "pull, $2, driver erofs" "$E/figures" erofs s "docker 0.2" "podman 0.2"
 }

@@ -8,7 +8,7 @@ load lib
 @test "cli: flags with one dash" {
 	need root
 	running_c
-	run --separate-stderr timeout 20 "$RUNTIME" -root "$T/state" list -format json
+	run --separate-stderr timeout 120 "$RUNTIME" -root "$T/state" list -format json
 	ok
 	jq -e 'length == 1' <<<"$output"
 }
@@ -16,10 +16,10 @@ load lib
 @test "cli: --flag value and --flag=value" {
 	need root
 	running_c
-	run --separate-stderr timeout 20 "$RUNTIME" "--root=$T/state" list --format=json
+	run --separate-stderr timeout 120 "$RUNTIME" "--root=$T/state" list --format=json
 	ok
 	jq -e 'length == 1' <<<"$output"
-	run --separate-stderr timeout 20 "$RUNTIME" --root "$T/state" list --format json
+	run --separate-stderr timeout 120 "$RUNTIME" --root "$T/state" list --format json
 	ok
 	jq -e 'length == 1' <<<"$output"
 }
@@ -45,7 +45,7 @@ load lib
 @test "cli: an unknown flag" {
 	run_rt list --frobnicate
 	expect_fail frobnicate
-	run --separate-stderr timeout 20 "$RUNTIME" --frobnicate list
+	run --separate-stderr timeout 120 "$RUNTIME" --frobnicate list
 	expect_fail frobnicate
 	[ "$RUNTIME_KIND" = crun ] || [ "$status" -eq 1 ]
 }
@@ -70,7 +70,7 @@ load lib
 @test "cli: state directories other than the default are their own world" {
 	need root
 	running_c
-	run --separate-stderr timeout 20 "$RUNTIME" --root "$T/other" state "$ID"
+	run --separate-stderr timeout 120 "$RUNTIME" --root "$T/other" state "$ID"
 	expect_fail
 	said 'does not exist'
 }
@@ -141,7 +141,7 @@ load lib
 		    subprocess.run([os.environ["RUNTIME"], "--log", f, "state", "no-such-container"], stderr=subprocess.DEVNULL)
 		    print(journal.recv(8192).decode())
 	PY
-	run --separate-stderr timeout 60 unshare -m sh "$T/log.sh" env RUNTIME="$RUNTIME" python3 "$T/log.py" journald:name journald:
+	run --separate-stderr timeout 120 unshare -m sh "$T/log.sh" env RUNTIME="$RUNTIME" python3 "$T/log.py" journald:name journald:
 	ok
 	has PRIORITY=3 MESSAGE= SYSLOG_IDENTIFIER=
 	[ "$RUNTIME_KIND" != orun ] || has SYSLOG_IDENTIFIER=name SYSLOG_IDENTIFIER=orun 'MESSAGE=container does not exist'
@@ -338,7 +338,7 @@ load lib
 	need root
 	need cmd setpriv
 	cp "$RUNTIME" "$T/rt"
-	run --separate-stderr timeout 20 setpriv --reuid 65534 --regid 65534 --clear-groups "$T/rt" features
+	run --separate-stderr timeout 120 setpriv --reuid 65534 --regid 65534 --clear-groups "$T/rt" features
 	ok
 	jq -e .ociVersionMax <<<"$output"
 }

@@ -225,7 +225,7 @@ x() { # FLAGS... -- COMMAND...: exec in the running container
 	need root
 	need cmd script
 	running_c
-	run timeout 30 script -qec "$RUNTIME --root $T/state exec -t $ID sh -c 'tty; test -t 2 && echo two'" /dev/null </dev/null
+	run timeout 120 script -qec "$RUNTIME --root $T/state exec -t $ID sh -c 'tty; test -t 2 && echo two'" /dev/null </dev/null
 	ok
 	has /dev/pts/ two
 }
@@ -368,7 +368,7 @@ x() { # FLAGS... -- COMMAND...: exec in the running container
 @test "exec: many at a time" {
 	need root
 	running_c
-	seq 20 | xargs -P 6 -I{} timeout 30 "$RUNTIME" --root "$T/state" exec "$ID" sh -c 'echo {}' >"$T/many"
+	seq 20 | xargs -P 6 -I{} timeout 120 "$RUNTIME" --root "$T/state" exec "$ID" sh -c 'echo {}' >"$T/many"
 	[ "$(sort -n "$T/many" | tr '\n' ' ')" = "$(seq -s ' ' 20) " ]
 }
 
@@ -377,7 +377,7 @@ x() { # FLAGS... -- COMMAND...: exec in the running container
 	need root
 	need cmd python3
 	running_c
-	timeout 60 python3 "$BATS_TEST_DIRNAME/pidfd.py" "$T/sock" "$T/got" >/dev/null 2>&1 3>&- &
+	timeout 120 python3 "$BATS_TEST_DIRNAME/pidfd.py" "$T/sock" "$T/got" >/dev/null 2>&1 3>&- &
 	wait_until test -S "$T/sock"
 	rt exec -d --pid-file "$T/pid2" --pidfd-socket "$T/sock" "$ID" sleep 1000 >/dev/null 2>&1 </dev/null 3>&-
 	wait_until test -s "$T/got"

@@ -119,7 +119,8 @@ load lib
 	rt run --detach --pid-file "$T/pid" -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&-
 	state_c .status
 	is running
-	[ "$(tr '\0' ' ' <"/proc/$(pid_c)/cmdline")" = 'sleep 1000 ' ]
+	sleeps() { [ "$(tr '\0' ' ' <"/proc/$(pid_c)/cmdline")" = 'sleep 1000 ' ]; }
+	wait_until sleeps
 }
 
 @test "run: signals are passed on" {
@@ -414,7 +415,7 @@ no_process_of() { # ID
 	cp "$RUNTIME" "$T/rt"
 	mkdir "$T/u" "$T/x"
 	chown -R 12345:12345 "$T/u" "$T/x"
-	as_user() { setpriv --reuid 12345 --regid 12345 --clear-groups env XDG_RUNTIME_DIR="$T/x" timeout 30 "$T/rt" "$@"; }
+	as_user() { setpriv --reuid 12345 --regid 12345 --clear-groups env XDG_RUNTIME_DIR="$T/x" timeout 120 "$T/rt" "$@"; }
 	(cd "$T/u" && as_user spec --rootless)
 	jq --arg r "$ROOTFS" '.root.path = $r | .process.terminal = false | .mounts |= map(select(.destination | startswith("/sys") | not))
 		| .linux.maskedPaths |= map(select(startswith("/proc"))) | .process.args = ["sh", "-c", "id -u; tr -s \" \" </proc/self/uid_map; exit 4"]' \

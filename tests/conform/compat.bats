@@ -155,7 +155,7 @@ spec: 1\.[0-9.]+"
 	run_rt pause "$ID"
 	ok
 	RT_FLAGS=()
-	run --separate-stderr timeout 20 "$RUNTIME" --root "$T/state" exec "$ID" true
+	run --separate-stderr timeout 120 "$RUNTIME" --root "$T/state" exec "$ID" true
 	local r=$status said="$output $stderr"
 	run_rt resume "$ID"
 	ok
@@ -168,7 +168,7 @@ spec: 1\.[0-9.]+"
 	running_c
 	run_rt pause "$ID"
 	ok
-	timeout 30 "$RUNTIME" --root "$T/state" exec --ignore-paused "$ID" echo late >"$T/late" 2>&1 3>&- &
+	timeout 120 "$RUNTIME" --root "$T/state" exec --ignore-paused "$ID" echo late >"$T/late" 2>&1 3>&- &
 	local pid=$!
 	# it is in the container, or on its way there
 	there() { [ "$(rt ps -f json "$ID" | jq length)" -ge 2 ] || ! kill -0 $pid; }
@@ -249,7 +249,7 @@ spec: 1\.[0-9.]+"
 	need cmd script
 	running_c
 	# the caller has a terminal, its standard input is not it
-	run timeout 30 script -qec "$RUNTIME --root $T/state exec -t $ID sh -c 'tty; echo status \$?' </dev/null" /dev/null </dev/null
+	run timeout 120 script -qec "$RUNTIME --root $T/state exec -t $ID sh -c 'tty; echo status \$?' </dev/null" /dev/null </dev/null
 	ok
 	has /dev/pts/ 'status 0'
 }
@@ -297,10 +297,11 @@ spec: 1\.[0-9.]+"
 @test "compat: events goes on until the container ends" {
 	need root
 	running_c
-	timeout 30 "$RUNTIME" --root "$T/state" events --interval 100ms "$ID" >"$T/events" 2>/dev/null 3>&- &
+	timeout 120 "$RUNTIME" --root "$T/state" events --interval 100ms "$ID" >"$T/events" 2>/dev/null 3>&- &
 	local pid=$!
-	several() { [ "$(wc -l <"$T/events")" -ge 3 ]; }
+	several() { [ "$(wc -l <"$T/events")" -ge 3 ] || ! kill -0 $pid; }
 	wait_until several
+	kill -0 $pid
 	kill_c KILL
 	wait_stopped
 	delete_c # runc goes on until the cgroup is gone
@@ -314,9 +315,11 @@ spec: 1\.[0-9.]+"
 	need controller memory
 	conf '.linux.resources.memory = { limit: 16777216 }'
 	running_c
-	timeout 60 "$RUNTIME" --root "$T/state" events --interval 100ms "$ID" >"$T/events" 2>/dev/null 3>&- &
+	timeout 120 "$RUNTIME" --root "$T/state" events --interval 100ms "$ID" >"$T/events" 2>/dev/null 3>&- &
 	local pid=$!
-	wait_until test -s "$T/events"
+	first() { [ -s "$T/events" ] || ! kill -0 $pid; }
+	wait_until first
+	kill -0 $pid
 	exec_c 'tail -c 100000000 /dev/zero'
 	wait_until grep -q '"type":"oom"' "$T/events"
 	kill_c KILL

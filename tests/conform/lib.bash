@@ -19,7 +19,7 @@ bats_require_minimum_version 1.5.0
 : "${ONGGI_BIN:=$BATS_TEST_DIRNAME/../../build/src/bin}"
 : "${RUNTIME:=$ONGGI_BIN/orun}"
 : "${RUNTIME_KIND:=${RUNTIME##*/}}"
-: "${CONFORM_TIMEOUT:=60}"
+: "${CONFORM_TIMEOUT:=120}"
 
 # ---- the bundle --------------------------------------------------------------------------------
 
@@ -187,8 +187,9 @@ stopped_c() {
 	[ "$(rt state "$ID" | jq -r .status)" = stopped ]
 }
 
-wait_until() { # command...: within half a minute
-	local end=$((SECONDS + 30))
+: "${WAIT_LIMIT:=120}"
+wait_until() { # command...: within so many seconds
+	local end=$((SECONDS + WAIT_LIMIT))
 	while ((SECONDS < end)); do
 		"$@" && return 0
 		sleep 0.02
@@ -220,7 +221,7 @@ update_r() {
 # receive SOCKET OUTPUT: what comes out of the terminal that is handed over by SOCKET; its process is $!
 receive() {
 	need cmd python3
-	timeout 60 python3 "$BATS_TEST_DIRNAME/../conform/console.py" "$1" "$2" >/dev/null 2>&1 3>&- &
+	timeout 120 python3 "$BATS_TEST_DIRNAME/../conform/console.py" "$1" "$2" >/dev/null 2>&1 3>&- &
 	wait_until test -e "$2.ready"
 }
 

@@ -238,13 +238,14 @@ remounted() {
 	# far more than a pipe holds: the log cannot take it, the container is not stopped by that
 	onggi exec kk sh -c 'head -c 1m /dev/zero | tr "\0" "x" >/proc/1/fd/1; echo; rm -f /big'
 	"$ONGGI_BIN/onggi" wait kk >"$T/wait" &
-	run -0 onggi stop kk
+	run -0 onggi stop -t 60 kk
 	wait $!
 	[ "$(cat "$T/wait")" = 7 ]
 	[ "$(onggi inspect -f '{{.State.Status}} {{.State.ExitCode}}' kk)" = "exited 7" ]
 	unfill
 	[ "$(onggi inspect -f '{{.State.Status}} {{.State.ExitCode}}' kk)" = "exited 7" ]
 	onggi start kk
+	eventually 60 sh -c "[ \$('$ONGGI_BIN/onggi' logs kk | grep -c ready) = 2 ]"
 	onggi kill -s USR1 kk
 	eventually 60 sh -c "'$ONGGI_BIN/onggi' logs kk | grep -q alive"
 	fill
@@ -252,6 +253,25 @@ remounted() {
 	run onggi rm -f kk; [ "$status" = 0 ] || { echo "rm: $output"; return 1; }
 	heal "rm on a full disk"
 	unfill
+	end_disk
+}
+
+@test "check on a full disk: says what is damaged of an image of archives, and what is not" {
+	loop_disk 64M mkfs.ext4 -q
+	skopeo copy -q "oci:$(image_oci busybox):latest" "docker-archive:$T/busybox.tar:busybox:latest"
+	onggi -s erofs load -q -i "$T/busybox.tar" >"$T/out" 2>&1 || skip "$(head -1 "$T/out")"
+	onggi -s erofs run --rm --network none busybox true
+	fill
+	run -0 onggi system check
+	index=$(echo "$ONGGI_ROOT"/snapshots/*/erofs)
+	printf x | dd of="$index" bs=1 seek=1100 conv=notrunc status=none
+	run -1 onggi system check
+	[[ $output == *"the index of the image's archives is damaged"* ]]
+	run -0 onggi system check --repair
+	unfill
+	onggi -s erofs run --rm --network none busybox true
+	run -0 onggi system check
+	onggi rmi busybox >/dev/null
 	end_disk
 }
 

@@ -5,6 +5,7 @@
 # matrix.bats, commit.bats, many.bats.
 
 load lib
+load ../lib/zfs.bash
 
 setup() {
 	fault_setup
@@ -13,7 +14,14 @@ setup() {
 	echo "seed $ONGGI_SEED"
 }
 
-teardown() { disk_teardown fault_teardown; }
+teardown() {
+	local failed=
+	disk_teardown fault_teardown || failed=1
+	zfs_clear || failed=1
+	[ -z "$failed" ]
+}
+
+teardown_file() { zfs_end; }
 
 store_on() { # driver, file system if it needs one
 	export ONGGI_STORAGE_DRIVER=$1
@@ -118,4 +126,30 @@ cells() {
 		skip "this kernel mounts no EROFS from plain files"
 	store_on erofs
 	cells
+}
+
+# the dataset of an image whose maker was killed at some moment is made anew
+zfs_killed() { # seconds
+	onggi rmi -f base >/dev/null 2>&1 || true
+	timeout -s KILL "$1" "$ONGGI_BIN/onggi" create base true >/dev/null 2>&1 || true
+	[ "$(onggi run --rm --network none base cat /etc/group | head -c 4)" = root ] || return 1
+	onggi ps -aq | xargs -r "$ONGGI_BIN/onggi" rm -f >/dev/null
+	heal "killed after $1"
+}
+
+zfs_gone() {
+	onggi system sweep
+	zfs_is_empty && [ -z "$(ls "$ONGGI_RUN/zfs")" ]
+}
+
+@test "zfs: faults, commits, ten at once, killed makers, nothing left" {
+	[ -z "$(zfs_missing)" ] || skip "$(zfs_missing)"
+	zfs_for_store
+	store_on zfs
+	cells
+	local at
+	for at in 0.05 0.1 0.15 0.2 0.3; do zfs_killed "$at"; done
+	onggi rmi -f base >/dev/null
+	eventually 60 zfs_gone
+	[ ! -e "$ONGGI_ROOT/zfs/dataset" ]
 }

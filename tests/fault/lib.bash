@@ -24,7 +24,7 @@ fault_teardown() {
 	engine_teardown || rc=1
 	for pid in $(pids_of_engine); do kill -9 "$pid" 2>/dev/null || true; done
 	for g in /sys/fs/cgroup/*"$GROUP" /sys/fs/cgroup"$GROUP"; do
-		[ ! -d "$g" ] || eventually 5 group_remove "$g" || true
+		[ ! -d "$g" ] || eventually 60 group_remove "$g" || true
 	done
 	return $rc
 }

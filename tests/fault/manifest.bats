@@ -73,3 +73,21 @@ count() { onggi manifest inspect l 2>/dev/null | jq '.manifests | length'; }
 		done
 	done
 }
+
+@test "a push to files: each step fails, each step is killed" {
+	onggi manifest create l "$REGISTRY/src:a" plain:1
+	for how in "" :kill; do
+		for step in copy purge; do
+			ONGGI_FAULT=manifest-push-files:$step$how run onggi manifest push --purge l "dir:$T/out"
+			[ "$status" = "$([ "$how" ] && echo 137 || echo 1)" ]
+			if [ $step = purge ]; then
+				[ -z "$(count)" ]
+				onggi manifest create l "$REGISTRY/src:a" plain:1
+			fi
+			[ "$(count)" = 2 ] # not purged
+			onggi manifest push l "dir:$T/out" >/dev/null
+			skopeo inspect --raw "dir:$T/out" >/dev/null
+			[ -z "$(find "$T" -maxdepth 1 -name 'out.tmp-*')" ]
+		done
+	done
+}

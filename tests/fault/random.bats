@@ -81,7 +81,7 @@ strike() {
 		onggi run -d --name kk --cgroup-parent "$GROUP" -p "$PORT:80" base sh -c "echo one; sleep $NAP" >/dev/null
 		strike 20 1 true
 		for p in $(pids_of_engine); do
-			[ "$(cat "/proc/$p/comm")" != onggi-monitor ] || kill -9 "$p"
+			[ "$(cat "/proc/$p/comm" 2>/dev/null)" != onggi-monitor ] || kill -9 "$p" 2>/dev/null || true
 		done
 		run -0 onggi ps -aq -f name=kk
 		[ -n "$output" ]

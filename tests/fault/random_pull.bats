@@ -26,6 +26,9 @@ teardown() {
 	want=$(cd "$ONGGI_ROOT" && find snapshots -printf '%P %s %m\n' | grep -v '/meta' | sort | sha256sum)
 	for i in $(seq 15); do
 		[ $((i % 3)) = 0 ] || store_fresh
+		# every other one by several connections
+		[ $((i % 2)) = 0 ] && rm -f "$ONGGI_CONFIG" ||
+			echo '{"download-range-bytes": 65536, "download-range-delay-ms": 0}' >"$ONGGI_CONFIG"
 		"$ONGGI_LIBEXEC/onggi-image" pull -q "$LYING/plain/x" >/dev/null 2>&1 &
 		pid=$!
 		sleep "0.$(printf %03d $((RANDOM % (ms > 999 ? 999 : ms + 1))))"

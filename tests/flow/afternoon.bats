@@ -51,12 +51,12 @@ teardown() { engine_teardown; }
 	run -0 onggi top web
 	[[ $output == *"nginx: master"* ]]
 
-	run -0 onggi logs web
-	[[ $output == *"GET / HTTP"* ]]
+	# a request is logged after it was answered
+	eventually 60 sh -c "'$ONGGI_BIN/onggi' logs web | grep -q 'GET / HTTP'"
 	run -0 onggi logs --tail 1 web
 	[ "${#lines[@]}" = 1 ]
 
-	run -0 onggi stop web
+	run -0 onggi stop -t 60 web
 	[ "$output" = web ]
 	run -0 onggi ps -q
 	[ -z "$output" ]

@@ -31,10 +31,6 @@ setup() {
 	blob=$ONGGI_ROOT/blobs/sha256/${layer#sha256:}
 }
 
-onggi() {
-	timeout 60 "$ONGGI_BIN/onggi" "$@"
-}
-
 damage() { # FILE: one byte, the size stays
 	chmod u+w "$1"
 	printf X | dd of="$1" bs=1 seek=100 conv=notrunc status=none
@@ -86,6 +82,23 @@ sound() {
 	image pull -q "$LYING/plain/x:a"
 	is_status 0
 	sound
+}
+
+@test "an image whose config is lost or damaged is removed by its name and by its ID" {
+	config=$ONGGI_ROOT/blobs/sha256/${id#sha256:}
+	rm -f "$config"
+	run -0 onggi rmi "$LYING/plain/x:a"
+	has "Untagged: $LYING/plain/x:a"
+	has "Deleted: $id"
+	sound
+	id=$(onggi images -q --no-trunc "$LYING/plain/x:b")
+	damage "$ONGGI_ROOT/blobs/sha256/${id#sha256:}"
+	run -0 onggi rmi "${id#sha256:}"
+	has "Deleted: $id"
+	sound
+	store_is_empty
+	run -1 onggi rmi "$LYING/plain/x:a"
+	has "No such image: $LYING/plain/x:a"
 }
 
 @test "blobs that are cut, links, folders or no digests; a config or manifest that is damaged" {

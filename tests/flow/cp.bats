@@ -128,6 +128,50 @@ out_of() {
 	[[ $output == *"marked read-only"* ]]
 }
 
+@test "a stopped container: volumes with a disk of their own, and places inside volumes" {
+	onggi volume create -o size=24m sized
+	run -0 onggi run --rm --network none -v vol:/v base mkdir -p /v/deep
+	onggi run --name two --network none -v sized:/s -v vol:/whole --mount type=volume,src=vol,dst=/in,volume-subpath=deep \
+		base sh -c 'echo before >/s/before'
+	[ "$(onggi cp two:/s/before - | tar -xO)" = before ]
+	run -0 onggi cp "$T/src/." two:/s/new
+	run -0 onggi cp "$T/src/f" two:/in/f
+	[ "$(cat "$ONGGI_ROOT/volumes/vol/_data/deep/f")" = one ]
+	# mounted for that long only, and nothing left of the use
+	[ -z "$(grep " $ONGGI_ROOT/volumes/" /proc/self/mountinfo)" ]
+	[ ! -e "$ONGGI_RUN/containers/$(onggi inspect -f '{{.Id}}' two)" ]
+	run -0 onggi run --rm --network none -v sized:/s base cat /s/before /s/new/f /s/new/sub/g
+	[ "$output" = $'before\none\ntwo' ]
+	# beside one that has it mounted
+	onggi run -d --name user --network none -v sized:/s base sleep 1000 >/dev/null
+	run -0 onggi cp "$T/src/f" two:/s/beside
+	run -0 onggi exec user cat /s/beside
+	[ "$output" = one ]
+	# one that was never started: the places are made as a start makes them
+	onggi create --name new --network none -v sized:/a/b -v "$T/src/f:/a/f" base true >/dev/null
+	[ "$(onggi cp new:/a/b/beside - | tar -xO)" = one ]
+	[ "$(onggi cp new:/a/f - | tar -xO)" = one ]
+	onggi rm -f new user two >/dev/null
+	run -0 onggi volume rm sized
+}
+
+@test "a kill of cp beside a mounted volume: the next start goes on, all is unmounted after it" {
+	local run=$ONGGI_RUN/containers
+	onggi volume create -o size=24m sized
+	onggi create --name two --network none -v sized:/s base cat /s/f >/dev/null
+	mkfifo "$T/pipe"
+	"$ONGGI_BIN/onggi" cp - two:/s <"$T/pipe" 3>&- &
+	exec 4>"$T/pipe"
+	eventually 60 test -s "$run/$(onggi inspect -f '{{.Id}}' two)/volumes"
+	kill -9 $!
+	wait $! || true
+	exec 4>&-
+	run -0 onggi cp "$T/src/f" two:/s/f
+	run -0 onggi start -a two
+	[ "$output" = one ]
+	[ -z "$(grep " $ONGGI_ROOT/volumes/" /proc/self/mountinfo)" ]
+}
+
 @test "export is the file system without volumes" {
 	in_c1 sh -c 'echo new >/new; echo v >/vol/v'
 	run -0 bash -c "'$ONGGI_BIN/onggi' export c1 | tar t"

@@ -47,6 +47,20 @@ filled() { # driver
 	[ "$(raw "Local Volumes")" -lt $((2 * 20 * 65536)) ]
 }
 
+@test "info: what the driver stands on, in lines of their own" {
+	# not on tmpfs
+	if onggi info -f '{{json .StorageDrivers}}' | jq -e '.[] | select(.Name == "erofs") | .Usable'; then
+		[ "$(ONGGI_EROFS_VERITY=off onggi -s erofs info -f '{{json (index .DriverStatus 1)}}')" = '["fs-verity","off"]' ]
+	fi
+	MNT=$(mktemp -d "${TMPDIR:-/tmp}/onggi-store.XXXXXX")
+	mount -t tmpfs tmpfs "$MNT"
+	export ONGGI_ROOT=$MNT/store
+	[ "$(onggi -s vfs info -f '{{json .DriverStatus}}')" = '[["Backing Filesystem","tmpfs"]]' ]
+	onggi info -f '{{json .DriverStatus}}' | jq -e '.[1:] == [["Supports d_type", "true"], ["Using metacopy", "false"],
+		["Native Overlay Diff", "true"], ["userxattr", "false"]]'
+	onggi info | grep -x -A 1 ' Storage Driver: overlay' | grep -x '  Backing Filesystem: tmpfs'
+}
+
 @test "df: the same as du on btrfs, with subvolumes" {
 	local d
 	truncate -s 700M "$T/disk"
@@ -76,4 +90,34 @@ filled() { # driver
 	# hard links are one file to ps -s as well
 	onggi run --name two --net none base sh -c 'dd if=/dev/zero of=/full bs=1000 count=1 2>/dev/null; ln /full /again'
 	[ "$(onggi ps -as --format '{{.Size}}')" = "1kB (virtual 1.99MB)" ]
+}
+
+@test "df -v: every object, with docker's headings, and what images share" {
+	onggi run --name one --net none -v kept:/v base sh -c 'dd if=/dev/zero of=/full bs=1000 count=3 2>/dev/null' >/dev/null
+	onggi commit one more:1 >/dev/null
+	onggi tag base again
+	run onggi system df -v
+	[ "$status" = 0 ]
+	diff - <(grep -E 'usage:|^[A-Z]{2}' <<<"$output" | tr -s ' ') <<-'X'
+		Images space usage:
+		REPOSITORY TAG IMAGE ID CREATED SIZE SHARED SIZE UNIQUE SIZE CONTAINERS
+		Containers space usage:
+		CONTAINER ID IMAGE COMMAND LOCAL VOLUMES SIZE CREATED STATUS NAMES
+		Local Volumes space usage:
+		VOLUME NAME LINKS SIZE
+		Build cache usage: 0B
+		CACHE ID CACHE TYPE SIZE CREATED LAST USED USAGE SHARED
+	X
+	local base
+	base=$(onggi images --format '{{.VirtualSize}}' base:latest)
+	look() { onggi system df -v --format "$1"; }
+	# an image of two names is one object; what only the second image has is its own layer
+	[ "$(look '{{range .Images}}{{.Repository}}:{{.Tag}} {{.SharedSize}} {{.UniqueSize}} {{.Containers}},{{end}}')" = "more:1 $base 3kB 0,again:latest $base 0B 1," ]
+	[ "$(look '{{range .Containers}}{{.Names}} {{.Size}} {{.LocalVolumes}}{{end}}')" = "one 3kB 1" ]
+	[ "$(look '{{range .Volumes}}{{.Name}} {{.Links}} {{.Size}}{{end}}')" = "kept 1 0B" ]
+	onggi system df -v --json | jq -e '[keys[]] == ["BuildCache", "Containers", "Images", "Volumes"] and (.Images[0].ID | length) == 71'
+	onggi rm one >/dev/null
+	onggi rmi base again >/dev/null
+	# the only one left shares with nobody
+	[ "$(look '{{range .Images}}{{.Repository}} {{.SharedSize}},{{end}}')" = "more 0B," ]
 }

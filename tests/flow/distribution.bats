@@ -1,16 +1,15 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# The distribution-spec against docker-registry and (as distribution_serve.bats) against `onggi registry serve`:
-# pull, push, content discovery, content management and referrers, as users reach them. What onggi did is judged by
+# The distribution-spec against docker-registry and (as distribution_serve.bats, and as distribution_tls.bats with TLS
+# and a password) against `onggi registry serve`: pull, push, content discovery, content management and referrers, as users reach them. What onggi did is judged by
 # curl and skopeo. docker-registry has no referrers API: the tag schema stands in for it.
 
 load pull_lib
 
 setup_file() {
 	store_setup
-	registry_start "$T/registry" 3>&-
-	export REGISTRY REGISTRY_PID
+	store_registry
 	for tag in one two; do python3 "$LIB/mkimage.py" "$T/oci" --tag $tag --kb 100 --seed $tag; done
 	python3 "$LIB/mkimage.py" "$T/oci" --tag multi --arch amd64,arm64 --kb 50 --seed multi
 	python3 "$LIB/mkimage.py" "$T/oci" --tag zstd --compress zstd,none --kb 50 --seed zstd
@@ -25,7 +24,7 @@ setup() {
 	store_fresh
 	# a repository for each test
 	REPO=$REGISTRY/r$BATS_TEST_NUMBER
-	URL=http://$REGISTRY/v2/r$BATS_TEST_NUMBER
+	URL=http${REGISTRY_BASIC:+s}://$REGISTRY/v2/r$BATS_TEST_NUMBER
 }
 
 # put TAG-OF-LAYOUT NAME: by skopeo, all platforms
@@ -33,12 +32,8 @@ put() {
 	skopeo copy -q --all --dest-tls-verify=false "oci:$T/oci:$1" "docker://$2" 3>&-
 }
 
-onggi() {
-	timeout 60 "$ONGGI_BIN/onggi" "$@"
-}
-
 is_ours() {
-	case $BATS_TEST_FILENAME in *_serve.bats) ;; *) return 1 ;; esac
+	case $BATS_TEST_FILENAME in *_serve.bats | *_tls.bats) ;; *) return 1 ;; esac
 }
 
 digest_of() { # TAG: what the registry says
@@ -53,11 +48,16 @@ status_of() { # PATH [CURL OPTIONS]
 # artifact SUBJECT TYPE TEXT: a manifest of before or after 1.1 that refers to SUBJECT; prints its digest
 artifact() {
 	python3 - "$URL" "$@" <<-'PY'
-		import hashlib, json, sys, urllib.parse, urllib.request
+		import hashlib, json, os, ssl, sys, urllib.parse, urllib.request
+		basic = os.environ.get("REGISTRY_BASIC")
+		if basic:
+		    urllib.request.install_opener(urllib.request.build_opener(urllib.request.HTTPSHandler(context=ssl._create_unverified_context())))
 		url, subject, kind, text = sys.argv[1:]
 		def sha(b): return "sha256:" + hashlib.sha256(b).hexdigest()
 		def send(method, url, data, **headers):
 		    r = urllib.request.Request(url, data=data, method=method, headers={k.replace("_", "-"): v for k, v in headers.items()})
+		    if basic:
+		        r.add_header("Authorization", "Basic " + basic)
 		    return urllib.request.urlopen(r)
 		def blob(data):
 		    where = urllib.parse.urljoin(url, send("POST", url + "/blobs/uploads/", b"").headers["Location"])

@@ -64,9 +64,21 @@ end_process() {
 	eventually 60 gone "$1" || kill -9 "$1"
 }
 
-# names, ids and the runtime's own prefix apart, the same text
+# names, ids, the runtime's own prefix and what tells the moment (dates, "Up 2 seconds", pids) apart, the same text
 _plain() {
-	sed -E 's/runc create failed: //; s/(runc|orun)/RT/g; s/[0-9a-f]{64}/ID/g' "$1"
+	sed -E -e 's/runc create failed: //; s/(runc|orun)/RT/g' -e 's/\b([0-9a-f]{64}|[0-9a-f]{12})\b/ID/g' \
+		-e 's/[0-9]{4}[-\/][01][0-9][-\/][0-3][0-9][T ][0-9:.,]+( ?[-+][0-9]{2}:?[0-9]{2}| ?Z)?( [A-Z]{3,4})?/WHEN/g' \
+		-e 's/\b[0-9]+(\.[0-9]+)?(ns|us|µs|ms|s| milliseconds?| seconds?| minutes?)( ago)?\b/LONG/g' \
+		-e 's/\b(Less than|About) a(n? [a-z]+)( ago)?\b/LONG/g; s/\b(pid|PID)([ =:]+)[0-9]+/\1\2PID/g' \
+		-e '/^\r?$/d; s/\r//' "$1"
+}
+
+# _agree STATUS STATUS-OF-RUNC: does the peer do what is expected, and say what orun says? For both()
+_agree() {
+	[ "$1" = "$2" ] || return 1
+	for f in out err; do
+		diff <(_plain "$d/peer.$f") <(_plain "$d/$f") || return 1
+	done
 }
 
 # both STATUS COMMAND...: runc at the same time (before, with BOTH_APART) shows what this host can do. Both must end with
@@ -81,28 +93,29 @@ both() {
 	[ -z "${BOTH_APART:-}" ] || wait "$pid" || peer=$?
 	RT=orun run "${flags[@]}" "$@" </dev/null
 	[ -n "${BOTH_APART:-}" ] || wait "$pid" || peer=$?
-	# podman sometimes loses the output of a short container, with any runtime: the peer is asked again, never orun
-	for _ in 1 2 3; do
-		{ [ -s "$d/peer.out" ] || [ -z "$output" ]; } && break
-		peer=0
-		RT=runc "$@" >"$d/peer.out" 2>"$d/peer.err" </dev/null 3>&- || peer=$?
-	done
 	printf '%s\n' "$output" >"$d/out"
 	printf '%s\n' "${stderr:-}" >"$d/err"
-	if [ "$peer" != "$want" ]; then
-		echo "with runc: status $peer: $*"
-		cat "$d/peer.out" "$d/peer.err"
-		return 1
-	fi
 	if [ "$status" != "$want" ]; then
 		echo "with orun: status $status, not $want: $*"
 		cat "$d/out" "$d/err"
 		return 1
 	fi
-	for f in out err; do
-		diff <(_plain "$d/peer.$f" | sed -e '/^$/d' -e 's/\r//') <(_plain "$d/$f" | sed -e '/^$/d' -e 's/\r//') ||
-			{ echo "differs from runc: $*"; return 1; }
+	# other engines lose the output of a short container now and then, or say what had nothing to do with it: the peer
+	# is asked again where that changes nothing, never orun
+	for _ in 1 2 3; do
+		_agree "$want" "$peer" >"$d/diff" && return 0
+		[[ $1 == *_run ]] || { [ ! -s "$d/peer.out" ] && [ -n "$output" ]; } || break
+		peer=0
+		RT=runc "$@" >"$d/peer.out" 2>"$d/peer.err" </dev/null 3>&- || peer=$?
 	done
+	_agree "$want" "$peer" && return 0
+	if [ "$peer" != "$want" ]; then
+		echo "with runc: status $peer: $*"
+		cat "$d/peer.out" "$d/peer.err"
+	else
+		echo "differs from runc: $*"
+	fi
+	return 1
 }
 
 has() { # every argument is part of $output or $stderr
@@ -122,7 +135,7 @@ terminal_check() {
 		size "33 99"; echo sized; tty; size "'$size'"; echo resized; read x; echo "got <$x>"
 		trap "echo interrupted; exit 9" INT; echo ready; while :; do sleep 0.1; done'
 	cat >"$BATS_TEST_TMPDIR/tty.exp" <<-'EXP'
-		set timeout 30
+		set timeout 60
 		set stty_init "rows 33 columns 99"
 		proc want {what} {
 			expect {
@@ -144,6 +157,6 @@ terminal_check() {
 		expect eof
 		exit [lindex [wait] 3]
 	EXP
-	run timeout 100 expect "$BATS_TEST_TMPDIR/tty.exp" "$script" "$@" sh -c
+	run timeout 300 expect "$BATS_TEST_TMPDIR/tty.exp" "$script" "$@" sh -c
 	[ "$status" = 9 ] || { echo "$status: $output"; return 1; }
 }

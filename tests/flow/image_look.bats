@@ -8,29 +8,23 @@ load pull_lib
 
 setup_file() {
 	store_setup
-	registry_start "$T/registry" 3>&-
-	export REGISTRY REGISTRY_PID
-	podman_setup "$T/podman"
-	echo "{}" >"$DOCKER_CONFIG/config.json" # this podman wants both files
-	: >"$CONTAINERS_REGISTRIES_CONF"
-	export PODMAN_DIR
+	store_registry
+	store_podman
 	python3 "$LIB/mkimage.py" "$T/oci" --tag a --kb 30 --seed a
 	python3 "$LIB/mkimage.py" "$T/oci" --tag b --kb 30 --seed b
 	python3 "$LIB/mkimage.py" "$T/oci" --tag multi --arch amd64,arm64 --kb 30 --seed m
 	for tag in a b multi; do
-		skopeo copy -q --all --dest-tls-verify=false "oci:$T/oci:$tag" "docker://$REGISTRY/src:$tag" 3>&-
+		copy_in "$tag" "src:$tag" --all
 	done
 }
 
 teardown_file() {
 	registry_stop
-	umount "$PODMAN_DIR/root/overlay" 2>/dev/null || true
+	store_podman_done
 	store_teardown
 }
 
 setup() { store_fresh; }
-
-onggi() { timeout 60 "$ONGGI_BIN/onggi" "$@"; }
 
 @test "diff of the last layer is that of podman" {
 	podman_setup "$PODMAN_DIR"
@@ -117,6 +111,40 @@ C /type" ]
 	run ! onggi rmi --platform linux/arm64,linux/amd64 "$REGISTRY/src:multi"
 	has "No such image" # the first of the two is gone
 	[ -z "$(onggi images -qa)" ]
+}
+
+# what is lost or changed of one platform, whichever was pulled last
+@test "rmi --platform of an image that is damaged leaves the others" {
+	for last in amd64 arm64; do
+		for what in config-lost config-changed manifest-lost manifest-changed record-changed; do
+			for bad in amd64 arm64; do
+				for gone in amd64 arm64; do
+					# what another record needs is not known while it is damaged: nothing is taken away then
+					[ $what != record-changed ] || [ $bad = $gone ] || continue
+					store_fresh
+					for p in amd64 arm64; do [ $p = $last ] || onggi pull -q --platform "linux/$p" "$REGISTRY/src:multi"; done
+					onggi pull -q --platform "linux/$last" "$REGISTRY/src:multi"
+					left=amd64
+					[ $gone = arm64 ] || left=arm64
+					keep=$(onggi image inspect --platform "linux/$left" -f '{{.Id}}' "$REGISTRY/src:multi")
+					id=$(onggi image inspect --platform "linux/$bad" -f '{{.Id}}' "$REGISTRY/src:multi")
+					case $what in
+					config-*) file=$ONGGI_ROOT/blobs/sha256/${id#sha256:} ;;
+					manifest-*) file=$ONGGI_ROOT/blobs/$(jq -r .manifest.digest "$ONGGI_ROOT/images/${id#sha256:}" | tr : /) ;;
+					record-*) file=$ONGGI_ROOT/images/${id#sha256:} ;;
+					esac
+					[ -f "$file" ]
+					case $what in
+					*-lost) rm "$file" ;;
+					*) echo broken >"$file" ;;
+					esac
+					onggi rmi --platform "linux/$gone" "$REGISTRY/src:multi" || { echo "$last $what $bad $gone"; return 1; }
+					[ "$(ls "$ONGGI_ROOT/images")" = "${keep#sha256:}" ] || { echo "$last $what $bad $gone left"; return 1; }
+				done
+			done
+		done
+	done
+	run ! onggi rmi --platform linux/s390x "$keep"
 }
 
 @test "inspect tells of every platform of the index: which is here, its size, who uses it" {

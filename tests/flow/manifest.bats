@@ -8,12 +8,8 @@ load pull_lib
 
 setup_file() {
 	store_setup
-	registry_start "$T/registry" 3>&-
-	export REGISTRY REGISTRY_PID
-	podman_setup "$T/podman"
-	echo "{}" >"$DOCKER_CONFIG/config.json" # this podman wants both files
-	: >"$CONTAINERS_REGISTRIES_CONF"
-	export PODMAN_DIR
+	store_registry
+	store_podman
 	python3 "$LIB/mkimage.py" "$T/oci" --tag a --kb 30 --seed a
 	python3 "$LIB/mkimage.py" "$T/oci" --tag b --kb 30 --seed b
 	python3 "$LIB/mkimage.py" "$T/oci" --tag multi --arch amd64,arm64 --kb 30 --seed m
@@ -26,17 +22,11 @@ setup_file() {
 
 teardown_file() {
 	registry_stop
-	umount "$PODMAN_DIR/root/overlay" 2>/dev/null || true
+	store_podman_done
 	store_teardown
 }
 
 setup() { store_fresh; }
-
-copy_in() { # TAG-OF-LAYOUT NAME [OPTIONS]
-	skopeo copy -q --dest-tls-verify=false "${@:3}" "oci:$T/oci:$1" "docker://$REGISTRY/$2" 3>&-
-}
-
-onggi() { timeout 60 "$ONGGI_BIN/onggi" "$@"; }
 
 raw() { skopeo inspect --tls-verify=false --raw "docker://$REGISTRY/$1"; }
 
@@ -171,8 +161,8 @@ podman_list() { # NAME IMAGES...: made and pushed by podman as out:NAME
 	onggi manifest inspect l | jq -e '.manifests | length == 2'
 	run ! onggi manifest add l "oci:$T/oci:a"
 	has "a member of a list is in a registry or in the local store"
-	run ! onggi manifest push l "dir:$T/x"
-	has "a list is pushed to a registry"
+	run ! onggi manifest push l "docker-archive:$T/x"
+	has "has room for one image, not for a list"
 	run ! onggi manifest create "x@$(digest src:a)"
 	has "the name of a list has no digest"
 	run ! onggi manifest add l containers-storage:nothing
@@ -290,4 +280,55 @@ asks_registry() { ss -Htn state established "dport = :${REGISTRY##*:}" | grep -q
 	onggi manifest rm bad
 	onggi image prune -f -a
 	onggi system check
+}
+
+@test "a list to oci:, oci-archive: and dir: has what podman's has; purge" {
+	case_dir
+	# multi: by its digests, so that podman and onggi take the same two
+	onggi manifest create l "$REGISTRY/src:a" "$REGISTRY/src:b"
+	podman_list localhost/files src:a src:b
+	onggi manifest push -q l "dir:$PWD/dir" >digest
+	podman_setup "$PODMAN_DIR"
+	podman_run manifest push --all --tls-verify=false localhost/files "dir:$PWD/podman-dir" >/dev/null 3>&-
+	diff -r dir podman-dir
+	[ "$(cat digest)" = "sha256:$(sha256sum <dir/manifest.json | cut -c 1-64)" ]
+	for kind in oci oci-archive; do
+		onggi manifest push -q l "$kind:$PWD/$kind:x"
+		skopeo inspect --raw "$kind:$PWD/$kind:x" | cmp - dir/manifest.json
+		skopeo copy -q --all "$kind:$PWD/$kind:x" "dir:$PWD/read-$kind" 3>&-
+		diff -r -x version dir "read-$kind"
+	done
+	onggi manifest push -q --all=false l "dir:$PWD/alone"
+	[ "$(ls alone)" = "$(printf '%s\n' manifest.json version)" ]
+	run -0 onggi manifest push -q --purge l "dir:$PWD/dir"
+	run ! onggi manifest inspect l
+}
+
+@test "a list with members of docker's form, of the store and of an index, to files" {
+	case_dir
+	onggi load -q -i "$T/plain.tar"
+	onggi manifest create l "$REGISTRY/src:da"
+	onggi manifest add --all l "$REGISTRY/src:multi"
+	onggi manifest add --arch s390x l containers-storage:plain:1
+	onggi rmi plain:1
+	onggi manifest push -q l "oci:$PWD/oci"
+	skopeo copy -q --all "oci:$PWD/oci" "dir:$PWD/oci-dir" 3>&-
+	# one of them an attestation
+	jq -e '(.manifests | length) == 5 and ([.manifests[].mediaType] | unique) ==
+		["application/vnd.oci.image.manifest.v1+json"]' oci-dir/manifest.json
+	onggi manifest push -q --format v2s2 l "dir:$PWD/docker"
+	jq -e '.mediaType == "application/vnd.docker.distribution.manifest.list.v2+json"' docker/manifest.json
+	onggi registry copy -q "dir:$PWD/docker" "$REGISTRY/from-dir:1"
+	onggi pull -q --platform linux/s390x "$REGISTRY/from-dir:1"
+	onggi manifest create both "$REGISTRY/src:da"
+	onggi manifest add --arch arm64 both "$REGISTRY/src:b"
+	onggi manifest push -q --format v2s2 both "oci:$PWD/oci2"
+	skopeo inspect --raw "oci:$PWD/oci2" | jq -e '[.manifests[].mediaType] | unique |
+		. == ["application/vnd.docker.distribution.manifest.v2+json"]'
+	run ! onggi manifest push l "docker-archive:$PWD/d.tar:x:1"
+	has "not for a list"
+	run ! onggi manifest push --compression-format zstd l "dir:$PWD/zstd"
+	has "for registries only"
+	run ! onggi manifest push --creds a:b l "dir:$PWD/creds"
+	[ ! -e zstd ] && [ ! -e creds ] && [ ! -e d.tar ]
 }

@@ -121,3 +121,24 @@ seen() { # DRIVER
 	onggi system check
 	[ -z "$(find "$ONGGI_ROOT/tmp" -mindepth 1)" ] || { find "$ONGGI_ROOT/tmp" -mindepth 1 -ls; return 1; }
 }
+
+looks() { # how often a create asks for the mark of the topmost layer
+	strace -f -o looks.log -e trace=faccessat,faccessat2 "$ONGGI_BIN/onggi" create --network none m:1 true >/dev/null
+	grep -c "$top/synced" looks.log
+}
+
+@test "a create looks at its layers once, and again when a migration was there meanwhile" {
+	command -v strace >/dev/null || skip "strace is not installed"
+	[ -z "${ASAN_OPTIONS:-}" ] || skip "strace and the leak checker exclude each other"
+	top=$(jq -r '.layers[-1].chain_id' "$ONGGI_ROOT/images/$(onggi images -q --no-trunc m:1 | cut -d : -f 2)" | cut -d : -f 2)
+	[ "$(looks)" = 1 ]
+	onggi storage migrate --to erofs >/dev/null
+	onggi storage migrate --to overlay >/dev/null
+	[ "$(stat -c %a "$ONGGI_ROOT/locks/forms")" = 600 ]
+	[ "$(looks)" = 1 ]
+	# as one leaves it that is killed
+	chmod 700 "$ONGGI_ROOT/locks/forms"
+	[ "$(looks)" = 2 ]
+	onggi storage migrate --to overlay >/dev/null
+	[ "$(looks)" = 1 ]
+}

@@ -239,7 +239,7 @@ log_text() { jq -rj .log "$D"/rec/container-json.log; }
 		import os, select, sys
 		os.set_blocking(1, False)
 		n = 0
-		while select.select([], [1], [], 0.5)[1]:
+		while select.select([], [1], [], 60 if n <= 131072 else 0.5)[1]:
 		    try:
 		        n += os.write(1, bytes(32768))
 		    except BlockingIOError:

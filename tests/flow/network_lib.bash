@@ -10,7 +10,7 @@ host_run() {
 	work=$(mktemp -d)
 	export ONGGI_ROOT=$work/root ONGGI_RUN=$work/run WORK=$work NETDRV
 	# its own process namespace: no server outlives the test
-	timeout -k 5 300 unshare --net --mount --propagation private --pid --fork --kill-child \
+	timeout -k 5 900 unshare --net --mount --propagation private --pid --fork --kill-child \
 		--mount-proc bash -euo pipefail -c '
 		source "$1"
 		host_make
@@ -81,15 +81,25 @@ ask() {
 	echo hello | "${run[@]}" timeout 3 socat -T2 -t2 - "$to" 2>/dev/null
 }
 
-# says WORD NETNS SOCAT-ADDRESS - whether the answer begins with WORD; on a busy machine it may not be there in time
+# answers TEXT NETNS SOCAT-ADDRESS - whether that is the answer; on a busy machine it may not be there in time
+answers() {
+	same "$(ask_again "${@:2}")" "$1"
+}
+
+# says WORD NETNS SOCAT-ADDRESS - whether the answer begins with WORD
 says() {
-	local word=$1 got i
-	shift
-	for i in 1 2 3 4 5 6; do
+	local got
+	got=$(ask_again "${@:2}")
+	same "${got%% *}" "$1"
+}
+
+ask_again() {
+	local got i
+	for i in $(seq 20); do
 		got=$(ask "$@") || true
 		[ -z "$got" ] || break
 	done
-	same "${got%% *}" "$word"
+	echo "$got"
 }
 
 fails() {

@@ -113,7 +113,8 @@ told() {
 	checkpoint --leave-running
 	ok
 	state_is running
-	[ "$(told "$ID")" -gt "$before" ]
+	ahead() { [ "$(told "$ID")" -gt "$before" ]; }
+	eventually 60 ahead
 	orun delete --force "$ID"
 	other=$ID.other
 	timeout 120 "$ONGGI_BIN/orun" --root "$T/state" restore -d -b "$B" --image-path "$I" "$other" </dev/null >/dev/null
@@ -198,14 +199,14 @@ told() {
 	exec 7<>"$T/in" 8<>"$T/out"
 	orun run -d -b "$B" "$ID" <"$T/in" >"$T/out" 2>&1
 	echo three >&7
-	read -r -t 20 line <&8
+	read -r -t 60 line <&8
 	[ "$line" = "got three" ]
 	checkpoint
 	ok
 	grep -q '"file\[' "$I/descriptors.json"
 	"$ONGGI_BIN/orun" --root "$T/state" restore -d -b "$B" --image-path "$I" "$ID" <"$T/in" >"$T/out" 2>"$T/out"
 	echo four >&7
-	read -r -t 20 line <&8
+	read -r -t 60 line <&8
 	[ "$line" = "got four" ]
 }
 
@@ -270,14 +271,14 @@ told() {
 	eventually 60 grep -q ':1EFB 0*:0000 0A' /proc/net/tcp /proc/net/tcp6
 	exec 9<>/dev/tcp/127.0.0.1/7931
 	echo one >&9
-	read -r -t 20 line <&9
+	read -r -t 60 line <&9
 	[ "$line" = one ]
 	checkpoint
 	fails "--tcp-established"
 	# the failure has changed nothing
 	state_is running
 	echo two >&9
-	read -r -t 20 line <&9
+	read -r -t 60 line <&9
 	[ "$line" = two ]
 	checkpoint --tcp-established
 	ok
@@ -286,7 +287,7 @@ told() {
 	read -r -t 60 line <&9
 	[ "$line" = three ]
 	echo four >&9
-	read -r -t 20 line <&9
+	read -r -t 60 line <&9
 	[ "$line" = four ]
 }
 
@@ -297,7 +298,7 @@ told() {
 	eventually 60 grep -q ':1EFC 0*:0000 0A' /proc/net/tcp /proc/net/tcp6
 	exec 9<>/dev/tcp/127.0.0.1/7932
 	echo one >&9
-	read -r -t 20 line <&9
+	read -r -t 60 line <&9
 	checkpoint --tcp-established
 	ok
 	restore --tcp-close
@@ -407,7 +408,7 @@ told() {
 	eventually 60 grep -q ':1B58 0*:0000 0A' "/proc/$pid/net/tcp" "/proc/$pid/net/tcp6"
 	exec 9<>/dev/tcp/10.213.0.2/7000
 	echo one >&9
-	read -r -t 20 line <&9
+	read -r -t 60 line <&9
 	[ "$line" = one ]
 	checkpoint --tcp-established
 	ok

@@ -392,7 +392,7 @@ limit_of() { # container, legacy file, unified file
 	# through a terminal of ours: its size counts, keys arrive
 	jq '.process.args = ["sh", "-c", "stty size; read x; echo got-$x"]' "$T/b/config.json" >"$T/b/two.json"
 	cat >"$T/term.exp" <<-EXP
-		set timeout 20
+		set timeout 60
 		set stty_init "rows 21 columns 61"
 		spawn -noecho $ONGGI_BIN/orun --root $T/root run -b $T/b -f $T/b/two.json c
 		expect "21 61"
@@ -407,7 +407,7 @@ limit_of() { # container, legacy file, unified file
 	bundle_make b2 '.process.args = ["sleep", "1000"]'
 	o run -d -b "$T/b2" e </dev/null >/dev/null 2>&1
 	cat >"$T/term.exp" <<-EXP
-		set timeout 20
+		set timeout 60
 		set stty_init "rows 22 columns 62"
 		spawn -noecho $ONGGI_BIN/orun --root $T/root exec -t e sh -c "stty size; exit 6"
 		expect "22 62"

@@ -107,7 +107,11 @@ c_on() {
 
 c_life() {
 	c run -d --runc-binary "$(binary)" --cgroup "/$ECG/$1-$RT" --memory-limit 64000000 $BOX "$1-$RT" sh -c \
-		'trap "exit 3" TERM; trap "touch /usr1" USR1; while :; do sleep 0.1; done'
+		'trap "exit 3" TERM; trap "touch /usr1" USR1; touch /ready; while :; do sleep 0.1; done'
+}
+
+has_file() { # task file: written by what runs there
+	eventually 60 c task exec --exec-id f "$1" test -e "$2"
 }
 
 task_is() { # id status
@@ -141,7 +145,10 @@ cri() {
 
 @test "containerd: life of a task" {
 	both 0 c_life l
-	eventually 60 task_is l-orun RUNNING
+	for r in orun runc; do
+		eventually 60 task_is l-$r RUNNING
+		has_file l-$r /ready
+	done
 	both 4 c_on l task exec --exec-id e --user 1000 --cwd /tmp @ sh -c 'id; pwd; exit 4'
 	has "uid=1000" /tmp
 	both 1 c_on l task exec --exec-id e @ nothere
@@ -158,7 +165,8 @@ cri() {
 	both 0 c_on l task resume @
 	task_is l-orun RUNNING
 	both 0 c_on l task kill -s USR1 @
-	eventually 60 c task exec --exec-id u l-orun test -e /usr1
+	has_file l-orun /usr1
+	has_file l-runc /usr1
 	both 0 c_on l task kill -s KILL --exec-id s @
 	both 0 c_on l task kill -s TERM @
 	eventually 60 task_is l-orun STOPPED

@@ -341,7 +341,7 @@ CapEff:	0000000000000000" ]
 @test "namespaces by path: joined, checked for their type" {
 	mkfifo "$T/p"
 	unshare -n -i -u sh -c 'hostname other; echo $$ >'"$T"'/p; exec sleep 100' 3>&- &
-	p=$(timeout 30 cat "$T/p")
+	p=$(timeout 60 cat "$T/p")
 	cfg 'del(.hostname) | .linux.namespaces |= map(
 		if .type == "network" then .path = $p + "/net" elif .type == "uts" then .path = $p + "/uts"
 		elif .type == "ipc" then .path = $p + "/ipc" else . end)' --arg p "/proc/$p/ns"
@@ -385,7 +385,7 @@ other"
 @test "user namespace made here, network namespace of the host's joined" {
 	mkfifo "$T/p"
 	unshare -n sh -c 'echo $$ >'"$T"'/p; exec sleep 100' 3>&- &
-	p=$(timeout 30 cat "$T/p")
+	p=$(timeout 60 cat "$T/p")
 	cfg '.linux.namespaces |= map(if .type == "network" then .path = $p else . end)
 		| .linux.namespaces += [{"type": "user"}] | .linux.sysctl = {}
 		| .linux.uidMappings = [{"containerID": 0, "hostID": 200000, "size": 1000}]
@@ -549,7 +549,7 @@ poststop stopped y" ]
 	P
 	mkfifo "$T/sock.ready"
 	python3 "$T/recv.py" "$T/sock" >"$T/out" 3>&- &
-	timeout 30 cat "$T/sock.ready"
+	timeout 60 cat "$T/sock.ready"
 	orun create -b "$B" --console-socket "$T/sock" "$ID"
 	orun start "$ID"
 	wait $!
@@ -609,7 +609,7 @@ poststop stopped y" ]
 		--arg f "$T/hook"
 	"$ONGGI_BIN/orun" --root "$T/state" create -b "$B" "$ID" 3>&- &
 	p=$!
-	hook=$(timeout 30 cat "$T/hook")
+	hook=$(timeout 60 cat "$T/hook")
 	kill -9 $p
 	wait $p || [ $? = 137 ]
 	kill -9 "$hook"
@@ -636,7 +636,7 @@ poststop stopped y" ]
 	fails "seccomp listener: connect"
 	mkfifo "$T/sock.ready"
 	python3 "$T/listen.py" "$T/sock" >"$T/out" 3>&- &
-	timeout 30 cat "$T/sock.ready"
+	timeout 60 cat "$T/sock.ready"
 	orun run -d -b "$B" "$ID"
 	run orun exec "$ID" echo in
 	ok

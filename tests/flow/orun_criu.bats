@@ -196,7 +196,7 @@ nothing() {
 	[ ! -e "$root" ]
 	jq -r .cgroup "$T/asked" | grep -q "$ID"
 	asked "[.\"25\"[].\"2\"[0] | select(endswith(\"$ID\"))] | length > 0" true
-	asked '[."27"[] | {k: ."1"[0], fd: ."2"[0]}]' '[{"k":"pipe:[1]","fd":0},{"k":"pipe:[2]","fd":1}]'
+	asked '[."27"[] | [."1"[0], ."2"[0]]]' '[["pipe:[1]",0],["pipe:[2]",1]]'
 	asked '[."23"[] | select(."1"[0] == "/real/y") | ."2"[0]]' "[\"$T/vol\"]"
 	asked '[."23"[] | select(."1"[0] == "/dev/null") | ."2"[0]]' '["/dev/null"]'
 	# no device of its network is in the images: it is made empty, with loopback

@@ -94,9 +94,9 @@ probe='for f in exe cwd root $(cd /proc/$1/fd && ls | sed "s,^,fd/,"); do readli
 	[ "$(uname -m)" = x86_64 ] || skip "architecture of the profile"
 	mkfifo "$T/sock.ready" "$T/sock.full" "$T/stop"
 	python3 "$T/listen.py" "$T/sock" "$T/stop" 3>&- &
-	timeout 30 cat "$T/sock.ready"
+	timeout 60 cat "$T/sock.ready"
 	sleeper
-	timeout 30 cat "$T/sock.full"
+	timeout 60 cat "$T/sock.full"
 	"$ONGGI_BIN/orun" --root "$T/state" exec "$ID" true 3>&- &
 	exec_pid=$!
 	# the watcher came by another way than exec: it is a second container in the same PID namespace
@@ -105,7 +105,7 @@ probe='for f in exe cwd root $(cd /proc/$1/fd && ls | sed "s,^,fd/,"); do readli
 		--arg s 'n=0; while [ $n -lt 300 ]; do for d in /proc/[0-9]*; do set -- ${d#/proc/}
 			[ "$(cat $d/comm 2>/dev/null)" != orun ] || { '"$probe"'; exit; }; done; n=$((n + 1)); sleep 0.1; done'
 	run timeout 60 "$ONGGI_BIN/orun" --root "$T/state" run -b "$B" "$ID-2"
-	timeout 30 sh -c ': >"$1"' sh "$T/stop"
+	timeout 60 sh -c ': >"$1"' sh "$T/stop"
 	wait "$exec_pid" || :
 	has "probed orun"
 	hasnt SEEN

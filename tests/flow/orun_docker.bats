@@ -57,8 +57,8 @@ d_on() {
 	docker "${a[@]}"
 }
 
-logged() { # container text
-	docker logs "$1" 2>&1 | grep -q "$2"
+logged() { # container text [times]
+	[ "$(docker logs "$1" 2>&1 | grep -c "$2")" -ge "${3:-1}" ]
 }
 
 @test "docker: info, exit statuses, errors" {
@@ -237,6 +237,8 @@ logged() { # container text
 	both 1 d_on l exec @ true
 	both 0 d_on l start @
 	both 0 d_on l start @
+	eventually 60 logged l-orun started 2
+	eventually 60 logged l-runc started 2
 	both 0 d_on l restart -t 20 @
 	[ "$(docker inspect l-orun --format '{{.State.Status}}')" = running ]
 	both 0 d_on l pause @
@@ -313,9 +315,11 @@ logged() { # container text
 	both 0 d_on oom inspect @ --format '{{.State.OOMKilled}} {{.State.ExitCode}}'
 	[ "$output" = "true 137" ]
 	# docker learns of a child's by an event, which must be there before the exit
-	docker run -d --network none --name oom --memory 20m box \
-		sh -c 'dd if=/dev/zero of=/dev/null bs=200M count=1 & wait $!; until [ -e /stop ]; do sleep 0.1; done; exit 1'
-	eventually 60 sh -c 'docker events --since 1h --until 0s --filter container=oom --filter event=oom | grep -q oom'
+	local id
+	id=$(docker run -d --network none --name oom --memory 20m box \
+		sh -c 'dd if=/dev/zero of=/dev/null bs=200M count=1 & wait $!; until [ -e /stop ]; do sleep 0.1; done; exit 1')
+	# not of the ones before, which had the same name
+	eventually 60 sh -c "docker events --since 1h --until 0s --filter container=$id --filter event=oom | grep -q oom"
 	docker exec oom touch /stop
 	[ "$(docker wait oom)" = 1 ]
 	[ "$(docker inspect oom --format '{{.State.OOMKilled}}')" = true ]

@@ -66,7 +66,7 @@ swapping() {
 	mkfifo "$T/swap.ready"
 	python3 "$BATS_TEST_DIRNAME/../lib/swap.py" "$1" "$2" "$T/swap" 3>&- &
 	p=$!
-	timeout 30 cat "$T/swap.ready" || return 1
+	timeout 60 cat "$T/swap.ready" || return 1
 	"${@:3}" || r=$?
 	touch "$T/swap"
 	wait "$p"

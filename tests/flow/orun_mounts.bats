@@ -62,10 +62,10 @@ with_user() {
 		cfg '.process.args = ["sh", "-c", "mount -t tmpfs inside /x/b && echo in >/x/up; read x </x/go; [ -e /x/a/m/f ] && echo out"]'
 		"$ONGGI_BIN/orun" --root "$T/state" run -b "$B" "$ID" >"$T/out" 2>&1 3>&- &
 		pid=$!
-		[ "$(timeout 30 cat "$T/x/up")" = in ] || { cat "$T/out"; return 1; }
+		[ "$(timeout 60 cat "$T/x/up")" = in ] || { cat "$T/out"; return 1; }
 		run -1 grep " $T/x/b " /proc/self/mountinfo
 		mkdir "$T/x/a/m" && mount -t tmpfs tmpfs "$T/x/a/m" && touch "$T/x/a/m/f"
-		timeout 30 sh -c 'echo go >"$1"' sh "$T/x/go"
+		timeout 60 sh -c 'echo go >"$1"' sh "$T/x/go"
 		wait $pid
 		grep -q out "$T/out"
 		umount "$T/x/a/m" && rmdir "$T/x/a/m"

@@ -11,6 +11,8 @@ setup_file() {
 	engines_setup podman podman conmon runc expect || return 0
 	podman_setup "$E/podman"
 	podman_run import "$E/image.tar" box >/dev/null 2>&1
+	# two at once that make the same volume get in each other's way
+	podman_run volume create vol >/dev/null
 }
 
 # in every test: functions are not inherited from setup_file
@@ -58,8 +60,8 @@ p_on() {
 	p "${a[@]}"
 }
 
-logged() { # container text
-	p logs "$1" 2>&1 | grep -q "$2"
+logged() { # container text [times]
+	[ "$(p logs "$1" 2>&1 | grep -c "$2")" -ge "${3:-1}" ]
 }
 
 @test "podman: info, exit statuses, errors" {
@@ -178,6 +180,7 @@ p_oom() {
 @test "podman: life of a detached container" {
 	both 0 p_life l --stop-signal TERM
 	eventually 60 logged l-orun started
+	eventually 60 logged l-runc started
 	[ "$(p inspect l-orun --format '{{.State.Status}} {{.OCIRuntime}}')" = "running orun" ]
 	both 0 p_on l pause @
 	both 255 p_on l exec @ true
@@ -191,6 +194,9 @@ p_oom() {
 	[ "$output" = 3 ]
 	both 255 p_on l exec @ true
 	both 0 p_on l start @
+	# with the traps set: podman says when it had to kill
+	eventually 60 logged l-orun started 2
+	eventually 60 logged l-runc started 2
 	both 0 p_on l restart -t 20 @
 	[ "$(p inspect l-orun --format '{{.State.Status}}')" = running ]
 	both 0 p_on l kill @
@@ -205,6 +211,8 @@ p_oom() {
 
 @test "podman: exec" {
 	both 0 p_life x --cap-drop chown
+	eventually 60 logged x-orun started
+	eventually 60 logged x-runc started
 	both 4 p_on x exec -u 1000:1000 -e X=1 -w /tmp @ sh -c 'echo $(id -u) $X $(pwd); exit 4'
 	[ "$output" = "1000 1 /tmp" ]
 	both 0 p_on x exec @ grep -E 'Cap|Seccomp:|NoNew|Groups' /proc/self/status

@@ -12,6 +12,7 @@ setup_file() {
 	podman_run import "$E/image.tar" box >/dev/null 2>&1
 	user_setup
 	u import "$E/image.tar" box >/dev/null 2>&1
+	u volume create vol >/dev/null
 }
 
 setup() {

@@ -26,9 +26,47 @@ store_teardown() {
 	[ -n "${T:-}" ] && rm -rf --one-file-system "$T"
 }
 
+# store_registry: a registry of the file's own ($REGISTRY, ended by registry_stop), in setup_file
+store_registry() {
+	registry_start "$T/registry" 3>&-
+	export REGISTRY REGISTRY_PID
+}
+
+# store_podman_files: the files that Debian's podman wants to be there
+store_podman_files() {
+	echo "{}" >"$DOCKER_CONFIG/config.json"
+	: >"$CONTAINERS_REGISTRIES_CONF"
+}
+
+# store_podman: podman_run with state below $T, in setup_file; store_podman_done in teardown_file
+store_podman() {
+	store_podman_files
+	podman_setup "$T/podman"
+	export PODMAN_DIR
+}
+
+store_podman_done() {
+	umount "$PODMAN_DIR/root/overlay" 2>/dev/null || true
+}
+
 # store_fresh: an empty store for one test
 store_fresh() {
 	rm -rf --one-file-system "$ONGGI_ROOT" "$ONGGI_RUN"
+}
+
+# case_dir: into a folder of the test's own
+case_dir() {
+	cd "$(mktemp -d "$T/case.XXXXXX")"
+}
+
+# onggi ARGS: both streams as they are
+onggi() {
+	timeout 60 "$ONGGI_BIN/onggi" "$@"
+}
+
+# copy_in TAG-OF-LAYOUT NAME [OPTIONS]: from $T/oci to $REGISTRY, by skopeo
+copy_in() {
+	skopeo copy -q --dest-tls-verify=false "${@:3}" "oci:$T/oci:$1" "docker://$REGISTRY/$2" 3>&-
 }
 
 # image ARGS: onggi-image, both streams in $output

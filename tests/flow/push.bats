@@ -8,8 +8,7 @@ load pull_lib
 
 setup_file() {
 	store_setup
-	registry_start "$T/registry" 3>&-
-	export REGISTRY REGISTRY_PID
+	store_registry
 	python3 "$LIB/mkimage.py" "$T/oci" --tag gzip --kb 300
 	python3 "$LIB/mkimage.py" "$T/oci" --tag zstd --compress zstd --kb 300 --seed zstd
 	python3 "$LIB/mkimage.py" "$T/oci" --tag plain --compress none --kb 3000 --seed plain
@@ -28,16 +27,8 @@ setup() {
 	store_fresh
 }
 
-copy_in() { # TAG-OF-LAYOUT NAME [OPTIONS]
-	skopeo copy -q --dest-tls-verify=false "${@:3}" "oci:$T/oci:$1" "docker://$REGISTRY/$2" 3>&-
-}
-
 raw() { # NAME: the manifest as the registry has it
 	skopeo inspect --tls-verify=false --raw "docker://$REGISTRY/$1"
-}
-
-onggi() {
-	timeout 60 "$ONGGI_BIN/onggi" "$@"
 }
 
 # pull, rename, push: the bytes of the manifest come back

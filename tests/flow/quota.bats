@@ -5,13 +5,21 @@
 # every kernel has, is in tests/guest/quota.bats.
 
 load lib
+load ../lib/zfs.bash
 
 setup() {
 	engine_setup
 	MNT=
 }
 
-teardown() { disk_teardown engine_teardown; }
+teardown() {
+	local failed=
+	disk_teardown engine_teardown || failed=1
+	zfs_clear || failed=1
+	[ -z "$failed" ]
+}
+
+teardown_file() { zfs_end; }
 
 # the engine's store on a new btrfs
 store_on_btrfs() {
@@ -109,6 +117,16 @@ given" ]
 	[[ $output == *"btrfs does not limit inodes"* ]]
 	onggi rm two
 	no_devices
+}
+
+@test "quota: of a dataset of zfs" {
+	[ -z "$(zfs_missing)" ] || skip "$(zfs_missing)"
+	zfs_for_store
+	whole_life zfs dataset
+	run onggi -s zfs create --storage-opt size=24m --storage-opt inodes=500 base
+	[ "$status" -ne 0 ]
+	[[ $output == *"storage driver zfs: a dataset does not limit inodes"* ]]
+	[ -z "$(ls "$ONGGI_ROOT/containers")" ]
 }
 
 @test "quota: a running container is looked at through the same device" {

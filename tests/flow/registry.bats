@@ -8,17 +8,16 @@ load pull_lib
 
 setup_file() {
 	store_setup
-	registry_start "$T/registry" 3>&-
-	export REGISTRY REGISTRY_PID
+	store_registry
 	python3 "$LIB/mkimage.py" "$T/oci" --tag gzip --kb 300
 	python3 "$LIB/mkimage.py" "$T/oci" --tag zstd --compress zstd --kb 300
 	python3 "$LIB/mkimage.py" "$T/oci" --tag mixed --compress none,gzip,zstd --kb 300
 	python3 "$LIB/mkimage.py" "$T/oci" --tag multi --arch arm64,amd64 --kb 100 --seed multi
 	python3 "$LIB/mkimage.py" "$T/oci" --tag big --kb 20000 --seed big
-	for tag in gzip zstd mixed big; do push "$tag" "x:$tag"; done
-	push multi x:multi --all
-	push gzip x:docker --format v2s2
-	push gzip library/deep/er/name:1.0
+	for tag in gzip zstd mixed big; do copy_in "$tag" "x:$tag"; done
+	copy_in multi x:multi --all
+	copy_in gzip x:docker --format v2s2
+	copy_in gzip library/deep/er/name:1.0
 }
 
 teardown_file() {
@@ -28,10 +27,6 @@ teardown_file() {
 
 setup() {
 	store_fresh
-}
-
-push() { # TAG-OF-LAYOUT NAME [OPTIONS]
-	skopeo copy -q --dest-tls-verify=false "${@:3}" "oci:$T/oci:$1" "docker://$REGISTRY/$2" 3>&-
 }
 
 record() { # FILTER: of the only image
@@ -162,8 +157,8 @@ unpacked_is_right() { # [ARCH [KB]]
 @test "no layer at all, and the same layer many times" {
 	python3 "$LIB/mkimage.py" "$T/oci" --tag none --layers 0
 	python3 "$LIB/mkimage.py" "$T/oci" --tag many --layers 120 --kb 1 --compress gzip,none
-	push none x:none
-	push many x:many
+	copy_in none x:none
+	copy_in many x:many
 	image pull -q "$REGISTRY/x:none"
 	is_status 0
 	store_fresh

@@ -42,7 +42,7 @@ setup() {
 	store_fresh
 	rm -rf "$DOCKER_CONFIG" "$ONGGI_CERTS"
 	mkdir -p "$DOCKER_CONFIG" "$ONGGI_CERTS"
-	echo '{"download-retry-delay-ms": 20, "download-stall-seconds": 2}' >"$ONGGI_CONFIG"
+	echo '{"download-retry-delay-ms": 20, "download-stall-seconds": 60}' >"$ONGGI_CONFIG"
 	: >"$LYING_LOG"
 }
 
@@ -149,6 +149,7 @@ works() { # REPOSITORY
 }
 
 @test "a connection on which nothing moves is given up and taken up again" {
+	echo '{"download-retry-delay-ms": 20, "download-stall-seconds": 2}' >"$ONGGI_CONFIG"
 	works stall
 	has "Retrying in 1 seconds"
 	has "no data for 2 seconds"

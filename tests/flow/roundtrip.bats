@@ -12,10 +12,8 @@ MATRIX="oci-gzip oci-zstd oci-none docker-gzip docker-none oci-multi"
 
 setup_file() {
 	store_setup
-	echo "{}" >"$DOCKER_CONFIG/config.json" # podman wants it to be there
-	: >"$CONTAINERS_REGISTRIES_CONF"
-	registry_start "$T/registry" 3>&-
-	export REGISTRY REGISTRY_PID
+	store_podman_files
+	store_registry
 	for c in gzip zstd none; do python3 "$LIB/mkimage.py" "$T/oci" --tag oci-$c --compress $c --kb 60 --seed "o$c"; done
 	python3 "$LIB/mkimage.py" "$T/oci" --tag oci-multi --arch amd64,arm64 --kb 40 --seed multi
 	for c in gzip none; do python3 "$LIB/mkimage.py" "$T/oci" --tag docker-$c --compress $c --kb 60 --seed "d$c"; done
@@ -39,14 +37,10 @@ teardown_file() {
 
 setup() {
 	store_fresh
-	cd "$(mktemp -d "$T/case.XXXXXX")"
+	case_dir
 }
 
 teardown() { cd /; }
-
-onggi() {
-	timeout 60 "$ONGGI_BIN/onggi" "$@"
-}
 
 raw() { # TRANSPORT:NAME
 	skopeo inspect --tls-verify=false --raw "$1"

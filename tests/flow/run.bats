@@ -189,12 +189,13 @@ refused() { # text, flags...
 }
 
 @test "--init reaps and passes signals on" {
-	onggi run -d --name c1 --init --network none base sh -c 'trap "exit 5" TERM; while :; do sleep 0.1; done' >/dev/null
+	onggi run -d --name c1 --init --network none base sh -c 'trap "exit 5" TERM; touch /up; while :; do sleep 0.1; done' >/dev/null
+	eventually 60 onggi exec c1 test -e /up
 	run -0 onggi exec c1 cat /proc/1/cmdline
 	[[ $(tr '\0' ' ' <<<"$output") == *docker-init* ]]
 	onggi exec -d c1 sh -c 'sleep 0.1 & exit'
 	eventually 60 sh -c "! '$ONGGI_BIN/onggi' exec c1 ps | grep -q '\[sleep\]'"
-	onggi stop c1
+	onggi stop -t 60 c1
 	[ "$(onggi inspect -f '{{.State.ExitCode}}' c1)" = 5 ]
 }
 

@@ -417,7 +417,7 @@ $(stat -c %s "$T/r")" ]
 	http POST /a/blobs/uploads/
 	at=$(header Location)
 	printf "PATCH $at HTTP/1.1\r\nContent-Length: 5\r\n\r\nhel" | timeout 30 socat - "TCP:$REGISTRY" >/dev/null || true
-	eventually 30 sh -c "curl -si http://$REGISTRY$at | grep -q 'Range: 0-2'"
+	eventually 60 sh -c "curl -si http://$REGISTRY$at | grep -q 'Range: 0-2'"
 	http PATCH "${at#/v2}" -H 'Content-Range: 3-4' --data-binary lo
 	is 202
 	http PUT "${at#/v2}?digest=$HELLO"
@@ -448,7 +448,7 @@ $(stat -c %s "$T/r")" ]
 	curl_pid=$!
 	exec 9>"$T/body"
 	printf hel >&9
-	eventually 30 sh -c "curl -si http://$REGISTRY$at | grep -q 'Range: 0-2'"
+	eventually 60 sh -c "curl -si http://$REGISTRY$at | grep -q 'Range: 0-2'"
 	exec 8<>"/dev/tcp/${REGISTRY%:*}/${REGISTRY#*:}"
 	printf 'GET /v2/ HTTP/1.1\r\n\r\n' >&8
 	read -r line <&8
@@ -468,7 +468,7 @@ $(stat -c %s "$T/r")" ]
 	printf 'PUT /v2/a/manifests/x HTTP/1.1\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n' >&8
 	read -r line <&8
 	kill -INT "$REGISTRY_PID"
-	eventually 30 sh -c "! curl -s -o /dev/null http://$REGISTRY/v2/"
+	eventually 60 sh -c "! curl -s -o /dev/null http://$REGISTRY/v2/"
 	kill -INT "$REGISTRY_PID"
 	code=0
 	wait "$REGISTRY_PID" || code=$?
@@ -482,7 +482,7 @@ $(stat -c %s "$T/r")" ]
 	for round in 1 2 3 4 5 6; do
 		skopeo copy -q --dest-tls-verify=false "oci:$T/oci:one" "docker://$REGISTRY/k:$round" >/dev/null 2>&1 3>&- &
 		copy=$!
-		eventually 30 sh -c "[ \$(find $T/registry/data -type f | wc -l) -ge $((round * 3)) ] || ! kill -0 $copy"
+		eventually 60 sh -c "[ \$(find $T/registry/data -type f | wc -l) -ge $((round * 3)) ] || ! kill -0 $copy"
 		kill -9 "$REGISTRY_PID"
 		wait "$REGISTRY_PID" || true
 		kill "$copy" 2>/dev/null || true
@@ -511,14 +511,14 @@ $(stat -c %s "$T/r")" ]
 		registry_stop || true
 		"$ONGGI_LIBEXEC/onggi-image" "registry serve" --root "$T/r3" --listen "$at" >"$T/out" 2>"$T/err" 3>&- &
 		REGISTRY_PID=$!
-		eventually 30 grep -q Listening "$T/out"
+		eventually 60 grep -q Listening "$T/out"
 		port=$(sed 's/.*://' "$T/out")
 		host=127.0.0.1
 		[ "$at" != '[::1]:0' ] || host='[::1]'
 		grep -q '::1' "$T/out" && host='[::1]'
 		curl -fs "http://$host:$port/v2/"
 		# one line for each request
-		grep -q "\"GET /v2/\" 200 2 " "$T/err"
+		eventually 60 grep -q "\"GET /v2/\" 200 2 " "$T/err"
 	done
 }
 

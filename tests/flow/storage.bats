@@ -5,15 +5,17 @@
 # on the file system that it wants (a loop device where the host's is another). Prints its table.
 
 load lib
+load ../lib/zfs.bash
 
 since() { # LINUX DRIVER: the driver's name where the kernel has what it needs
 	! grep -qw erofs /proc/filesystems || [ "$(printf '%s\n' "$1" "$(uname -r)" | sort -V | head -1)" != "$1" ] || echo "$2"
 }
 
-DRIVERS="${DRIVERS:-overlay $(since 6.12 erofs) vfs vfs@btrfs vfs@xfs btrfs fuse-overlayfs $(since 6.16 composefs)}"
+DRIVERS="${DRIVERS:-overlay $(since 6.12 erofs) vfs vfs@btrfs vfs@xfs btrfs fuse-overlayfs $(since 6.16 composefs) $([ -n "$(zfs_missing)" ] || echo zfs)}"
 
 teardown_file() {
 	local d case
+	zfs_end
 	{
 		printf '# %-16s' case
 		printf ' %-14s' $DRIVERS
@@ -34,7 +36,12 @@ setup() {
 	MNT=
 }
 
-teardown() { disk_teardown engine_teardown; }
+teardown() {
+	local failed=
+	disk_teardown engine_teardown || failed=1
+	zfs_clear || failed=1
+	[ -z "$failed" ]
+}
 
 # store_on DRIVER[@FILESYSTEM]: the engine's store where that driver works
 store_on() {
@@ -42,6 +49,7 @@ store_on() {
 	[[ $1 != *@* ]] || fs=${1#*@}
 	[ "$driver" != btrfs ] || fs=btrfs
 	export ONGGI_STORAGE_DRIVER=$driver
+	[ "$driver" != zfs ] || zfs_for_store
 	[ -n "$fs" ] || return 0
 	truncate -s 700M "$T/disk-$1"
 	case $fs in
@@ -69,6 +77,11 @@ pool_gone() {
 	[ -z "$(ls -d "$ONGGI_ROOT"/devicemapper/*/* "$ONGGI_ROOT"/devicemapper/{pool.json,data,metadata} 2>/dev/null)" ]
 }
 
+zfs_gone() {
+	onggi system sweep
+	zfs_is_empty && [ ! -e "$ONGGI_ROOT/zfs/dataset" ] && [ -z "$(ls "$ONGGI_RUN/zfs")" ]
+}
+
 # each CASE: on every driver; a driver's failure names it
 each() {
 	local d
@@ -79,6 +92,7 @@ each() {
 		echo "$1 $d ok" >>"$BATS_FILE_TMPDIR/table"
 		forget_all
 		[ "$d" != devicemapper ] || eventually 60 pool_gone
+		[ "$d" != zfs ] || eventually 60 zfs_gone
 		if [ -n "$MNT" ]; then
 			umount "$MNT"
 			rmdir "$MNT"
@@ -366,6 +380,65 @@ image_of() { # DRIVER
 	onggi system check
 }
 
+@test "zfs: the daemon ends and comes back" {
+	[[ " $DRIVERS " == *" zfs "* ]] || skip "no zfs among the drivers"
+	zfs_for_store
+	export ONGGI_STORAGE_DRIVER=zfs
+	onggi run --network none --name c1 base sh -c 'echo x >>/f; cat /f'
+	zfs_killed_daemon
+	run -1 --separate-stderr onggi start -a c1
+	[[ $stderr == *"the daemon zfs-fuse does not run"* ]]
+	zfs_daemon
+	[ "$(onggi start -a c1 | tail -1)" = x ] # mounted once more
+	zfs_killed_daemon
+	zfs_daemon
+	onggi rm c1 # where a dead mount is in the way
+	onggi rmi base
+	zfs_gone
+}
+
+@test "zfs: a store on zfs keeps its datasets there" {
+	[[ " $DRIVERS " == *" zfs "* ]] || skip "no zfs among the drivers"
+	zfs_pool
+	MNT=$(mktemp -d "${TMPDIR:-/tmp}/onggi-store.XXXXXX")
+	zfs create -o mountpoint="$MNT" onggi-test/mine
+	export ONGGI_ROOT=$MNT/store ONGGI_STORAGE_DRIVER=zfs
+	[ "$(onggi run --network none --name c1 base sh -c 'echo x >/f; cat /f')" = x ]
+	onggi diff c1 | grep -qx 'A /f'
+	zfs list -H -r -o name onggi-test/mine | grep -q "^onggi-test/mine/onggi-[0-9a-f]*/c-$(onggi inspect -f '{{.Id}}' c1)$"
+	[ "$(zfs get -H -o value onggi:store "$(cat "$ONGGI_ROOT/zfs/dataset")")" = "$ONGGI_ROOT" ]
+	onggi rm c1
+	onggi rmi base
+	[ "$(zfs list -H -r -o name onggi-test/mine)" = onggi-test/mine ]
+}
+
+# what the driver zfs needs, one after the other
+zfs_lacks() {
+	local why
+	run -125 --separate-stderr onggi -s zfs run --rm --network none base true
+	[[ $stderr == *"hint:"*"drivers that work here:"*" vfs"* ]]
+	if ! command -v zfs >/dev/null; then
+		[[ $stderr == *"zfs: zfs is not installed"*"hint: install the package zfsutils-linux"* ]]
+	elif [ -n "$(zfs_missing)" ]; then
+		[[ $stderr == *"zfs: "* ]]
+	else
+		zfs_pool
+		run -125 --separate-stderr onggi -s zfs run --rm --network none base true
+		[[ $stderr == *"zfs: $ONGGI_ROOT is not on zfs, and ONGGI_ZFS_FSNAME names no dataset"*"hint: name one with ONGGI_ZFS_FSNAME"* ]]
+		run -125 --separate-stderr env ONGGI_ZFS_FSNAME=onggi-test/none "$ONGGI_BIN/onggi" -s zfs run --rm --network none base true
+		[[ $stderr == *"zfs: ONGGI_ZFS_FSNAME: "*"cannot open 'onggi-test/none': dataset does not exist"*"hint: make it with: zfs create onggi-test/none"* ]]
+		for why in /onggi-test -r onggi-test@x; do
+			run -125 --separate-stderr env ONGGI_ZFS_FSNAME="$why" "$ONGGI_BIN/onggi" -s zfs run --rm --network none base true
+			[[ $stderr == *"ONGGI_ZFS_FSNAME: \"$why\" is not POOL/NAME of a dataset"* ]]
+		done
+		[ ! -e "$ONGGI_ROOT/zfs" ]
+		zfs_end
+		rm -r "$BATS_FILE_TMPDIR/zfs"
+		run -125 --separate-stderr env ONGGI_ZFS_FSNAME=onggi-test "$ONGGI_BIN/onggi" -s zfs run --rm --network none base true
+		[[ $stderr == *"zfs: the kernel module zfs of OpenZFS is not loaded"*"the daemon zfs-fuse does not run"*"hint: load it with: modprobe zfs"* ]]
+	fi
+}
+
 @test "a driver that cannot work says what it needs; an unknown one lists the known" {
 	run -125 --separate-stderr onggi -s btrfs run --rm --network none base true
 	[[ $stderr == *"btrfs: $ONGGI_ROOT is on another file system"* ]]
@@ -373,19 +446,18 @@ image_of() { # DRIVER
 	[ -z "$(onggi ps -aq)" ]
 	[ -z "$(ls "$ONGGI_ROOT/containers")" ]
 	run ! --separate-stderr onggi -s nosuch ps
-	[[ $stderr == *"unknown storage driver nosuch"*"known drivers: overlay, erofs, btrfs, devicemapper, fuse-overlayfs, composefs, vfs"* ]]
+	[[ $stderr == *"unknown storage driver nosuch"*"known drivers: overlay, erofs, btrfs, devicemapper, fuse-overlayfs, composefs, vfs, zfs"* ]]
 	# others' drivers say what there is none of, and what to take
-	local d
-	for d in zfs aufs; do
-		run ! --separate-stderr onggi -s $d ps
-		[[ $stderr == *"$d: the kernel "* ]]
-		[[ $stderr == *"hint:"*"drivers that work here:"*" vfs"* ]]
-	done
+	run ! --separate-stderr onggi -s aufs ps
+	[[ $stderr == *"aufs: the kernel "* ]]
+	[[ $stderr == *"hint: take the driver overlay"*"drivers that work here:"*" vfs"* ]]
+	onggi info | grep -q '^  aufs: the kernel module aufs is not loaded'
 	if [ ! -e /dev/mapper/control ]; then
 		run -125 --separate-stderr onggi -s devicemapper run --rm --network none base true
 		[[ $stderr == *"devicemapper: the device mapper of the kernel is missing: open /dev/mapper/control"* ]]
 		[[ $stderr == *"hint: load it with: modprobe dm_mod"*"drivers that work here:"*" vfs"* ]]
 	fi
+	zfs_lacks
 	[ "$(onggi info -f '{{range .StorageDrivers}}{{if .Usable}}{{.Name}} {{end}}{{end}}' | grep -o vfs)" = vfs ]
 	[ "$(onggi info -f '{{range .StorageDrivers}}{{if eq .Name "btrfs"}}{{.Usable}} {{.Reason}}{{end}}{{end}}')" = \
 		"false btrfs: $ONGGI_ROOT is on another file system" ]

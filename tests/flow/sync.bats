@@ -63,6 +63,48 @@ tags() {
 	same "docker://$REGISTRY/mirror/src:gzip-old" "docker://$REGISTRY/src:gzip"
 }
 
+@test "--format and --preserve-digests: as skopeo converts, one by one; a conversion is refused" {
+	for tag in gzip docker; do
+		for form in oci v2s2; do
+			skopeo copy -q --src-tls-verify=false --format $form "docker://$REGISTRY/src:$tag" "dir:$PWD/theirs" 3>&-
+			onggi registry copy -q --format $form "$REGISTRY/src:$tag" "dir:$PWD/ours"
+			[ "$(jq -S . ours/manifest.json)" = "$(jq -S . theirs/manifest.json)" ] || [ "$form" = oci ]
+			jq -e --arg t "$([ $form = oci ] && echo oci || echo docker)" \
+				'(.mediaType // "application/vnd.oci.image.manifest.v1+json") | contains($t)' ours/manifest.json
+			skopeo copy -q "dir:$PWD/ours" "oci:$PWD/layout-$tag-$form:x" 3>&-
+			[ "$(jq -r .config.digest ours/manifest.json)" = "$(raw "docker://$REGISTRY/src:$tag" | jq -r .config.digest)" ]
+		done
+	done
+	# what has the form already stays to the bit
+	onggi registry copy -q --format oci --preserve-digests "$REGISTRY/src:gzip" "dir:$PWD/same"
+	cmp same/manifest.json <(raw "docker://$REGISTRY/src:gzip")
+	run ! onggi registry copy -q --format v2s2 --preserve-digests "$REGISTRY/src:gzip" "dir:$PWD/none"
+	[[ $output == *"--preserve-digests"*"has another digest in the form of docker"* ]]
+	[ ! -e none ]
+	run ! onggi registry copy -q --format v2s1 "$REGISTRY/src:gzip" "dir:$PWD/none"
+	[[ $output == *"is read, not written"* ]]
+	run ! onggi registry copy -q --format oci "$REGISTRY/src:gzip" "docker-archive:$PWD/d.tar:x:1"
+	[[ $output == *"has a form of its own"* ]]
+	# an index with all that it names
+	onggi registry copy -q --format v2s2 "$REGISTRY/src:multi" "$REGISTRY/form:multi"
+	raw "docker://$REGISTRY/form:multi" | jq -e '.mediaType == "application/vnd.docker.distribution.manifest.list.v2+json" and
+		([.manifests[].mediaType] | unique == ["application/vnd.docker.distribution.manifest.v2+json"])'
+	skopeo copy -q --all --src-tls-verify=false "docker://$REGISTRY/form:multi" "dir:$PWD/multi" 3>&-
+	onggi registry copy -q --format oci "$REGISTRY/form:multi" "$REGISTRY/form:back"
+	[ "$(raw "docker://$REGISTRY/form:back" | jq -cS "[.manifests[].platform]")" = "$(raw "docker://$REGISTRY/src:multi" | jq -cS "[.manifests[].platform]")" ]
+	# sync
+	sync --src docker --dest dir --format v2s2 --keep-going "$REGISTRY/src" tree-v2s2
+	is_status 1
+	has "Synced 4 images" # docker's form knows no zstd
+	for f in $(find tree-v2s2 -name manifest.json); do
+		jq -e '.mediaType == "application/vnd.docker.distribution.manifest.v2+json"' "$f"
+	done
+	sync --src docker --dest dir --format v2s2 --preserve-digests --keep-going "$REGISTRY/src" tree-kept
+	is_status 1
+	has "has another digest"
+	has "Synced 1 images"
+}
+
 @test "errors: the first one ends it, --keep-going tells them all; nothing is written over; dry runs; wrong kinds" {
 	sync --src docker --dest dir "$REGISTRY/src:gzip" out
 	before=$(tree out)
@@ -87,9 +129,12 @@ tags() {
 	sync --src dir --dest dir out x
 	is_status 1
 	has "from dir to dir"
-	sync --src yaml --dest dir out x
+	sync --src tar --dest dir out x
 	is_status 1
-	has "--src: docker or dir is wanted"
+	has "--src: docker, dir or yaml is wanted"
+	sync --src docker --dest yaml out x
+	is_status 1
+	has "--dest: docker or dir is wanted"
 	sync --dest dir out x
 	is_status 1
 	sync --src docker --dest dir "$REGISTRY/nothing" x

@@ -13,7 +13,7 @@ teardown() { engine_teardown; }
 # talk SCRIPT: run expect with the engine's environment; output is what it prints
 talk() {
 	cat >"$T/talk.exp" <<-EXP
-		set timeout 20
+		set timeout 60
 		log_user 1
 		proc fail {what} { puts "\nFAILED: \$what"; exit 1 }
 		proc start {args} {
@@ -37,7 +37,7 @@ talk() {
 		set onggi "$ONGGI_BIN/onggi"
 		$1
 	EXP
-	timeout -k 5 100 expect "$T/talk.exp"
+	timeout -k 5 300 expect "$T/talk.exp"
 }
 
 @test "run -it: prompt, terminal, size, exit status" {

@@ -7,10 +7,8 @@ load pull_lib
 
 setup_file() {
 	store_setup
-	echo "{}" >"$DOCKER_CONFIG/config.json" # podman wants it to be there
-	: >"$CONTAINERS_REGISTRIES_CONF"
-	registry_start "$T/registry" 3>&-
-	export REGISTRY REGISTRY_PID
+	store_podman_files
+	store_registry
 	python3 "$LIB/mkimage.py" "$T/oci" --tag gzip --kb 60 --seed a
 	python3 "$LIB/mkimage.py" "$T/oci" --tag zstd --compress zstd --kb 60 --seed b
 	python3 "$LIB/mkimage.py" "$T/oci" --tag none --compress none --kb 60 --seed c
@@ -28,14 +26,10 @@ teardown_file() {
 
 setup() {
 	store_fresh
-	cd "$(mktemp -d "$T/case.XXXXXX")"
+	case_dir
 }
 
 teardown() { cd /; }
-
-onggi() {
-	timeout 60 "$ONGGI_BIN/onggi" "$@"
-}
 
 copy() { # FROM TO [FLAGS]: both streams in $output
 	run timeout 60 "$ONGGI_BIN/onggi" registry copy -q "$@"

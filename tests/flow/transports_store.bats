@@ -178,6 +178,49 @@ places() { # PLACES of one image, in every form, by skopeo
 	clean
 }
 
+@test "save --format docker-dir --compress, push --compress dir: plain layers go as gzip, others as they are" {
+	onggi pull -q "oci:$T/oci:none" # skopeo compresses what it pushes
+	none=$(onggi images -q)
+	image pull -q "$REGISTRY/src:gzip"
+	id=$(onggi image inspect --format "{{.Id}}" "$none")
+	onggi save --format docker-dir -o plain "$none"
+	onggi save --format docker-dir --compress -o packed "$none"
+	onggi push -q --compress "$none" dir:pushed
+	onggi save --format docker-dir --compress -o same "$REGISTRY/src:gzip"
+	onggi save --format docker-dir -o asis "$REGISTRY/src:gzip"
+	diff -r same asis
+	for dir in packed pushed; do
+		[ "sha256:$(jq -r '.config.digest' $dir/manifest.json | cut -d: -f2)" = "$id" ]
+		[ "$(jq -r '.layers | length' $dir/manifest.json)" = "$(jq -r '.layers | length' plain/manifest.json)" ]
+		paste <(jq -r '.layers[] | "\(.digest) \(.size) \(.mediaType)"' $dir/manifest.json) <(jq -r '.layers[].digest' plain/manifest.json) |
+			while read -r digest size type was; do
+				[ "sha256:$(sha256sum <"$dir/${digest#*:}" | cut -d' ' -f1)" = "$digest" ]
+				[ "$(stat -c %s "$dir/${digest#*:}")" = "$size" ]
+				# the first one came as gzip
+				[ "$digest" = "$was" ] || [ "sha256:$(gzip -dc <"$dir/${digest#*:}" | sha256sum | cut -d" " -f1)" = "$was" ]
+				case $type in *gzip) ;; *) echo "$type"; exit 1 ;; esac
+			done
+		[ "$(jq -r '.layers[1].digest' $dir/manifest.json)" != "$(jq -r '.layers[1].digest' plain/manifest.json)" ]
+	done
+	[ "$(jq -r .mediaType packed/manifest.json)" = application/vnd.docker.distribution.manifest.v2+json ]
+	skopeo copy -q dir:packed docker-archive:packed.tar:x:1 3>&-
+	skopeo copy -q dir:pushed oci:pushed-oci:1 3>&-
+	for args in "--compress" "--compress --format oci-dir" "--compress --format docker-archive"; do
+		run -1 onggi save $args -o out "$none"
+		has "--compress can only be set when --format is 'docker-dir'"
+	done
+	run -1 onggi push --compress "$none" oci:out
+	has "--compress is for dir: and for registries"
+	[ ! -e out ]
+	# a blob that rotted is told, not packed
+	blob=$ONGGI_ROOT/blobs/sha256/$(jq -r '.layers[1].digest' plain/manifest.json | cut -d: -f2)
+	chmod u+w "$blob"
+	printf x | dd of="$blob" bs=1 seek=700 conv=notrunc status=none
+	run -1 onggi save --format docker-dir --compress -o out "$none"
+	has "$(jq -r '.layers[1].digest' plain/manifest.json)"
+	[ ! -e out ]
+}
+
 @test "save --format: flags that do not fit are refused, and nothing is written" {
 	image pull -q "$REGISTRY/src:gzip"
 	image pull -q "$REGISTRY/src:zstd"

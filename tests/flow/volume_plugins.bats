@@ -10,7 +10,7 @@ setup() {
 	engine_setup
 	cd "$T"
 	mkdir sock spec
-	export ONGGI_PLUGINS=$T/sock:$T/spec ONGGI_PLUGIN_TIMEOUT=2
+	export ONGGI_PLUGINS=$T/sock:$T/spec ONGGI_PLUGIN_TIMEOUT=60
 	plugin_start
 	image_load busybox
 }
@@ -28,7 +28,7 @@ teardown() {
 plugin_start() {
 	python3 "$BATS_TEST_DIRNAME/../lib/volume_plugin.py" "$T/sock/store.sock" "$T" 3>&- &
 	PLUGIN_PID=$!
-	eventually 20 test -S "$T/sock/store.sock"
+	eventually 60 test -S "$T/sock/store.sock"
 }
 
 plugin_stop() {
@@ -46,8 +46,15 @@ balanced() {
 	[ "$up" = "$down" ] || { echo "mounts: $up"; echo "unmounts: $down"; return 1; }
 }
 
-misbehave() { # METHOD WHAT
+misbehave() { # METHOD WHAT; who hangs is not waited for long
 	echo "VolumeDriver.$1 $2" >"$T/mode"
+	export ONGGI_PLUGIN_TIMEOUT=60
+	[ "$2" != hang ] || ONGGI_PLUGIN_TIMEOUT=2
+}
+
+behave() {
+	rm "$T/mode"
+	export ONGGI_PLUGIN_TIMEOUT=60
 }
 
 @test "create with options, inspect, ls, run, rm" {
@@ -75,6 +82,25 @@ misbehave() { # METHOD WHAT
 	[ ! -e data/vol ]
 	run -0 onggi volume ls -q
 	[ -z "$output" ]
+}
+
+@test "cp of a stopped container: the plugin mounts for it, a plugin that refuses is an error" {
+	onggi create --name one --network none --volume-driver store -v made:/x --mount type=volume,src=made,dst=/y,volume-subpath=sub busybox true >/dev/null
+	mkdir data/made/sub
+	echo in >given
+	run -0 onggi cp given one:/x/given
+	[ "$(cat data/made/given)" = in ]
+	run -0 onggi cp given one:/y/
+	[ "$(cat data/made/sub/given)" = in ]
+	[ "$(onggi cp one:/x/sub/given - | tar -xO)" = in ]
+	balanced
+	misbehave Mount 'err no disk'
+	run -1 onggi cp given one:/x/other
+	[[ $output == *"error while mounting volume 'made'"* ]]
+	rm mode
+	[ ! -e "$ONGGI_RUN/containers/$(onggi inspect -f '{{.Id}}' one)" ]
+	onggi rm one >/dev/null
+	onggi volume rm made
 }
 
 @test "run --volume-driver, --mount volume-driver, anonymous ones, the same volume twice, sub-paths" {
@@ -171,7 +197,7 @@ misbehave() { # METHOD WHAT
 	misbehave Create hang
 	run -1 onggi volume create -d store xx
 	[[ $output == *"VolumeDriver.Create: no answer in 2 seconds"* ]]
-	rm mode
+	behave
 	run -0 onggi volume rm -f xx
 	onggi volume create -d store vol >/dev/null
 	misbehave Get liename
@@ -204,6 +230,7 @@ misbehave() { # METHOD WHAT
 	onggi volume create -d store vol >/dev/null
 	onggi run -d --name one --network none -v vol:/x busybox sleep 1000 >/dev/null
 	plugin_stop
+	ONGGI_PLUGIN_TIMEOUT=2
 	run -0 --separate-stderr onggi volume ls -q
 	[ "$output" = vol ]
 	[[ $stderr == *"plugin store does not listen"* ]]
@@ -213,7 +240,7 @@ misbehave() { # METHOD WHAT
 	onggi rm -f one
 	run -1 onggi volume rm vol
 	[[ $output == *"plugin store does not listen"* ]]
-	export ONGGI_PLUGIN_TIMEOUT=30
+	export ONGGI_PLUGIN_TIMEOUT=60
 	"$ONGGI_BIN/onggi" volume inspect vol >inspected &
 	pid=$!
 	plugin_start
@@ -249,7 +276,7 @@ misbehave() { # METHOD WHAT
 	onggi run -d --name two --network none -v vol:/x busybox sleep 1000 >/dev/null
 	kill -9 "$(onggi inspect -f '{{.State.Pid}}' two)"
 	onggi wait two >/dev/null
-	eventually 10 balanced
+	eventually 60 balanced
 	onggi start two >/dev/null
 	onggi restart -t 0 two >/dev/null
 	onggi rm -f two >/dev/null
@@ -282,4 +309,55 @@ misbehave() { # METHOD WHAT
 	misbehave Mount "err no space"
 	run -1 onggi create --network none --volume-driver store -v other:/etc busybox true
 	[ "$(onggi ps -aq | wc -l)" = 1 ]
+}
+
+# one that reads its archive from a FIFO, whose writer is descriptor 7 of the test
+held_import() { # VOLUME
+	rm -f gate
+	mkfifo gate
+	"$ONGGI_BIN/onggi" volume import "$1" - <gate 3>&- &
+	IMPORT=$!
+	exec 7>gate
+}
+
+import_end() {
+	exec 7>&-
+	wait "$IMPORT"
+}
+
+@test "an import is a user of its own: no sweep and no end of a container takes the volume from it" {
+	printf 'f 644 a one\n' >l1
+	tar cf one.tar l1
+	onggi volume create -d store vol >/dev/null
+	held_import vol
+	eventually 20 grep -q '^VolumeDriver.Mount vol ' log
+	id=$(sed -n 's/^VolumeDriver.Mount vol //p' log)
+	onggi system sweep
+	onggi run --rm --network none -v vol:/x busybox true
+	[ "$(grep -c "^VolumeDriver.Unmount vol $id" log)" = 0 ]
+	[ "$(grep -c '^VolumeDriver.Unmount vol' log)" = 1 ]
+	cat one.tar >&7
+	import_end
+	[ -e data/vol/l1 ]
+	balanced
+	[ ! -e "$ONGGI_RUN/containers/$id" ]
+	# one that was killed is swept
+	held_import vol
+	eventually 20 sh -c "[ \$(grep -c '^VolumeDriver.Mount vol ' log) = 3 ]"
+	kill -9 "$IMPORT"
+	wait "$IMPORT" || true
+	exec 7>&-
+	onggi system sweep
+	balanced
+	[ -z "$(ls "$ONGGI_RUN/containers")" ]
+	# of the local driver, with a file system of its own
+	onggi volume create -o type=tmpfs -o device=tmpfs mem >/dev/null
+	held_import mem
+	eventually 20 grep -q "volumes/mem/_data " /proc/self/mountinfo
+	onggi system sweep
+	onggi run --rm --network none -v mem:/x busybox true
+	grep -q "volumes/mem/_data " /proc/self/mountinfo
+	cat one.tar >&7
+	import_end
+	run ! grep -q "volumes/mem/_data " /proc/self/mountinfo
 }

@@ -228,3 +228,18 @@ mounted() { # VOLUME
 	onggi rm c1 c2 c3 c4 c5 c6 >/dev/null
 	[ -z "$(ls "$ONGGI_RUN/containers")" ]
 }
+
+@test "create --ignore, exists, rm --all" {
+	onggi volume create -o type=tmpfs -o device=tmpfs one >/dev/null
+	[ "$(onggi volume create --ignore -o type=none one)" = one ]
+	[ "$(onggi volume create --ignore two)" = two ]
+	run -0 onggi volume exists two
+	run -1 onggi volume exists three
+	onggi create --name user -v one:/v busybox true >/dev/null
+	onggi volume rm -a >/dev/null
+	[ "$(onggi volume ls -q | grep -vE '^[0-9a-f]{64}$')" = one ]
+	run ! onggi volume rm -a one
+	[[ $output == *"exclude each other"* ]]
+	run ! onggi volume rm
+	[[ $output == *"requires at least 1 argument"* ]]
+}

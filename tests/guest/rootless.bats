@@ -83,7 +83,7 @@ SUBIDS='.linux.uidMappings = [{containerID: 0, hostID: 1000, size: 1}, {containe
 	ok
 	is 1000
 	as_user orun --root "$U/state" kill "$ID" KILL
-	local end=$((SECONDS + 30))
+	local end=$((SECONDS + 120))
 	until as_user orun --root "$U/state" state "$ID" | grep -q stopped; do [ $SECONDS -lt $end ]; done
 	as_user orun --root "$U/state" delete "$ID"
 }

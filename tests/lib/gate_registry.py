@@ -8,34 +8,18 @@ Every repository has the blob under the digest in STATE_DIR/digest. A GET sends 
 STATE_DIR/go (a FIFO) is opened for writing: "go" sends it, "wrong" other bytes, "cut" ends the connection. Writes its
 port to STATE_DIR/port and one line per request, with the range asked for, to STATE_DIR/log.
 """
-import os
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from small_registry import SmallHandler, serve
 
 DATA = open(sys.argv[1], "rb").read()
 STATE = sys.argv[2]
 GATE = threading.Lock()  # one word for each that waits: two that had the FIFO open would share one
+WORDS = []  # that were read, but are for the next: of two writers at once the reader of the FIFO gets both
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def head(self, status, n, **headers):
-        with open(STATE + "/log", "a") as f:
-            f.write(f"{self.command} {self.path} {self.headers.get('Range', '-')}\n")
-        self.send_response(status)
-        for k, v in headers.items():
-            self.send_header(k.replace("_", "-"), v)
-        self.send_header("Content-Length", str(n))
-        self.end_headers()
-
-    def do_HEAD(self):
-        self.do_GET()
-
+class Handler(SmallHandler):
     def do_GET(self):
         if not self.path.endswith("/blobs/" + open(STATE + "/digest").read().strip()):
             return self.head(200 if self.path == "/v2/" else 404, 0)
@@ -51,8 +35,11 @@ class Handler(BaseHTTPRequestHandler):
         half = max(len(DATA) // 2 - start, 0)
         self.wfile.write(part[:half])
         self.wfile.flush()
-        with GATE, open(STATE + "/go") as f:
-            word = f.read().strip()
+        with GATE:
+            while not WORDS:
+                with open(STATE + "/go") as f:
+                    WORDS.extend(f.read().split())
+            word = WORDS.pop(0)
         if word == "go":
             self.wfile.write(part[half:])
         elif word == "wrong":
@@ -61,8 +48,4 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
 
-server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[3]) if len(sys.argv) > 3 else 0), Handler)
-with open(STATE + "/port.new", "w") as f:
-    f.write(str(server.server_address[1]))
-os.rename(STATE + "/port.new", STATE + "/port")
-server.serve_forever()
+serve(Handler, STATE, int(sys.argv[3]) if len(sys.argv) > 3 else 0)

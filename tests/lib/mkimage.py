@@ -133,4 +133,5 @@ def main():
         layout.tag(a.tag, made[0])
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,8 @@
 #   docker_start DIR [ARGS...]    dockerd ($DOCKERD) below DIR; sets DOCKER_HOST; docker_stop ends it
 #   podman_setup DIR              defines podman_run ARGS...: podman with state below DIR
 #   registry_start DIR            docker-registry on a free loopback port; sets REGISTRY=127.0.0.1:PORT, REGISTRY_PID
-#                                 (in NAME_serve.bats `onggi registry serve`)
+#                                 (in NAME_serve.bats `onggi registry serve`, in NAME_tls.bats
+#                                 with TLS and a password)
 
 peers_isolate() {
 	[ -z "${PEERS_ISOLATED:-}" ] || return 0
@@ -86,11 +87,34 @@ onggi_registry_start() {
 	[ -n "$REGISTRY" ] || { cat "$_dir/log" >&2; return 1; }
 }
 
+# the same with TLS and a password, which curl, skopeo and onggi find below $HOME and $DOCKER_CONFIG of the test;
+# REGISTRY_BASIC is for others
+registry_start_tls() {
+	_dir=$1
+	mkdir -p "$_dir"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3 -subj /CN=registry \
+		-addext subjectAltName=IP:127.0.0.1 -keyout "$_dir/key" -out "$_dir/cert" 2>/dev/null
+	echo 'ali:$2y$05$abcdefghijklmnopqrstuupx2xBUC4954936wVIjyyPHmUBFu0wCW' >"$_dir/users"
+	onggi_registry_start "$_dir" --allow-delete --tls-cert "$_dir/cert" --tls-key "$_dir/key" --htpasswd "$_dir/users" ||
+		return 1
+	REGISTRY_BASIC=$(printf 'ali:open sesame' | base64)
+	export REGISTRY_BASIC
+	printf 'insecure\nuser = "ali:open sesame"\n' >"$HOME/.curlrc"
+	[ -f "$DOCKER_CONFIG/config.json" ] || echo '{}' >"$DOCKER_CONFIG/config.json"
+	jq --arg host "$REGISTRY" --arg auth "$REGISTRY_BASIC" '.auths[$host] = { auth: $auth }' \
+		"$DOCKER_CONFIG/config.json" >"$_dir/config.json"
+	mv "$_dir/config.json" "$DOCKER_CONFIG/config.json"
+}
+
 registry_start() {
-	# the files of tests that are there twice, once as NAME_serve.bats, are for both
+	# the files of tests that are there more than once: NAME_serve.bats and NAME_tls.bats are for `registry serve`
 	case ${BATS_TEST_FILENAME:-} in
 	*_serve.bats)
 		onggi_registry_start "$1" --allow-delete
+		return
+		;;
+	*_tls.bats)
+		registry_start_tls "$1"
 		return
 		;;
 	esac

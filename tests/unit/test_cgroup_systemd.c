@@ -117,7 +117,7 @@ static void serve(int listener, int seen, bool refuse)
 		for (uint32_t serial = 1;; serial++) {
 			struct dbus_message m;
 			struct err e = { 0 };
-			if (dbus_next(&d, clock_mono_ns() + 5000000000, &m, &e) < 0)
+			if (dbus_next(&d, clock_mono_ns() + 60000000000, &m, &e) < 0)
 				break;
 			static const char *const marks[] = { "onggi-ID.scope", "a-b.slice", "Delegate", "MemoryMax",
 							     "MemoryLimit", "TasksMax", "CPUWeight", "CPUShares",

@@ -22,6 +22,7 @@
 #include "format/js.h"
 #include "spec/bundle.h"
 #include "store/container.h"
+#include "store/form_mark.h"
 #include "store/volume.h"
 
 struct world {
@@ -337,6 +338,30 @@ static void test_oci_open(void **state)
 	assert_null(js_at(d, "linux.seccomp"));
 }
 
+static void test_form_mark(void **state)
+{
+	struct world *w = *state;
+	struct form_mark none, then;
+	struct err e;
+
+	form_mark_get(&w->s, &none);
+	assert_true(form_mark_stands(&w->s, &none));
+	assert_int_equal(form_mark_begin(&w->s, &e), 0);
+	assert_false(form_mark_stands(&w->s, &none));
+	/* while it is on nothing stands, also what was seen since */
+	form_mark_get(&w->s, &then);
+	assert_false(form_mark_stands(&w->s, &then));
+	assert_int_equal(form_mark_end(&w->s, &e), 0);
+	assert_false(form_mark_stands(&w->s, &none));
+	assert_false(form_mark_stands(&w->s, &then));
+	form_mark_get(&w->s, &then);
+	assert_true(form_mark_stands(&w->s, &then));
+	/* a whole one in between */
+	assert_int_equal(form_mark_begin(&w->s, &e), 0);
+	assert_int_equal(form_mark_end(&w->s, &e), 0);
+	assert_false(form_mark_stands(&w->s, &then));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +369,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_half_made, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_state, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_volumes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_form_mark, setup, teardown),
 		cmocka_unit_test(test_users),
 		cmocka_unit_test(test_oci),
 		cmocka_unit_test(test_oci_open),

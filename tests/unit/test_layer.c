@@ -76,7 +76,8 @@ static int apply(struct bed *b)
 	assert_int_equal(mkdir(path, 0755), 0);
 	b->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	source_mem_init(&m, b->tar.p, b->tar.n);
-	return layer_apply(&m.source, b->dir, NULL, &b->loose, &b->stats, &b->err);
+	const struct layer_apply_req q = { .tar = &m.source, .xdir = b->dir };
+	return layer_apply(&q, &b->loose, &b->stats, &b->err);
 }
 
 static mode_t mode_of(struct bed *b, const char *path)
@@ -366,7 +367,8 @@ static void limits(void **state)
 			tar_make_file(&b->tar, rows[i].names[k], rows[i].body);
 		source_mem_init(&m, b->tar.p, b->tar.n);
 		b->dir = open(b->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		int r = layer_apply(&m.source, b->dir, &lim, &b->loose, &b->stats, &b->err);
+		const struct layer_apply_req q = { .tar = &m.source, .xdir = b->dir, .limits = &lim };
+		int r = layer_apply(&q, &b->loose, &b->stats, &b->err);
 		assert_int_equal(r >= 0, rows[i].sound);
 		assert_int_equal(b->err.kind, rows[i].sound ? E_NONE : E_CORRUPT);
 	}

@@ -19,9 +19,9 @@
 
 #include "base/io.h"
 #include "base/own.h"
+#include "format/base64.h"
 #include "format/challenge.h"
 #include "registry/ahead.h"
-#include "registry/base64.h"
 #include "registry/config.h"
 #include "registry/credential.h"
 #include "registry/tail.h"
@@ -171,7 +171,7 @@ static void endpoints_follow_the_configuration(void **state)
 	(void)state;
 	put("onggi.json", "{\"insecure-registries\":[\"10.1.0.0/16\",\"reg.example:5000\"],"
 			  "\"registry-mirrors\":[\"http://127.0.0.1:9/m/\"],\"max-concurrent-downloads\":7}", 0600);
-	assert_int_equal(registry_config_load(&c, &e), 0);
+	assert_int_equal(registry_config_load(NULL, &c, &e), 0);
 	assert_int_equal(c.parallel, 7);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct registry_endpoints l;
@@ -187,9 +187,9 @@ static void endpoints_follow_the_configuration(void **state)
 	}
 	registry_config_done(&c);
 	put("onggi.json", "{\"max-concurrent-downloads\":0}", 0600);
-	assert_int_equal(registry_config_load(&c, &e), -ERANGE);
+	assert_int_equal(registry_config_load(NULL, &c, &e), -ERANGE);
 	put("onggi.json", "{\"insecure-registries\":[1]}", 0600);
-	assert_int_equal(registry_config_load(&c, &e), -EINVAL);
+	assert_int_equal(registry_config_load(NULL, &c, &e), -EINVAL);
 }
 
 static const char registries_conf[] =
@@ -230,7 +230,7 @@ static void registries_conf_is_obeyed(void **state)
 	assert_int_equal(mkdir(path, 0700), 0);
 	put("registries.conf.d/10-late.conf", "[[registry]]\nlocation = \"late.example\"\ninsecure = true\n", 0600);
 	put("registries.conf.d/ignored", "nonsense", 0600);
-	assert_int_equal(registry_config_load(&c, &e), 0);
+	assert_int_equal(registry_config_load(NULL, &c, &e), 0);
 	for (size_t i = 0; i < ARRAY_LEN(rows_); i++) {
 		struct registry_endpoints l = { .n = 0 };
 		struct reference ref;
@@ -251,7 +251,7 @@ static void registries_conf_is_obeyed(void **state)
 	}
 	registry_config_done(&c);
 	put("registries.conf", "[[registry]]\ninsecure = true\n", 0600);
-	assert_int_equal(registry_config_load(&c, &e), -EINVAL);
+	assert_int_equal(registry_config_load(NULL, &c, &e), -EINVAL);
 }
 
 static void certificates_are_found_by_host(void **state)
@@ -262,7 +262,7 @@ static void certificates_are_found_by_host(void **state)
 	ARENA a = { 0 };
 	char path[100];
 	(void)state;
-	assert_int_equal(registry_config_load(&c, &e), 0);
+	assert_int_equal(registry_config_load(NULL, &c, &e), 0);
 	(void)snprintf(path, sizeof path, "%s/h.example:5", dir);
 	assert_int_equal(mkdir(path, 0700), 0);
 	put("h.example:5/ca.crt", "PEM1", 0600);
@@ -333,7 +333,7 @@ static void credentials_are_found(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		OWN_CREDENTIAL c = { 0 };
 		struct err e = { 0 };
-		int r = credential_find(rows[i].domain, rows[i].path, &c, &e);
+		int r = credential_find(rows[i].domain, rows[i].path, NULL, &c, &e);
 		if ((r < 0) != !!rows[i].error || (r < 0 && !strstr(e.chain, rows[i].error)))
 			fail_msg("%s/%s: %d %s", rows[i].domain, rows[i].path, r, e.chain);
 		const char *got[] = { c.user, c.password, c.identity_token };
@@ -345,7 +345,7 @@ static void credentials_are_found(void **state)
 	OWN_CREDENTIAL c = { 0 };
 	struct err e = { 0 };
 	setenv("DOCKER_AUTH_CONFIG", "{\"auths\":{\"h.example\":{\"auth\":\"dTk6cDk=\"}}}", 1);
-	assert_int_equal(credential_find("h.example", "x", &c, &e), 0);
+	assert_int_equal(credential_find("h.example", "x", NULL, &c, &e), 0);
 	assert_string_equal(c.user, "u9");
 	unsetenv("DOCKER_AUTH_CONFIG");
 }

@@ -3,6 +3,7 @@
  * Unit tests of the way of a layer: decompression, reading ahead, blob to snapshot, registration,
  * the collector. A store of its own in a temporary directory.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -23,6 +25,7 @@
 #include "format/inflate.h"
 #include "registry/ahead.h"
 #include "registry/layer_apply.h"
+#include "registry/mate.h"
 #include "spec/manifest.h"
 #include "store/blob.h"
 #include "store/image.h"
@@ -373,12 +376,165 @@ static void blobs(void **state)
 	assert_true(blob_read(&b->store, abc, 10, &text, &n, &e) < 0 && e.kind == E_CORRUPT);
 }
 
+/* ---- a mate changes nothing but the time ---- */
+
+static uint32_t dice(uint32_t *state, uint32_t sides)
+{
+	*state = *state * 1664525 + 1013904223;
+	return (*state >> 8) % sides;
+}
+
+/* a name of few, so that members meet often: a, a/b, a/b/c */
+static void any_name(uint32_t *state, const char *letters, char out[32])
+{
+	uint32_t depth = 1 + dice(state, 3);
+
+	*out = 0;
+	for (uint32_t i = 0; i < depth; i++)
+		(void)snprintf(out + strlen(out), 32 - strlen(out), "%s%c", i ? "/" : "",
+			       letters[dice(state, (uint32_t)strlen(letters))]);
+}
+
+static void any_member(uint32_t *state, unsigned i, struct buf *tar)
+{
+	char name[32], other[32], body[16], path[64];
+
+	/* l may be a link to any other, so that a file has more names than one */
+	any_name(state, "abcdel", name);
+	any_name(state, "abcde", other);
+	(void)snprintf(body, sizeof body, "%u", i);
+	switch (dice(state, 40)) {
+	case 0:
+		(void)snprintf(path, sizeof path, "%s/l", other);
+		any_name(state, "abcde", other);
+		tar_make_link(tar, TAR_SYMLINK, dice(state, 2) ? "l" : path, other);
+		return;
+	case 1:
+		(void)snprintf(path, sizeof path, "%s/f%u", other, (unsigned)dice(state, 60));
+		tar_make_link(tar, TAR_HARDLINK, name, path);
+		return;
+	case 2:
+		(void)snprintf(path, sizeof path, "%s/.wh.x", name);
+		tar_make_file(tar, path, "");
+		return;
+	case 3:
+		tar_make(tar, (struct tar_entry){ .type = TAR_DIR, .path = name, .mode = 0700 + i % 64, .mtime.sec = i + 1 }, NULL);
+		return;
+	case 4:
+		tar_make_file(tar, name, body);
+		return;
+	default:
+		break;
+	}
+	/* the usual one: a file in a directory that may be anything by now */
+	(void)snprintf(path, sizeof path, "%s/f%u", name, (unsigned)dice(state, 60));
+	tar_make(tar, (struct tar_entry){ .type = TAR_FILE, .path = path, .mode = 0600 + i % 64, .mtime.sec = i + 1 }, body);
+}
+
+/* every name with all that can be told of it */
+static void tell_tree(int xdir, const char *prefix, struct buf *out)
+{
+	struct dirent **names;
+	int n = scandirat(xdir, ".", &names, NULL, alphasort);
+
+	assert_true(n >= 0);
+	for (int i = 0; i < n; i++) {
+		const char *name = names[i]->d_name;
+		char text[64] = "", path[256];
+		struct stat st;
+		bool dots = !strcmp(name, ".") || !strcmp(name, "..");
+
+		assert_int_equal(fstatat(xdir, name, &st, AT_SYMLINK_NOFOLLOW), 0);
+		(void)snprintf(path, sizeof path, "%s/%s", prefix, name);
+		OWN_FD fd = S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) ? openat(xdir, name, O_RDONLY | O_CLOEXEC) : -1;
+		if (S_ISLNK(st.st_mode))
+			assert_true(readlinkat(xdir, name, text, sizeof text - 1) > 0);
+		else if (S_ISREG(st.st_mode))
+			assert_true(read(fd, text, sizeof text - 1) >= 0);
+		if (!dots) {
+			bool opaque = S_ISDIR(st.st_mode) && fgetxattr(fd, "trusted.overlay.opaque", text, 2) > 0;
+			buf_printf(out, "%s %o %lld %lu %s%s\n", path, (unsigned)st.st_mode,
+				   S_ISCHR(st.st_mode) ? 0LL : (long long)st.st_mtime, /* a whiteout's is of no account */
+				   S_ISDIR(st.st_mode) ? 0UL : (unsigned long)st.st_nlink, text, opaque ? " opaque" : "");
+			if (S_ISDIR(st.st_mode)) {
+				/* whatever way led to it, it got its attributes */
+				assert_true(st.st_mtime < 1500000000);
+				tell_tree(fd, path, out);
+			}
+		}
+		free(names[i]);
+	}
+	free(names);
+}
+
+static void tell_layer(struct bed *b, const struct buf *tar, struct layer_mate *mate, struct buf *out, struct buf *loose)
+{
+	struct layer_stats stats;
+	struct source_mem m;
+	struct err e = { 0 };
+
+	assert_int_equal(mkdirat(b->store.root_fd, "layer", 0755), 0);
+	OWN_FD dir = openat(b->store.root_fd, "layer", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	source_mem_init(&m, tar->p, tar->n);
+	const struct layer_apply_req q = { .tar = &m.source, .xdir = dir, .mate = mate };
+	/* an archive may be refused, by both for the same reason */
+	int r = layer_apply(&q, loose, &stats, &e);
+	buf_printf(out, "%d %s\n", r, e.chain);
+	if (!r) {
+		buf_printf(out, "%lld %lld %lld\n", (long long)stats.size_bytes, (long long)stats.entries,
+			   (long long)stats.whiteouts);
+		tell_tree(dir, "", out);
+	}
+	assert_int_equal(io_remove_tree(b->store.root_fd, "layer", &e), 0);
+}
+
+static void mate_changes_nothing(void **state)
+{
+	struct bed *b = *state;
+	unsigned good = 0;
+
+	/* 17 makes folders by way of links that are replaced afterwards */
+	static const uint32_t seeds[] = { 1, 2, 3, 4, 17 };
+
+	for (size_t k = 0; k < ARRAY_LEN(seeds); k++) {
+		OWN_BUF tar = { 0 };
+		OWN_BUF alone = { 0 };
+		OWN_BUF both = { 0 };
+		OWN_BUF loose_alone = { 0 };
+		OWN_BUF loose_both = { 0 };
+		uint32_t dices = seeds[k] * 7919;
+		struct mate mate;
+
+		/* enough small files that it begins */
+		for (unsigned i = 0; i < 520; i++) {
+			char name[32];
+			(void)snprintf(name, sizeof name, "many/%u", i);
+			tar_make_file(&tar, name, "x");
+		}
+		for (unsigned i = 0; i < 1500; i++)
+			any_member(&dices, i, &tar);
+		tar_put_end(&tar);
+		mate_init(&mate);
+		tell_layer(b, &tar, NULL, &alone, &loose_alone);
+		tell_layer(b, &tar, &mate.ask, &both, &loose_both);
+		mate_done(&mate);
+		assert_string_equal(buf_str(&alone), buf_str(&both));
+		if (*buf_str(&alone) != '0')
+			continue;
+		good++;
+		assert_int_equal(loose_alone.n, loose_both.n);
+		assert_true(!loose_alone.n || !memcmp(loose_alone.p, loose_both.p, loose_alone.n));
+	}
+	assert_true(good > 1); /* the others are refused, by both alike */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decompression), cmocka_unit_test(decompression_ratio),
 		cmocka_unit_test(ahead_is_closed_early),
 		cmocka_unit_test_setup_teardown(wrong_diff_id_shows_nothing, bed_make, bed_free),
+		cmocka_unit_test_setup_teardown(mate_changes_nothing, bed_make, bed_free),
 		cmocka_unit_test_setup_teardown(settle_and_collect, bed_make, bed_free),
 		cmocka_unit_test_setup_teardown(blobs, bed_make, bed_free),
 	};

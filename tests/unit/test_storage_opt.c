@@ -57,6 +57,10 @@ static void what_is_wrong_is_refused(void **state)
 		{ "size", "x", "invalid size: 'x'" },
 		{ "size", "-1", "invalid size: '-1'" },
 		{ "size", "99999999999999T", "invalid size" },
+		{ "metacopy", "yes", "metacopy: \"yes\" is neither on nor off" },
+		{ "redirect_dir", "follow", "neither on nor off" },
+		{ "volatile", "", "neither on nor off" },
+		{ "index", "on", "index=on: such a layer is mounted once only" },
 		{ "size", "1023k", "less than 1m" },
 		{ "inodes", "", "invalid number of inodes" },
 		{ "inodes", "1k", "invalid number of inodes" },
@@ -74,6 +78,39 @@ static void what_is_wrong_is_refused(void **state)
 		if (!strstr(e.chain, rows[i].want))
 			fail_msg("%s=%s: %s", rows[i].key, rows[i].value, e.chain);
 	}
+}
+
+static void words_of_overlay(void **state)
+{
+	static const struct {
+		const char *metacopy, *redirect_dir, *without_sync;
+		enum storage_switch want[3];
+	} rows[] = {
+		{ NULL, NULL, NULL, { STORAGE_UNSET, STORAGE_UNSET, STORAGE_UNSET } },
+		{ "on", NULL, NULL, { STORAGE_ON, STORAGE_ON, STORAGE_UNSET } },
+		{ "on", "on", "off", { STORAGE_ON, STORAGE_ON, STORAGE_OFF } },
+		{ "off", "on", "on", { STORAGE_OFF, STORAGE_ON, STORAGE_ON } },
+		{ "off", "off", NULL, { STORAGE_OFF, STORAGE_OFF, STORAGE_UNSET } },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		OWN_JSON map = json_pack("{ss*, ss*, ss*, ss}", "metacopy", rows[i].metacopy, "redirect_dir", rows[i].redirect_dir,
+					 "volatile", rows[i].without_sync, "index", "off");
+		struct storage_opt o;
+		struct err e = { 0 };
+		if (storage_opt_parse(map, &o, &e) < 0)
+			fail_msg("row %zu: %s", i, e.chain);
+		assert_int_equal(o.metacopy, rows[i].want[0]);
+		assert_int_equal(o.redirect_dir, rows[i].want[1]);
+		assert_int_equal(o.without_sync, rows[i].want[2]);
+		/* a volume has limits alone */
+		assert_true(storage_opt_parse_limits(map, &o, &e) < 0);
+	}
+	OWN_JSON bad = json_pack("{ss, ss}", "metacopy", "on", "redirect_dir", "off");
+	struct storage_opt o;
+	struct err e = { 0 };
+	assert_true(storage_opt_parse(bad, &o, &e) < 0);
+	assert_non_null(strstr(e.chain, "metacopy=on needs redirect_dir=on"));
 }
 
 static void defaults_are_added(void **state)
@@ -114,6 +151,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes_and_inodes),
 		cmocka_unit_test(what_is_wrong_is_refused),
+		cmocka_unit_test(words_of_overlay),
 		cmocka_unit_test(defaults_are_added),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,8 +52,25 @@ static void fails(void **unused)
 	assert_int_equal(e.kind, E_UNSUPPORTED);
 }
 
+static void reads(void **unused)
+{
+	const char *const good[] = { "sh", "-c", "echo out; echo err >&2", NULL };
+	const char *const bad[] = { "sh", "-c", "echo out; echo err >&2; exit 1", NULL };
+	struct err e = { 0 };
+	char *text = NULL;
+
+	(void)unused;
+	assert_int_equal(tool_read(good, 100, &text, &e), 0);
+	assert_string_equal(text, "out\n");
+	free(text);
+	assert_int_equal(tool_read(bad, 100, &text, &e), -EIO);
+	assert_string_equal(e.chain, "sh: status 1: err");
+	e = (struct err){ 0 };
+	assert_true(tool_read(good, 3, &text, &e) < 0); /* longer than is wanted */
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(runs), cmocka_unit_test(fails) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(runs), cmocka_unit_test(fails), cmocka_unit_test(reads) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

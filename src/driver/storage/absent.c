@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Drivers of other engines that onggi does not have: their names say what is missing, and what to take instead.
- * Why there are none: docs/adr/0017.
+ * Why there are none: docs/adr/0020.
  */
 #include "driver/storage/storage.h"
 
@@ -19,19 +19,11 @@ static int refuse(const char *name, const char *missing, const char *hint, struc
 	return -e->eno;
 }
 
-static int probe_zfs(const struct store *s, struct err *e)
-{
-	(void)s;
-	return refuse("zfs", "the kernel module zfs of OpenZFS is not loaded",
-		      "a store on zfs works with the driver overlay (OpenZFS 2.2) or vfs", e);
-}
-
 static int probe_aufs(const struct store *s, struct err *e)
 {
 	(void)s;
 	return refuse("aufs", "the kernel module aufs is not loaded, which is no part of Linux",
-		      "overlay does the same", e);
+		      "take the driver overlay, which does the same and is in every kernel", e);
 }
 
-const struct storage_ops storage_zfs = { .name = "zfs", .probe = probe_zfs };
 const struct storage_ops storage_aufs = { .name = "aufs", .probe = probe_aufs };

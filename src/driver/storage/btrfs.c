@@ -80,7 +80,7 @@ static int base_open(const struct store *s, const char *chain_id, const struct s
 	char snapshot[SNAPSHOT_PATH_MAX], path[STORAGE_PATH_MAX], key[64];
 	OWN_FD tmp = -1;
 
-	if (snapshot_path(chain_id, snapshot, e) < 0)
+	if (snapshot_path(chain_id, snapshot, e) < 0 || (s->n_others && io_mkdir_p(s->root_fd, snapshot, 0700, e) < 0))
 		return -e->eno;
 	(void)snprintf(path, sizeof path, "%s/flat", snapshot);
 	for (int tries = 0; tries < 2; tries++) {
@@ -144,6 +144,7 @@ static int remove_rw(const struct store *s, const char *id, struct err *e)
 const struct storage_ops storage_btrfs = {
 	.name = "btrfs",
 	.form = STORE_DIFF,
+	.copies = true,
 	.probe = probe,
 	.prepare = prepare,
 	.plan = flat_plan,

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -18,6 +17,7 @@
 #include "driver/storage/meta.h"
 #include "driver/storage/overlay_int.h"
 #include "store/snapshot.h"
+#include "sys/mountfd.h"
 
 static int missing(struct err *e, int error, const char *what, const char *hint)
 {
@@ -26,25 +26,38 @@ static int missing(struct err *e, int error, const char *what, const char *hint)
 	return -e->eno;
 }
 
+/* a mount as plan() has it, of nothing: data-only layers without metacopy, which would leave files in the upper
+ * directory that have no content */
+static int mount_nothing(const struct store *s, struct err *e)
+{
+	OWN_FD erofs = -1, fs = -1, mnt = -1;
+
+	if (erofs_mount_nothing(s, &erofs, e) < 0)
+		return err_ctx(e, "composefs");
+	if (mountfd_fs_open("overlay", &fs, e) < 0)
+		return err_ctx(e, "composefs");
+	if (mountfd_fs_file(fs, "lowerdir+", erofs, e) < 0 || mountfd_fs_string(fs, "datadir+", s->root, e) < 0 ||
+	    mountfd_fs_flags(fs, MS_RDONLY, e) < 0 || mountfd_fs_word(fs, "metacopy=off", e) < 0 ||
+	    mountfd_fs_mount(fs, "overlay", MOUNT_ATTR_RDONLY, &mnt, e) < 0)
+		/* EBADF: before 6.13 layers could not be given as descriptors either */
+		return e->eno != EINVAL && e->eno != EBADF ? err_ctx(e, "composefs") :
+					  missing(e, EINVAL,
+						  "overlay takes no data-only layers without metacopy: it has done since Linux 6.16",
+						  "take the driver overlay");
+	return 0;
+}
+
 static int probe(const struct store *s, struct err *e)
 {
-	struct utsname host;
-	unsigned major = 0, minor = 0;
-
+	if (storage_able(s, "composefs"))
+		return 0;
 	if (storage_overlay.probe(s, e) < 0)
 		return err_ctx(e, "composefs");
 	if (storage_in_userns())
 		return missing(e, EPERM, "EROFS cannot be mounted in a user namespace", "take the driver overlay");
-	int listed = storage_kernel_lists("erofs", e);
-	if (listed < 0)
+	if (mount_nothing(s, e) < 0)
 		return -e->eno;
-	if (!listed)
-		return missing(e, ENODEV, "/proc/filesystems does not list erofs", "load it with: modprobe erofs");
-	/* data-only layers without metacopy, which would leave files in the upper directory that have no content */
-	if (uname(&host) < 0 || sscanf(host.release, "%u.%u", &major, &minor) != 2 || major < 6 ||
-	    (major == 6 && minor < 16))
-		return missing(e, ENOSYS, "data-only layers of overlay without metacopy came with Linux 6.16",
-			       "take the driver overlay");
+	storage_able_note(s, "composefs");
 	return 0;
 }
 
@@ -58,39 +71,23 @@ static int meta_path(const char *chain_id, char out[STORAGE_PATH_MAX], struct er
 	return 0;
 }
 
-/* the image in the locked temporary folder @tmp, then at its place */
-static int meta_fill(const struct store *s, int tmp, const struct storage_lowers *lowers, const char *path,
-		     struct err *e)
-{
-	OWN_FD fd = openat(tmp, "meta", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
-
-	if (fd < 0)
-		return err_sys(e, errno, "make metadata of the image");
-	if (meta_write(lowers, fd, e) < 0)
-		return -e->eno;
-	/* once per image: after a power cut it is whole or not there */
-	if (fsync(fd) < 0)
-		return err_sys(e, errno, "sync metadata of the image");
-	/* of two at once either is as good */
-	return renameat(tmp, "meta", s->root_fd, path) < 0 ? err_sys(e, errno, "rename metadata of the image") : 0;
-}
-
 static int meta_make(const struct store *s, const char *id, const char *const *chain, size_t n_chain, struct err *e)
 {
 	struct storage_lowers lowers;
-	char path[STORAGE_PATH_MAX], key[64];
+	const char *top = chain[n_chain - 1];
+	char path[STORAGE_PATH_MAX];
 	ARENA a = { 0 };
-	OWN_FD tmp = -1;
+	OWN_FD fd = -1;
 
-	if (meta_path(chain[n_chain - 1], path, e) < 0)
+	if (meta_path(top, path, e) < 0)
 		return -e->eno;
 	if (faccessat(s->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
-	if (storage_lowers(s, id, chain, n_chain, &a, &lowers, e) < 0 || storage_temp_begin(s, key, &tmp, e) < 0)
-		return -e->eno;
-	int r = meta_fill(s, tmp, &lowers, path, e);
-	storage_layer_abort(s, key);
-	return r;
+	/* once per image: after a power cut it is whole or not there */
+	if (storage_lowers(s, id, chain, n_chain, &a, &lowers, e) < 0 || snapshot_file_open(s, top, &fd, e) < 0 ||
+	    meta_write(&lowers, fd, e) < 0 || snapshot_file_name(s, top, "meta", fd, true, e) < 0)
+		return err_ctx(e, "metadata of the image");
+	return 0;
 }
 
 static int prepare(const struct store *s, const char *id, const char *const *chain, size_t n_chain, struct err *e)
@@ -132,6 +129,7 @@ static int plan(const struct store *s, const char *id, const char *const *chain,
 const struct storage_ops storage_composefs = {
 	.name = "composefs",
 	.form = STORE_DIFF,
+	.chosen = STORAGE_PLAN_VOLATILE, /* redirects to data-only layers are its own */
 	.probe = probe,
 	.prepare = prepare,
 	.plan = plan,

@@ -93,7 +93,7 @@ static int base_get(const struct dm_pool *p, const char *chain_id, const struct 
 	struct err none = { 0 };
 	OWN_FD lock = -1;
 
-	if (snapshot_path(chain_id, dir, e) < 0)
+	if (snapshot_path(chain_id, dir, e) < 0 || (p->s->n_others && io_mkdir_p(p->s->root_fd, dir, 0700, e) < 0))
 		return -e->eno;
 	(void)snprintf(note, sizeof note, "%s/thin", dir);
 	(void)snprintf(made, sizeof made, "%s/thin-made", dir);
@@ -243,23 +243,27 @@ static int changes(const struct store *s, const char *id, const struct storage_l
 	return flat_changes_of(s, id, root, lowers, ret, e);
 }
 
-static uint64_t bytes(const struct store *s, const char *id, const struct storage_lowers *lowers)
+static void status(const struct store *s, unsigned flags, storage_say_fn say, void *data)
 {
-	struct storage_changes c;
+	OWN_POOL p = DM_POOL_NULL;
 	struct err ignored = { 0 };
 
-	return changes(s, id, lowers, &c, &ignored) < 0 ? 0 : flat_changes_bytes(s, &c);
+	(void)flags;
+	if (dm_pool_exists(s) && dm_pool_open(s, false, &p, &ignored) == 0)
+		say(data, "Pool Name", p.name);
 }
 
 const struct storage_ops storage_devicemapper = {
 	.name = "devicemapper",
 	.form = STORE_DIFF,
+	.copies = true,
 	.probe = probe,
 	.prepare = prepare,
 	.plan = plan,
 	.remove = remove_rw,
 	.lowers = storage_lowers,
 	.changes = changes,
-	.bytes = bytes,
+	.bytes = flat_bytes,
 	.images_gone = images_gone,
+	.status = status,
 };

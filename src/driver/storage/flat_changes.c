@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -22,11 +23,12 @@
 #include "driver/storage/flat_int.h"
 #include "store/attr.h"
 
-enum { BLOCK = 1 << 16 };
+enum { BLOCK = 1 << 16, FUSE_MAGIC = 0x65735546 };
 
 struct changes {
 	struct merge m;
 	struct timespec made;
+	bool seconds_only; /* times of the container's file system may be cut off (zfs-fuse does so) */
 	int to_root;
 	struct flat_links links;
 	char *block; /* two of BLOCK */
@@ -44,16 +46,21 @@ struct place {
 
 static bool is_newer(const struct stat *st, const struct timespec *t)
 {
-	return st->st_ctim.tv_sec != t->tv_sec ? st->st_ctim.tv_sec > t->tv_sec : st->st_ctim.tv_nsec >= t->tv_nsec;
+	if (st->st_ctim.tv_sec != t->tv_sec)
+		return st->st_ctim.tv_sec > t->tv_sec;
+	/* a file system that knows seconds only: at any time of this one */
+	return !st->st_ctim.tv_nsec || st->st_ctim.tv_nsec >= t->tv_nsec;
 }
 
-static bool same_stat(const struct stat *a, const struct stat *b)
+/* @a of the container, @b of the image */
+static bool same_stat(const struct changes *c, const struct stat *a, const struct stat *b)
 {
+	bool whole = c->seconds_only && !a->st_mtim.tv_nsec;
 	bool dir = S_ISDIR(a->st_mode);
 
 	return a->st_mode == b->st_mode && a->st_uid == b->st_uid && a->st_gid == b->st_gid &&
 	       a->st_rdev == b->st_rdev && (dir || a->st_size == b->st_size) &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && (whole || a->st_mtim.tv_nsec == b->st_mtim.tv_nsec);
 }
 
 static int same_content(struct changes *c, int a, int b, struct err *e)
@@ -84,7 +91,7 @@ static int unchanged(struct changes *c, const struct place *p, const char *name,
 	char ours[64 + NAME_MAX], theirs[64 + NAME_MAX];
 	OWN_FD dir = -1;
 
-	if (!same_stat(st, &entry->st))
+	if (!same_stat(c, st, &entry->st))
 		return 0;
 	if (!p->touched && !is_newer(st, &c->made))
 		return 1;
@@ -247,21 +254,16 @@ static int compare(struct changes *c, int tree, int to, struct err *e)
 	return 0;
 }
 
-int flat_changes_of(const struct store *s, const char *id, int tree, const struct storage_lowers *lowers,
-		    struct storage_changes *ret, struct err *e)
+int flat_changes_since(const struct store *s, const char *id, int tree, const struct timespec *since,
+		       const struct storage_lowers *lowers, struct storage_changes *ret, struct err *e)
 {
 	struct storage_changes made = { .fd = -1 };
-	struct changes c = { 0 };
-	char mark[STORAGE_PATH_MAX];
-	struct stat st;
+	struct changes c = { .made = *since };
+	struct statfs fs;
 
-	if (storage_rw_path(id, "/made", mark, e) < 0)
-		return -e->eno;
-	if (fstatat(s->root_fd, mark, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(e, errno, "stat %s", mark);
 	if (merge_open(lowers, &c.m, e) < 0)
 		return -e->eno;
-	c.made = st.st_ctim;
+	c.seconds_only = !fstatfs(tree, &fs) && fs.f_type == FUSE_MAGIC;
 	int r = storage_temp_begin(s, made.key, &made.fd, e);
 	if (r >= 0) {
 		c.to_root = made.fd;
@@ -277,6 +279,19 @@ int flat_changes_of(const struct store *s, const char *id, int tree, const struc
 	return 0;
 }
 
+int flat_changes_of(const struct store *s, const char *id, int tree, const struct storage_lowers *lowers,
+		    struct storage_changes *ret, struct err *e)
+{
+	char mark[STORAGE_PATH_MAX];
+	struct stat st;
+
+	if (storage_rw_path(id, "/made", mark, e) < 0)
+		return -e->eno;
+	if (fstatat(s->root_fd, mark, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, errno, "stat %s", mark);
+	return flat_changes_since(s, id, tree, &st.st_ctim, lowers, ret, e);
+}
+
 int flat_changes(const struct store *s, const char *id, const struct storage_lowers *lowers,
 		 struct storage_changes *ret, struct err *e)
 {
@@ -288,20 +303,10 @@ int flat_changes(const struct store *s, const char *id, const struct storage_low
 	return tree < 0 ? err_sys(e, errno, "open %s", path) : flat_changes_of(s, id, tree, lowers, ret, e);
 }
 
-uint64_t flat_changes_bytes(const struct store *s, struct storage_changes *c)
-{
-	char path[STORAGE_PATH_MAX];
-
-	(void)snprintf(path, sizeof path, "tmp/layer-%.32s/diff", c->key);
-	uint64_t n = storage_tree_bytes(s->root_fd, path);
-	storage_changes_done(s, c);
-	return n;
-}
-
-uint64_t flat_bytes(const struct store *s, const char *id, const struct storage_lowers *lowers)
+uint64_t flat_bytes(const struct storage_ops *ops, const struct store *s, const char *id, const struct storage_lowers *lowers)
 {
 	struct storage_changes c;
 	struct err ignored = { 0 };
 
-	return flat_changes(s, id, lowers, &c, &ignored) < 0 ? 0 : flat_changes_bytes(s, &c);
+	return ops->changes(s, id, lowers, &c, &ignored) < 0 ? 0 : storage_changes_bytes(s, &c);
 }

@@ -40,8 +40,10 @@ int flat_changes(const struct store *s, const char *id, const struct storage_low
 /** flat_changes_of - the same of a tree that lies elsewhere: its directory @tree, open for reading. */
 int flat_changes_of(const struct store *s, const char *id, int tree, const struct storage_lowers *lowers,
 		    struct storage_changes *ret, struct err *e);
-/** flat_changes_bytes - bytes of the files in it, which is ended. */
-uint64_t flat_changes_bytes(const struct store *s, struct storage_changes *c);
-uint64_t flat_bytes(const struct store *s, const char *id, const struct storage_lowers *lowers);
+/** flat_changes_since - the same of a tree that has no mark: nothing in it was changed before @since. */
+int flat_changes_since(const struct store *s, const char *id, int tree, const struct timespec *since,
+		       const struct storage_lowers *lowers, struct storage_changes *ret, struct err *e);
+/** flat_bytes - of the files that the driver's changes() finds. */
+uint64_t flat_bytes(const struct storage_ops *ops, const struct store *s, const char *id, const struct storage_lowers *lowers);
 
 #endif

@@ -21,8 +21,10 @@
 
 #include "base/io.h"
 #include "base/own.h"
+#include "base/text.h"
 #include "driver/storage/storage.h"
 #include "format/js.h"
+#include "store/lazy.h"
 #include "store/snapshot.h"
 
 enum { PATH_BUF = 160 };
@@ -177,10 +179,10 @@ static int give_way(const struct store *s, const char *chain_id, const char *tmp
 {
 	const enum store_form other = s->form == STORE_TAR ? STORE_DIFF : STORE_TAR;
 
-	if (snapshot_exists(s, chain_id, s->form))
+	if (snapshot_exists_here(s, chain_id, s->form))
 		return 0;
 	/* left over from before a power loss: not to be trusted */
-	if (!snapshot_exists(s, chain_id, other))
+	if (!snapshot_exists_here(s, chain_id, other))
 		return snapshot_hide(s, chain_id, e) < 0 ? -e->eno : 1;
 	if (snapshot_hide_form(s, chain_id, s->form, e) < 0)
 		return -e->eno;
@@ -213,25 +215,70 @@ int storage_layer_commit(const struct store *s, const char *chain_id, const char
 	return r < 0 ? err_ctx(e, "commit layer %s", chain_id) : 0;
 }
 
+/* whether all layers are unpacked and settled, whatever is still shown of them */
+static bool all_here(const struct store *s, const char *const *chain, size_t n)
+{
+	char loose[PATH_BUF];
+
+	for (size_t i = 0; i < n; i++) {
+		const char *hex = strchr(chain[i], ':');
+		(void)snprintf(loose, sizeof loose, "snapshots/%.64s/loose", hex ? hex + 1 : "");
+		if (!snapshot_exists(s, chain[i], STORE_DIFF) || !faccessat(s->root_fd, loose, F_OK, 0))
+			return false;
+	}
+	return true;
+}
+
+/* storage_lowers while layers are on their way: the list says where each of them is to be seen */
+static int late_lowers(const struct store *s, const char *top, char *list, struct arena *a, struct storage_lowers *ret,
+		       struct err *e)
+{
+	char root[LAZY_PATH_MAX], *save = NULL;
+	size_t n = 0, cap = 0;
+	const char **dirs = NULL;
+
+	lazy_path(top, "/root", root);
+	for (char *p = strtok_r(list, "\n", &save); p; p = strtok_r(NULL, "\n", &save)) {
+		bool late = text_starts(p, "late ");
+		if ((!late && !text_starts(p, "here ")) || !text_is_hex(p + 5, 64))
+			return err_new(e, E_CORRUPT, EBADMSG, "list of layers that are on their way");
+		dirs = arena_grow(a, dirs, &cap, n + 1, sizeof *dirs);
+		if (!dirs || !(dirs[n] = late ? arena_printf(a, "%s/%s/%s", s->run, root, p + 5) :
+						arena_printf(a, "%s/snapshots/%s/diff", s->root, p + 5)))
+			return err_new(e, E_NOMEM, ENOMEM, "layers");
+		n++;
+	}
+	*ret = (struct storage_lowers){ .dirs = dirs, .n = n };
+	return 0;
+}
+
 int storage_lowers(const struct store *s, const char *id, const char *const *chain, size_t n_chain, struct arena *a,
 		   struct storage_lowers *ret, struct err *e)
 {
 	const char **dirs = arena_get(a, (n_chain + 1) * sizeof *dirs);
+	OWN_STR late = NULL;
 	size_t n = 0;
 
 	if (!dirs)
 		return err_new(e, E_NOMEM, ENOMEM, "layers of container %.12s", id);
+	if (n_chain && lazy_lowers(s, chain[n_chain - 1], &late, e) < 0)
+		return -e->eno;
+	if (late && !all_here(s, chain, n_chain))
+		return late_lowers(s, chain[n_chain - 1], late, a, ret, e);
 	for (size_t i = n_chain; i--;) {
 		const char *hex = strchr(chain[i], ':');
 		char opaque[PATH_BUF];
 		if (!hex)
 			return err_new(e, E_CORRUPT, EINVAL, "container %.12s: bad chain of layers", id);
-		dirs[n] = arena_printf(a, "%s/snapshots/%s/diff", s->root, hex + 1);
+		const struct store *home = s->n_others ? snapshot_home(s, chain[i], STORE_DIFF) : s;
+		if (!home) /* what opens it says so */
+			home = s;
+		dirs[n] = arena_printf(a, "%s/snapshots/%s/diff", home->root, hex + 1);
 		if (!dirs[n++])
 			return err_new(e, E_NOMEM, ENOMEM, "layers of container %.12s", id);
 		/* overlay itself does not look at the attribute on the root of a layer */
 		(void)snprintf(opaque, sizeof opaque, "snapshots/%.64s/opaque", hex + 1);
-		if (!faccessat(s->root_fd, opaque, F_OK, 0))
+		if (!faccessat(home->root_fd, opaque, F_OK, 0))
 			break;
 	}
 	*ret = (struct storage_lowers){ .dirs = dirs, .n = n };

@@ -13,6 +13,7 @@
 
 #include "base/io.h"
 #include "base/own.h"
+#include "driver/storage/flat_int.h"
 #include "driver/storage/overlay_int.h"
 #include "store/attr.h"
 
@@ -142,6 +143,8 @@ int overlay_plan_over(const struct store *s, const char *id, const struct storag
 {
 	/* what the kernel was built to do by default must not change what a container sees */
 	static const char *const options[] = { "index=off", "redirect_dir=off", "metacopy=off" };
+	static const char *const options_redirect[] = { "index=off", "redirect_dir=on", "metacopy=off" };
+	static const char *const options_metacopy[] = { "index=off", "redirect_dir=on", "metacopy=on" };
 	static const char *const options_userns[] = { "userxattr" };
 	struct mount_step *step = arena_get(a, sizeof *step);
 	char mark[STORAGE_PATH_MAX];
@@ -161,7 +164,8 @@ int overlay_plan_over(const struct store *s, const char *id, const struct storag
 	if (overlay_step(s, id, over, flags & STORAGE_PLAN_READ_ONLY, a, step, e) < 0)
 		return -e->eno;
 	bool user = storage_in_userns();
-	step->options = user ? options_userns : options;
+	step->options = user ? options_userns : flags & STORAGE_PLAN_METACOPY ? options_metacopy :
+			flags & STORAGE_PLAN_REDIRECT ? options_redirect : options;
 	step->n_options = user ? ARRAY_LEN(options_userns) : ARRAY_LEN(options);
 	ret->steps = step;
 	ret->n_steps = 1;
@@ -200,11 +204,27 @@ int overlay_changes(const struct store *s, const char *id, const struct storage_
 	return ret->fd < 0 ? err_sys(e, errno, "open the writable layer") : 0;
 }
 
-uint64_t overlay_bytes(const struct store *s, const char *id, const struct storage_lowers *lowers)
+int storage_changes_merged(const struct store *s, const char *id, int tree, const struct storage_lowers *lowers,
+			   struct storage_changes *ret, struct err *e)
+{
+	char mark[STORAGE_PATH_MAX];
+	struct stat st;
+
+	/* made before the first mount; without it everything is compared */
+	if (storage_rw_path(id, "/root", mark, e) < 0)
+		return -e->eno;
+	if (fstatat(s->root_fd, mark, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		st.st_ctim = (struct timespec){ 0 };
+	return flat_changes_since(s, id, tree, &st.st_ctim, lowers, ret, e);
+}
+
+uint64_t overlay_bytes(const struct storage_ops *ops, const struct store *s, const char *id,
+		       const struct storage_lowers *lowers)
 {
 	char path[STORAGE_PATH_MAX];
 	struct err ignored = { 0 };
 
+	(void)ops;
 	(void)lowers;
 	return storage_rw_path(id, "/diff", path, &ignored) < 0 ? 0 : storage_tree_bytes(s->root_fd, path);
 }
@@ -212,6 +232,7 @@ uint64_t overlay_bytes(const struct store *s, const char *id, const struct stora
 const struct storage_ops storage_overlay = {
 	.name = "overlay",
 	.form = STORE_DIFF,
+	.chosen = STORAGE_PLAN_VOLATILE | STORAGE_PLAN_REDIRECT | STORAGE_PLAN_METACOPY,
 	.probe = probe,
 	.prepare = overlay_prepare,
 	.plan = plan,
@@ -219,4 +240,5 @@ const struct storage_ops storage_overlay = {
 	.lowers = storage_lowers,
 	.changes = overlay_changes,
 	.bytes = overlay_bytes,
+	.status = overlay_status,
 };

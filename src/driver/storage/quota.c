@@ -12,7 +12,7 @@
 #include "driver/storage/quota_int.h"
 #include "sys/projquota.h"
 
-static const char *const names[QUOTA_KIND_N] = { "none", "project", "qgroup", "disk" };
+static const char *const names[QUOTA_KIND_N] = { "none", "project", "qgroup", "disk", "dataset" };
 
 const char *quota_kind_name(enum quota_kind kind)
 {
@@ -37,7 +37,11 @@ static int choose(const struct store *s, const struct storage_ops *ops, const st
 		err_hint(e, "it is what ONGGI_DM_BASE_SIZE said when the store's first volume was made");
 		return -e->eno;
 	}
-	if (projquota_is_on(s->root_fd)) {
+	if (ops == &storage_zfs) {
+		if (opt->inodes)
+			return err_new(e, E_UNSUPPORTED, EOPNOTSUPP, "storage driver zfs: a dataset does not limit inodes");
+		*ret = QUOTA_DATASET;
+	} else if (projquota_is_on(s->root_fd)) {
 		*ret = QUOTA_PROJECT;
 	} else if (opt->bytes && !opt->inodes && qgroup_is_btrfs(s)) {
 		*ret = QUOTA_QGROUP;
@@ -146,6 +150,11 @@ static int by_disk(const struct store *s, struct prepare *p, const struct storag
 	return quota_inside(s, p->id, &job, NULL, e);
 }
 
+static int by_dataset(const struct store *s, struct prepare *p, const struct storage_opt *opt, struct err *e)
+{
+	return prepare(s, p, NULL, e) < 0 ? -e->eno : dataset_limit(s, p->id, opt->bytes, e);
+}
+
 int quota_prepare(const struct store *s, const struct storage_ops *ops, const char *id, const char *const *chain,
 		  size_t n_chain, const struct storage_opt *opt, struct quota *ret, struct err *e)
 {
@@ -157,6 +166,8 @@ int quota_prepare(const struct store *s, const struct storage_ops *ops, const ch
 		return err_ctx(e, "--storage-opt");
 	if (q.kind == QUOTA_PROJECT)
 		r = by_project(s, &p, opt, &q, e);
+	else if (q.kind == QUOTA_DATASET)
+		r = by_dataset(s, &p, opt, e);
 	else
 		r = q.kind == QUOTA_QGROUP ? by_qgroup(s, &p, opt, e) : by_disk(s, &p, opt, e);
 	if (r < 0) {

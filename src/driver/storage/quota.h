@@ -7,6 +7,7 @@
  *   qgroup   btrfs: rw (driver btrfs: rw/fs) is a subvolume whose group is limited
  *   disk     any other: rw is a file system of its own in the sparse file containers/ID/disk.img,
  *            mounted only in namespaces that look at it (quota_inside)
+ *   dataset  driver zfs: the quota of the container's dataset, which does not count what it shares with the image
  */
 #ifndef ONGGI_DRIVER_STORAGE_QUOTA_H
 #define ONGGI_DRIVER_STORAGE_QUOTA_H
@@ -14,7 +15,7 @@
 #include "driver/storage/storage.h"
 #include "spec/storage_opt.h"
 
-enum quota_kind { QUOTA_NONE, QUOTA_PROJECT, QUOTA_QGROUP, QUOTA_DISK, QUOTA_KIND_N };
+enum quota_kind { QUOTA_NONE, QUOTA_PROJECT, QUOTA_QGROUP, QUOTA_DISK, QUOTA_DATASET, QUOTA_KIND_N };
 
 struct quota {
 	enum quota_kind kind;

@@ -11,6 +11,9 @@
 int disk_make(const struct store *s, const char *id, const struct storage_opt *opt, struct err *e);
 int disk_remove(const struct store *s, const char *id, struct err *e);
 
+/** dataset_limit - of driver zfs: what container @id writes. */
+int dataset_limit(const struct store *s, const char *id, uint64_t bytes, struct err *e);
+
 bool qgroup_is_btrfs(const struct store *s);
 /** qgroup_make - subvolume containers/ID/rw. */
 int qgroup_make(const struct store *s, const char *id, struct err *e);

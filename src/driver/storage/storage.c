@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/own.h"
+#include "driver/storage/overlay_int.h"
 #include "store/snapshot.h"
 
 static const struct storage_ops *const storage_table[] = {
@@ -94,6 +96,31 @@ int storage_kernel_lists(const char *fstype, struct err *e)
 	return strstr(text, line) != NULL;
 }
 
+static bool able_name(const struct store *s, const char *driver, char ret[64])
+{
+	struct stat st;
+
+	return !fstat(s->root_fd, &st) &&
+	       snprintf(ret, 64, "able/%s-%u-%u", driver, major(st.st_dev), minor(st.st_dev)) < 64;
+}
+
+bool storage_able(const struct store *s, const char *driver)
+{
+	char note[64];
+
+	return able_name(s, driver, note) && !faccessat(s->run_fd, note, F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
+void storage_able_note(const struct store *s, const char *driver)
+{
+	struct err ignored = { 0 };
+	char note[64];
+
+	/* without the note it is tried again */
+	if (able_name(s, driver, note) && io_mkdir_p(s->run_fd, "able", 0700, &ignored) == 0)
+		(void)io_replace_file(s->run_fd, note, "", 0, 0600, 0, &ignored);
+}
+
 bool storage_in_userns(void)
 {
 	const uint32_t init_userns_ino = 0xeffffffd; /* PROC_USER_INIT_INO of the kernel */
@@ -121,6 +148,16 @@ void storage_changes_done(const struct store *s, struct storage_changes *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	*c = (struct storage_changes){ .fd = -1 };
+}
+
+uint64_t storage_changes_bytes(const struct store *s, struct storage_changes *c)
+{
+	char path[STORAGE_PATH_MAX];
+
+	(void)snprintf(path, sizeof path, "tmp/layer-%.32s/diff", c->key);
+	uint64_t n = storage_tree_bytes(s->root_fd, path);
+	storage_changes_done(s, c);
+	return n;
 }
 
 int storage_rw_path(const char *id, const char *what, char out[STORAGE_PATH_MAX], struct err *e)

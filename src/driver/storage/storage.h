@@ -29,6 +29,8 @@ enum storage_plan_flags {
 	STORAGE_PLAN_READ_ONLY = 1,
 	STORAGE_PLAN_VOLATILE = 2, /* what is written need not survive a power cut: no sync at unmount */
 	STORAGE_PLAN_LOOK = 4,     /* only to be looked at: nothing is started for it */
+	STORAGE_PLAN_REDIRECT = 8, /* of overlay mounts: redirect_dir=on */
+	STORAGE_PLAN_METACOPY = 16, /* and metacopy=on, which goes with the other */
 };
 
 /* Directories of an image's layers, topmost first, down to one that hides all below. */
@@ -48,11 +50,16 @@ struct storage_changes {
 	char key[64];  /* of the temporary folder that it lies in; "": the writable layer itself */
 };
 
+/* is given one line of a driver's status at a time; both are borrowed */
+typedef void (*storage_say_fn)(void *data, const char *key, const char *value);
+
 /* A driver composes the root of a container over layers that all drivers share. One that onggi does not have
  * bears only a probe that says so. */
 struct storage_ops {
 	const char *name;
 	enum store_form form; /* of the layers that it needs */
+	bool copies; /* a container has a copy of its image: it starts without the layers */
+	unsigned chosen; /* flags of plan() that --storage-opt may set */
 	/* whether it works on the file system below the store; the error names the missing feature */
 	int (*probe)(const struct store *s, struct err *e);
 	/* make the writable layer of container @id over @chain (lowest first). Killed in between,
@@ -69,9 +76,12 @@ struct storage_ops {
 	int (*changes)(const struct store *s, const char *id, const struct storage_lowers *lowers,
 		       struct storage_changes *ret, struct err *e);
 	/* bytes of the files that the container made or changed */
-	uint64_t (*bytes)(const struct store *s, const char *id, const struct storage_lowers *lowers);
+	uint64_t (*bytes)(const struct storage_ops *ops, const struct store *s, const char *id,
+			  const struct storage_lowers *lowers);
 	/* NULL, or: let go of what was made for images that are gone now */
 	void (*images_gone)(const struct store *s);
+	/* NULL, or: what "info" shows of it */
+	void (*status)(const struct store *s, unsigned flags, storage_say_fn say, void *data);
 };
 
 /** storage_layer_begin - a directory descriptor to unpack layer @chain_id into (as overlay
@@ -98,6 +108,12 @@ int storage_layer_tar(const struct store *s, const char *key, int *ret_fd, struc
 int storage_layer_tar_is(const struct store *s, const char *key, int xblob, struct err *e);
 /** storage_changes_done - close it and drop what was made for it. */
 void storage_changes_done(const struct store *s, struct storage_changes *c);
+/** storage_changes_merged - changes() of an overlay that was mounted with STORAGE_PLAN_REDIRECT: what it keeps is no
+ * difference by itself. @tree: a directory that shows all of the container, open for reading. */
+int storage_changes_merged(const struct store *s, const char *id, int tree, const struct storage_lowers *lowers,
+			   struct storage_changes *ret, struct err *e);
+/** storage_changes_bytes - of the files in @c, which has a temporary folder and is done with then. */
+uint64_t storage_changes_bytes(const struct store *s, struct storage_changes *c);
 /** storage_rw_path - "containers/ID/rw" and @what ("" or "/name"); E_INVALID for a bad ID. */
 int storage_rw_path(const char *id, const char *what, char out[STORAGE_PATH_MAX], struct err *e);
 /** storage_tree_bytes - bytes of the files in directory @name below @xdir, 0 when there is none. A file of several
@@ -133,6 +149,9 @@ int storage_by_name(const struct store *s, const char *name, const struct storag
 int storage_probe(const struct store *s, const struct storage_ops *ops, struct err *e);
 /** storage_survey - name of driver number @i, NULL after the last. @ret_why is empty when it works here. */
 const char *storage_survey(const struct store *s, size_t i, struct err *ret_why);
+/** storage_status - tell @say, line by line, how driver @ops stands on this host. @flags: of plan(), with which containers are
+ * made that choose none. */
+void storage_status(const struct store *s, const struct storage_ops *ops, unsigned flags, storage_say_fn say, void *data);
 /** storage_kernel_lists - 1 when /proc/filesystems has @fstype, 0 when not (a module may be missing). */
 int storage_kernel_lists(const char *fstype, struct err *e);
 /** storage_in_userns - whether this process cannot use trusted.* attributes, so that whiteouts and

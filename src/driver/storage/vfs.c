@@ -47,6 +47,7 @@ static int remove_rw(const struct store *s, const char *id, struct err *e)
 const struct storage_ops storage_vfs = {
 	.name = "vfs",
 	.form = STORE_DIFF,
+	.copies = true,
 	.probe = probe,
 	.prepare = prepare,
 	.plan = flat_plan,

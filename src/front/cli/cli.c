@@ -4,6 +4,7 @@
  */
 #include "front/cli/cli.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "format/js.h"
+#include "store/others.h"
 
 static bool name_is(const char *names, const char *one, const char *two)
 {
@@ -126,6 +128,7 @@ static const struct opt global_rows[] = {
 	{ "config", 0, OPT_STRING, 0, "@config", NULL, "Directory of config.json, with credentials", NULL, NULL },
 	{ "debug", 'D', OPT_BOOL, 0, "@debug", NULL, "Show kinds of errors", NULL, NULL },
 	{ "host", 'H', OPT_REFUSED, 0, "", NULL, "there is no daemon to connect to", NULL, NULL },
+	{ "image-store", 0, OPT_LIST, 0, "@image-store", "list", "Image stores of others, read-only", NULL, NULL },
 	{ "json-errors", 0, OPT_BOOL, 0, "@json-errors", NULL, "Print errors as JSON", NULL, NULL },
 	{ "log-level", 'l', OPT_CUSTOM, 0, "@log-level", "string", "What to tell: debug, info, warn, error or fatal", put_log_level, NULL },
 	{ "root", 0, OPT_STRING, 0, "@root", NULL, "Durable state", NULL, NULL },
@@ -151,8 +154,11 @@ static void trace_step(void *data, const struct way *w, size_t index, uint64_t n
 		w->steps[index].name, (double)ns / 1e6, result < 0 ? "  failed" : "");
 }
 
-static int check_args(const struct command *cmd, int argc, struct err *e)
+static int check_args(const struct command *cmd, const json_t *req, int argc, struct err *e)
 {
+	/* --all stands for the objects that are otherwise named */
+	if (!argc && (cmd->flags & CMD_OR_ALL) && json_is_true(json_object_get(req, "@all")))
+		return 0;
 	if (argc >= cmd->min_args && (cmd->max_args < 0 || argc <= cmd->max_args))
 		return 0;
 	const char *how = cmd->min_args == cmd->max_args ? "exactly" :
@@ -177,13 +183,40 @@ static void storage_options(const json_t *request, struct buf *out)
 		buf_printf(out, "%s%s", i ? "," : "", json_string_value(json_array_get(list, i)));
 }
 
+/* By the environment, since other programs take part: those given here before those that are there. */
+static int image_stores(const json_t *request, struct err *e)
+{
+	const json_t *list = json_object_get(request, "@image-store");
+	const char *before = getenv(OTHERS_VARIABLE);
+	OWN_BUF value = { 0 };
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *path = json_string_value(json_array_get(list, i));
+		OWN_STR full = *path == '/' ? strdup(path) : realpath(path, NULL);
+		if (!full)
+			return err_sys(e, errno, "--image-store %s", path);
+		if (strchr(full, ':') || !*full)
+			return err_new(e, E_USAGE, EINVAL, "--image-store: a path without \":\" is needed");
+		buf_printf(&value, "%s%s", i ? ":" : "", full);
+	}
+	if (!value.n)
+		return 0;
+	if (before && *before)
+		buf_printf(&value, ":%s", before);
+	return setenv(OTHERS_VARIABLE, buf_str(&value), 1) < 0 ? err_sys(e, errno, "environment") : 0;
+}
+
 static int run_command(struct cli *c, const struct opt_result *global, struct err *e)
 {
 	OWN_BUF storage = { 0 };
+
+	if (image_stores(global->request, e) < 0)
+		return -e->eno;
 	storage_options(global->request, &storage);
 	c->trace = opt_bool(global->request, "@trace");
 	c->storage_driver = js_str(global->request, "@storage-driver", NULL);
 	struct engine_options o = { .root = c->root, .run = c->run,
+				    .spare_stores = c->cmd->flags & CMD_SPARE_STORES,
 				    .storage_driver = c->storage_driver,
 				    .storage_opt = storage.n ? buf_str(&storage) : NULL,
 				    .warn = warn_user, .warn_data = c,
@@ -243,7 +276,7 @@ static int dispatch(struct cli *c, const struct opt_result *global)
 		json_decref(res.request);
 		return 0;
 	}
-	bool miscounted = r >= 0 && check_args(c->cmd, res.argc, &e) < 0; /* docker: 1, not 125 */
+	bool miscounted = r >= 0 && check_args(c->cmd, res.request, res.argc, &e) < 0; /* docker: 1, not 125 */
 	if (miscounted)
 		r = -e.eno;
 	/* a program of its own takes the checked words as they were typed */

@@ -39,7 +39,9 @@ enum command_flags {
 	CMD_NO_ENGINE = 2,   /* does not open the store */
 	CMD_EXIT_125 = 4,    /* errors exit with the code of their kind (run), else with 1 */
 	CMD_HIDDEN = 8,      /* not in --help */
+	CMD_OR_ALL = 32,     /* without arguments where --all is given */
 	CMD_RAW_ARGS = 16,   /* checked by the rows, then handed on as typed (onggi-image) */
+	CMD_SPARE_STORES = 64, /* goes on without image stores that cannot be used */
 };
 
 struct command {
@@ -82,6 +84,10 @@ enum each_flags {
  * in the order of the arguments. Returns the exit code: 1 when any failed. */
 int cli_each(struct cli *c, int (*one)(struct cli *c, const char *arg, struct err *e),
 	     enum each_flags flags);
+
+/** cli_all - for --all: @names (array of strings) take the place of the positional arguments, of which there must be none.
+ * E_USAGE. */
+int cli_all(struct cli *c, const json_t *names, struct err *e);
 
 /** cli_filters - ["a=b", "a=c"] of @name as {"a": ["b", "c"]}; NULL without filters. Caller owns. */
 int cli_filters(const struct cli *c, const char *at_name, json_t **ret, struct err *e);

@@ -13,6 +13,8 @@
 static void print(void *data, const struct check_fault *f)
 {
 	(void)data;
+	if (f->store)
+		printf("image store %s: ", f->store);
 	printf("%s %s %s%s%s\n", f->kind, f->name, f->problem, f->mended ? "; " : "", f->mended ? f->mended : "");
 }
 
@@ -20,6 +22,8 @@ static void collect(void *data, const struct check_fault *f)
 {
 	json_t *o = json_pack("{ss ss ss so}", "Kind", f->kind, "Name", f->name, "Problem", f->problem, "Mended",
 			      f->mended ? json_string(f->mended) : json_null());
+	if (f->store)
+		(void)json_object_set_new(o, "Store", json_string(f->store));
 
 	(void)json_array_append_new(data, o); /* out of memory: seen in the sum */
 }
@@ -30,9 +34,12 @@ static int sum(const struct check_result *r, struct err *e)
 	const unsigned long long left = r->faults - r->mended;
 
 	human_size((double)r->bytes, &size);
-	printf("%llu blobs (%s read), %llu images, %llu references, %llu containers: ", (unsigned long long)r->blobs,
+	printf("%llu blobs (%s read), %llu images, %llu references, %llu containers", (unsigned long long)r->blobs,
 	       buf_str(&size), (unsigned long long)r->images, (unsigned long long)r->references,
 	       (unsigned long long)r->containers);
+	if (r->sealed)
+		printf(", %llu files under fs-verity", (unsigned long long)r->sealed);
+	fputs(": ", stdout);
 	if (!r->faults)
 		puts("no damage");
 	else
@@ -49,6 +56,7 @@ int cmd_check(struct cli *c, struct err *e)
 	const bool lossy = opt_bool(c->req, "@repair-lossy"), as_json = opt_bool(c->req, "@json");
 	OWN_JSON list = json_array();
 	struct check_req q = { .store = &c->eng.store,
+			       .others = opt_bool(c->req, "@image-stores"),
 			       .quick = opt_bool(c->req, "@quick"),
 			       .repair = lossy || opt_bool(c->req, "@repair"),
 			       .lossy = lossy,
@@ -62,8 +70,9 @@ int cmd_check(struct cli *c, struct err *e)
 		return -e->eno;
 	if (!as_json)
 		return sum(&r, e);
-	OWN_JSON doc = json_pack("{sO sI sI sI sI}", "Faults", list, "Found", (json_int_t)r.faults, "Mended",
-				 (json_int_t)r.mended, "Blobs", (json_int_t)r.blobs, "Images", (json_int_t)r.images);
+	OWN_JSON doc = json_pack("{sO sI sI sI sI sI}", "Faults", list, "Found", (json_int_t)r.faults, "Mended",
+				 (json_int_t)r.mended, "Blobs", (json_int_t)r.blobs, "Images", (json_int_t)r.images, "Sealed",
+				 (json_int_t)r.sealed);
 	OWN_STR text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
 	if (!text)
 		return err_new(e, E_NOMEM, ENOMEM, "check");

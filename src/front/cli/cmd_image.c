@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * images, rmi, tag, history, image prune.
+ * rmi, tag, history, image prune.
  */
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -11,115 +12,7 @@
 #include "format/js.h"
 #include "front/cli/commands.h"
 #include "front/cli/list.h"
-
-static const struct list_field fields[] = {
-	{ "ID", "IMAGE ID" },           { "Repository", "REPOSITORY" }, { "Tag", "TAG" },
-	{ "Digest", "DIGEST" },         { "CreatedSince", "CREATED" },  { "CreatedAt", "CREATED AT" },
-	{ "Size", "SIZE" },             { "VirtualSize", "SIZE" },      { "SharedSize", "SHARED SIZE" },
-	{ "UniqueSize", "UNIQUE SIZE" }, { "Containers", "CONTAINERS" },
-};
-static const struct list_spec spec = {
-	fields, ARRAY_LEN(fields),
-	"{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}", "ID"
-};
-static const struct list_spec spec_digests = {
-	fields, ARRAY_LEN(fields),
-	"{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}", "ID"
-};
-
-/* the digest of @repo out of RepoDigests */
-static const char *digest_of(const json_t *img, const char *repo, size_t n)
-{
-	json_t *d;
-	size_t i;
-	json_array_foreach(json_object_get(img, "RepoDigests"), i, d) {
-		const char *s = json_string_value(d), *at = s ? strchr(s, '@') : NULL;
-		if (at && (size_t)(at - s) == n && !memcmp(s, repo, n))
-			return at + 1;
-	}
-	return "<none>";
-}
-
-static json_t *row_of(const json_t *img, const char *tag, bool trunc)
-{
-	json_t *row = json_object();
-	struct buf b = { 0 };
-	char when[CLOCK_TEXT_MAX];
-	const char *id = js_str(img, "Id", "");
-	/* the colon of the tag is the one after the last slash */
-	const char *slash = tag ? strrchr(tag, '/') : NULL;
-	const char *colon = tag ? strchr(slash ? slash : tag, ':') : NULL;
-	int64_t created = js_int(img, "CreatedNs", js_int(img, "Created", 0) * 1000000000);
-
-	if (trunc)
-		buf_printf(&b, "%.12s", !strncmp(id, "sha256:", 7) ? id + 7 : id);
-	else
-		buf_puts(&b, id);
-	list_set(row, "ID", &b);
-	if (colon)
-		buf_add(&b, tag, (size_t)(colon - tag));
-	else {
-		/* untagged, yet known by digest */
-		const char *d = json_string_value(json_array_get(json_object_get(img, "RepoDigests"), 0));
-		const char *at = d ? strchr(d, '@') : NULL;
-		if (at)
-			buf_add(&b, d, (size_t)(at - d));
-		else
-			buf_puts(&b, "<none>");
-	}
-	const char *digest = digest_of(img, b.p, b.n);
-	list_set(row, "Repository", &b);
-	(void)json_object_set_new(row, "Tag", json_string(colon ? colon + 1 : "<none>"));
-	(void)json_object_set_new(row, "Digest", json_string(digest));
-	human_ago(created, &b);
-	list_set(row, "CreatedSince", &b);
-	if (created != INT64_MIN) {
-		clock_format(created, when);
-		buf_printf(&b, "%.10s %.8s +0000 UTC", when, when + 11);
-	}
-	list_set(row, "CreatedAt", &b);
-	human_size((double)js_int(img, "Size", 0), &b);
-	list_set(row, "Size", &b);
-	human_size((double)js_int(img, "Size", 0), &b);
-	list_set(row, "VirtualSize", &b);
-	(void)json_object_set_new(row, "SharedSize", json_string("N/A"));
-	(void)json_object_set_new(row, "UniqueSize", json_string("N/A"));
-	int64_t users = js_int(img, "Containers", -1);
-	if (users < 0)
-		buf_puts(&b, "N/A");
-	else
-		buf_printf(&b, "%lld", (long long)users);
-	list_set(row, "Containers", &b);
-	return row;
-}
-
-int cmd_images(struct cli *c, struct err *e)
-{
-	OWN_JSON filters = NULL;
-	OWN_JSON list = NULL;
-	OWN_JSON rows = json_array();
-	struct list_opt opt = { opt_str(c->req, "@format", NULL), opt_bool(c->req, "@quiet"),
-				opt_bool(c->req, "@json") };
-	bool trunc = !opt_bool(c->req, "@no-trunc");
-	json_t *img, *tag;
-	size_t i, k;
-
-	if (cli_filters(c, "@filter", &filters, e) < 0)
-		return -e->eno;
-	struct engine_image_list q = { .all = opt_bool(c->req, "@all"),
-				       .name = c->argc ? c->argv[0] : NULL, .filters = filters };
-	if (engine_image_list(&c->eng, &q, &list, e) < 0)
-		return -e->eno;
-	json_array_foreach(list, i, img) {
-		json_t *tags = json_object_get(img, "RepoTags");
-		/* -q shows an image once per tag too, as docker does */
-		json_array_foreach(tags, k, tag)
-			(void)json_array_append_new(rows, row_of(img, json_string_value(tag), trunc));
-		if (!json_array_size(tags))
-			(void)json_array_append_new(rows, row_of(img, NULL, trunc));
-	}
-	return list_print(opt_bool(c->req, "@digests") ? &spec_digests : &spec, rows, &opt, e);
-}
+#include "front/cli/rows.h"
 
 static void print_removed(const json_t *done)
 {
@@ -170,8 +63,17 @@ static int rmi_one(struct cli *c, const char *ref, struct err *e)
 
 int cmd_rmi(struct cli *c, struct err *e)
 {
-	(void)e;
-	return cli_each(c, rmi_one, EACH_SERIAL | (opt_bool(c->req, "@force") ? EACH_MISSING_OK : 0));
+	if (opt_bool(c->req, "@all")) {
+		OWN_JSON names = NULL;
+		if (engine_image_names(&c->eng, &names, e) < 0 || cli_all(c, names, e) < 0)
+			return -e->eno;
+	}
+	return cli_each(c, rmi_one, EACH_SERIAL | (opt_bool(c->req, "@force") || opt_bool(c->req, "@ignore") ? EACH_MISSING_OK : 0));
+}
+
+int cmd_untag(struct cli *c, struct err *e)
+{
+	return engine_image_untag(&c->eng, c->argv[0], c->argv + 1, (size_t)c->argc - 1, e);
 }
 
 int cmd_tag(struct cli *c, struct err *e)
@@ -274,7 +176,7 @@ int cmd_image_prune(struct cli *c, struct err *e)
 		}
 		puts("");
 	}
-	human_size((double)js_int(reply, "SpaceReclaimed", 0), &size);
+	human_sum((double)js_int(reply, "SpaceReclaimed", 0), &size);
 	printf("Total reclaimed space: %s\n", buf_str(&size));
 	return 0;
 }

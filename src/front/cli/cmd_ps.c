@@ -10,8 +10,9 @@
 #include "format/js.h"
 #include "front/cli/commands.h"
 #include "front/cli/list.h"
+#include "front/cli/rows.h"
 
-static const struct list_field fields[] = {
+const struct list_field ps_fields[PS_FIELDS_N] = {
 	{ "ID", "CONTAINER ID" },      { "Image", "IMAGE" },       { "Command", "COMMAND" },
 	{ "CreatedAt", "CREATED AT" }, { "RunningFor", "CREATED" }, { "Status", "STATUS" },
 	{ "State", "STATE" },          { "Ports", "PORTS" },       { "Names", "NAMES" },
@@ -21,11 +22,11 @@ static const struct list_field fields[] = {
 };
 
 static const struct list_spec spec = {
-	fields, ARRAY_LEN(fields),
+	ps_fields, PS_FIELDS_N,
 	"{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}", "ID"
 };
 static const struct list_spec spec_size = {
-	fields, ARRAY_LEN(fields),
+	ps_fields, PS_FIELDS_N,
 	"{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}\t{{.Size}}", "ID"
 };
 
@@ -121,6 +122,17 @@ static void row_rest(json_t *row, const json_t *s, bool trunc, int64_t created)
 	(void)json_object_set_new(row, "HealthStatus", json_string(""));
 }
 
+json_t *ps_row(const json_t *s, bool trunc, bool all)
+{
+	int64_t created = js_int(s, "CreatedNs", js_int(s, "Created", 0) * 1000000000);
+	json_t *row = json_object();
+
+	row_table(row, s, trunc, created);
+	if (all)
+		row_rest(row, s, trunc, created);
+	return row;
+}
+
 int cmd_ps(struct cli *c, struct err *e)
 {
 	OWN_JSON filters = NULL;
@@ -143,13 +155,7 @@ int cmd_ps(struct cli *c, struct err *e)
 				 .limit = last > 0 ? last : 0, .filters = filters };
 	if (engine_list(&c->eng, &q, &list, e) < 0)
 		return -e->eno;
-	json_array_foreach(list, i, s) {
-		json_t *row = json_object();
-		int64_t created = js_int(s, "CreatedNs", js_int(s, "Created", 0) * 1000000000);
-		row_table(row, s, trunc, created);
-		if (opt.format || opt.json || size)
-			row_rest(row, s, trunc, created);
-		(void)json_array_append_new(rows, row);
-	}
+	json_array_foreach(list, i, s)
+		(void)json_array_append_new(rows, ps_row(s, trunc, opt.format || opt.json || size));
 	return list_print(size ? &spec_size : &spec, rows, &opt, e);
 }

@@ -132,7 +132,8 @@ static int is_for_platform(struct cli *c, const char *image, const char *platfor
 	return r;
 }
 
-/* with --pull and --platform: what is to be fetched before the image is looked for */
+/* with --pull and --platform: what is to be fetched before the image is looked for. 1: the image that is here is none to
+ * look for */
 static int fetch_first(struct cli *c, const char *pull, const char *platform, bool quiet, struct err *e)
 {
 	if (!strcmp(pull, "always"))
@@ -140,9 +141,29 @@ static int fetch_first(struct cli *c, const char *pull, const char *platform, bo
 	int r = platform ? is_for_platform(c, c->argv[0], platform, e) : 1;
 	if (r != 0)
 		return r < 0 ? r : 0;
+	if (!strcmp(pull, "lazy"))
+		return 1;
 	if (strcmp(pull, "never") != 0)
 		return image_fetch(c, c->argv[0], platform, quiet, e);
 	return err_new(e, E_NOT_FOUND, ENOENT, "image %s for platform %s is not here", c->argv[0], platform);
+}
+
+/* an image that is not here: fetch it, or with --pull lazy what has to be here before the start */
+static int fetch_and_create(struct cli *c, const char *pull, const json_t *body, char id[65], struct err *e)
+{
+	const char *platform = opt_str(c->req, "@platform", NULL);
+	bool quiet = opt_bool(c->req, "@quiet"), lazy = !strcmp(pull, "lazy");
+	char late[DIGEST_TEXT_MAX] = "";
+
+	if (!quiet && strcmp(c->argv[0], "base"))
+		fprintf(stderr, "Unable to find image '%s' locally\n", c->argv[0]);
+	int r = lazy ? image_fetch_late(c, c->argv[0], platform, quiet, late, e) :
+		       image_fetch(c, c->argv[0], platform, quiet, e);
+	c->eng.late_image = *late ? late : NULL;
+	if (r >= 0)
+		r = create_once(c, body, id, e);
+	c->eng.late_image = NULL;
+	return r;
 }
 
 static int create(struct cli *c, bool detach, char id[65], struct err *e)
@@ -153,23 +174,21 @@ static int create(struct cli *c, bool detach, char id[65], struct err *e)
 	const char *cidfile = opt_str(c->req, "@cidfile", NULL);
 	bool quiet = opt_bool(c->req, "@quiet");
 
-	if (strcmp(pull, "always") && strcmp(pull, "missing") && strcmp(pull, "never"))
-		return err_new(e, E_USAGE, EINVAL, "invalid pull option: '%s': must be one of \"always\", \"missing\" or \"never\"", pull);
+	if (strcmp(pull, "always") && strcmp(pull, "missing") && strcmp(pull, "never") && strcmp(pull, "lazy"))
+		return err_new(e, E_USAGE, EINVAL,
+			       "invalid pull option: '%s': must be one of \"always\", \"missing\", \"never\" or \"lazy\"", pull);
 	if (json_is_false(json_object_get(c->req, "@disable-content-trust")))
 		return err_new(e, E_UNSUPPORTED, EOPNOTSUPP,
 			       "--disable-content-trust=false is not supported: there is no Notary client");
 	if (finish_body(c, detach, &body, e) < 0 || cidfile_open(cidfile, &cid, e) < 0)
 		return -e->eno;
 	int r = fetch_first(c, pull, platform, quiet, e);
-	if (r >= 0)
+	if (r == 0)
 		r = create_once(c, body, id, e);
-	if (r < 0 && image_missing(e) && !strcmp(pull, "missing")) {
-		if (!quiet && strcmp(c->argv[0], "base"))
-			fprintf(stderr, "Unable to find image '%s' locally\n", c->argv[0]);
-		r = image_fetch(c, c->argv[0], platform, quiet, e);
-		if (r >= 0)
-			r = create_once(c, body, id, e);
-	}
+	else if (r > 0)
+		r = fetch_and_create(c, pull, body, id, e);
+	if (r < 0 && image_missing(e) && (!strcmp(pull, "missing") || !strcmp(pull, "lazy")))
+		r = fetch_and_create(c, pull, body, id, e);
 	if (r < 0) {
 		if (cid >= 0)
 			(void)unlink(cidfile); /* nothing was made */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * info, version, system df, system prune, container prune, system check.
+ * info, version, system prune, container prune, sweep.
  */
 #include <stdio.h>
 #include <string.h>
@@ -86,6 +86,26 @@ static void storage_lines(const json_t *drivers)
 	}
 }
 
+static void status_lines(const json_t *status)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(status, i, row)
+		printf("  %s: %s\n", json_string_value(json_array_get(row, 0)), json_string_value(json_array_get(row, 1)));
+}
+
+static void store_lines(const json_t *stores)
+{
+	const json_t *path;
+	size_t i;
+
+	if (json_array_size(stores))
+		printf(" Image Stores:\n");
+	json_array_foreach(stores, i, path)
+		printf("  %s\n", json_string_value(path));
+}
+
 int cmd_info(struct cli *c, struct err *e)
 {
 	OWN_JSON info = NULL;
@@ -108,119 +128,21 @@ int cmd_info(struct cli *c, struct err *e)
 		{ "Kernel Version", "KernelVersion" }, { "Operating System", "OperatingSystem" },
 		{ "OSType", "OSType" }, { "Architecture", "Architecture" }, { "CPUs", "NCPU" },
 	};
-	for (i = 0; i < ARRAY_LEN(rows); i++)
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
 		line(rows[i][0], info, rows[i][1]);
+		if (!strcmp(rows[i][1], "Driver"))
+			status_lines(json_object_get(info, "DriverStatus"));
+	}
 	human_bytes((double)js_int(info, "MemTotal", 0), &mem);
 	printf(" Total Memory: %s\n", buf_str(&mem));
 	line("Name", info, "Name");
 	line("Root Dir", info, "DockerRootDir");
+	store_lines(json_object_get(info, "ImageStores"));
 	storage_lines(json_object_get(info, "StorageDrivers"));
 	(void)fflush(stdout);
 	json_array_foreach(json_object_get(info, "Warnings"), i, w)
 		fprintf(stderr, "WARNING: %s\n", json_string_value(w));
 	return 0;
-}
-
-static const struct list_field df_fields[] = {
-	{ "Type", "TYPE" }, { "TotalCount", "TOTAL" }, { "Active", "ACTIVE" }, { "Size", "SIZE" },
-	{ "Reclaimable", "RECLAIMABLE" },
-};
-static const struct list_spec df_spec = {
-	df_fields, ARRAY_LEN(df_fields),
-	"{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}", "Type"
-};
-
-static void df_number(json_t *row, const char *key, size_t n)
-{
-	(void)json_object_set_new(row, key, json_sprintf("%zu", n));
-}
-
-/* What could be freed of @disk bytes is told by the share of what is not in use, @freeable of @size. */
-static void df_sizes(json_t *row, double disk, double freeable, double size)
-{
-	OWN_BUF b = { 0 };
-	double part = size > 0 ? freeable / size : 0;
-
-	human_size(disk, &b);
-	(void)json_object_set_new(row, "Size", json_string(buf_str(&b)));
-	buf_done(&b);
-	human_size(disk * part, &b);
-	if (disk > 0)
-		buf_printf(&b, " (%d%%)", (int)(part * 100));
-	(void)json_object_set_new(row, "Reclaimable", json_string(buf_str(&b)));
-	(void)json_object_set_new(row, "RawSize", json_integer((json_int_t)disk));
-	(void)json_object_set_new(row, "RawReclaimable", json_integer((json_int_t)(disk * part)));
-}
-
-struct df_kind {
-	const char *type, *key, *size_key; /* as shown; list of the reply; size of a member */
-	bool (*active)(const json_t *);    /* NULL: no list */
-};
-
-static void df_row(json_t *rows, const json_t *df, const struct df_kind *k)
-{
-	double size = 0, freeable = 0;
-	size_t i, n = 0, used = 0;
-	const json_t *o;
-	char path[40];
-
-	json_array_foreach(json_object_get(df, k->key), i, o) {
-		double s = (double)js_int(o, k->size_key, 0);
-		n++;
-		size += s;
-		if (k->active(o))
-			used++;
-		else
-			freeable += s;
-	}
-	json_t *row = json_object();
-	(void)json_object_set_new(row, "Type", json_string(k->type));
-	df_number(row, "TotalCount", n);
-	df_number(row, "Active", used);
-	(void)snprintf(path, sizeof path, "DiskUsage.%s", k->key);
-	df_sizes(row, (double)js_int(df, path, 0), freeable, size);
-	(void)json_array_append_new(rows, row);
-}
-
-static bool image_active(const json_t *o)
-{
-	return js_int(o, "Containers", 0) > 0;
-}
-
-static bool container_active(const json_t *o)
-{
-	const char *s = js_str(o, "State", "");
-	return !strcmp(s, "running") || !strcmp(s, "paused") || !strcmp(s, "restarting");
-}
-
-static bool volume_active(const json_t *o)
-{
-	return js_int(o, "UsageData.RefCount", 0) > 0;
-}
-
-static bool cache_active(const json_t *o)
-{
-	return js_bool(o, "InUse", false);
-}
-
-int cmd_df(struct cli *c, struct err *e)
-{
-	static const struct df_kind kinds[] = {
-		{ "Images", "Images", "Size", image_active },
-		{ "Containers", "Containers", "SizeRw", container_active },
-		{ "Local Volumes", "Volumes", "UsageData.Size", volume_active },
-		{ "Build Cache", "BuildCache", "Size", cache_active },
-		{ "Other", "Other", "", NULL },
-	};
-	OWN_JSON df = NULL;
-	OWN_JSON rows = json_array();
-	struct list_opt opt = { opt_str(c->req, "@format", NULL), false, opt_bool(c->req, "@json") };
-
-	if (engine_df(&c->eng, &df, e) < 0)
-		return -e->eno;
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		df_row(rows, df, &kinds[i]);
-	return list_print(&df_spec, rows, &opt, e);
 }
 
 static void print_deleted(const char *title, const json_t *list)
@@ -244,7 +166,7 @@ static void print_deleted(const char *title, const json_t *list)
 static int reclaimed(double bytes)
 {
 	OWN_BUF size = { 0 };
-	human_size(bytes, &size);
+	human_sum(bytes, &size);
 	printf("Total reclaimed space: %s\n", buf_str(&size));
 	return 0;
 }

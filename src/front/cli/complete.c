@@ -217,6 +217,10 @@ int manual_run(struct cli *cli, struct err *e)
 	       "125 when onggi itself failed, 126 when the command cannot be executed, 127 when it\n"
 	       "does not exist. Other commands end with 0, or 1 on failure; 125 for a wrong command line.\n\n"
 	       "# ENVIRONMENT\n\n*ONGGI_ROOT*, *ONGGI_RUN*\n\tWhere durable and run-time state is kept.\n\n"
+	       "*ONGGI_IMAGE_STORES*\n\tImage stores of others, separated by \":\", whose images are used in place; asked in\n"
+	       "\tthis order, after the own one and those of *--image-store*.\n\n"
+	       "*ONGGI_EROFS_VERITY*\n\tfs-verity of what the storage driver erofs mounts: *auto* (where the store's file system was\n"
+	       "\tmade with it), *on* (nothing else is mounted), *off*.\n\n"
 	       "# SEE ALSO\n\n*orun*(1)\n");
 	return 0;
 }

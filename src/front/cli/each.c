@@ -102,3 +102,20 @@ int cli_each(struct cli *c, int (*one)(struct cli *c, const char *arg, struct er
 	}
 	return rc;
 }
+
+int cli_all(struct cli *c, const json_t *names, struct err *e)
+{
+	size_t n = json_array_size(names);
+
+	if (c->argc)
+		return err_new(e, E_USAGE, EINVAL, "--all and names exclude each other");
+	c->argv = arena_get(&c->arena, (n + 1) * sizeof *c->argv);
+	if (!c->argv)
+		return err_new(e, E_NOMEM, ENOMEM, "arguments");
+	for (size_t i = 0; i < n; i++)
+		if (!(c->argv[i] = arena_strdup(&c->arena, json_string_value(json_array_get(names, i)))))
+			return err_new(e, E_NOMEM, ENOMEM, "arguments");
+	c->argv[n] = NULL;
+	c->argc = (int)n;
+	return 0;
+}

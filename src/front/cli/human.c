@@ -21,10 +21,16 @@ static void scaled(double v, double base, const char *const *units, int digits, 
 	buf_printf(out, "%.*g%s", digits, v, units[i]);
 }
 
+static const char *const decimal[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB", NULL };
+
 void human_size(double bytes, struct buf *out)
 {
-	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB", NULL };
-	scaled(bytes, 1000, units, 3, out);
+	scaled(bytes, 1000, decimal, 3, out);
+}
+
+void human_sum(double bytes, struct buf *out)
+{
+	scaled(bytes, 1000, decimal, 4, out);
 }
 
 void human_bytes(double bytes, struct buf *out)

@@ -12,11 +12,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/io.h"
+#include "base/own.h"
 #include "base/program.h"
 #include "front/cli/commands.h"
 #include "spec/platform.h"
 
 extern char **environ;
+
+#define OUT_FD_TEXT "3"
+enum { OUT_FD = 3 };
 
 /* the engine's roots and driver travel by environment */
 static int hand_over_roots(struct cli *c, struct err *e)
@@ -38,7 +43,8 @@ int image_program_exec(struct cli *c, char **argv, struct err *e)
 	return err_sys(e, errno, "execute %s", path);
 }
 
-int image_program_run(struct cli *c, const char *const *argv, bool quiet, struct err *e)
+/* @out: -1, or what the program gets as descriptor OUT_FD */
+static int run(struct cli *c, const char *const *argv, bool quiet, int out, struct err *e)
 {
 	char path[PROGRAM_PATH_MAX];
 	posix_spawn_file_actions_t acts;
@@ -53,6 +59,8 @@ int image_program_run(struct cli *c, const char *const *argv, bool quiet, struct
 	/* what a pull prints must not mix with the container's own output */
 	r = quiet ? posix_spawn_file_actions_addopen(&acts, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) :
 		    posix_spawn_file_actions_adddup2(&acts, STDERR_FILENO, STDOUT_FILENO);
+	if (!r && out >= 0)
+		r = posix_spawn_file_actions_adddup2(&acts, out, OUT_FD);
 	if (!r)
 		r = posix_spawn(&pid, path, &acts, NULL, (char *const *)argv, environ);
 	(void)posix_spawn_file_actions_destroy(&acts); /* frees memory, cannot fail on Linux */
@@ -64,6 +72,44 @@ int image_program_run(struct cli *c, const char *const *argv, bool quiet, struct
 	if (WIFEXITED(status) && !WEXITSTATUS(status))
 		return 0;
 	return err_new(e, E_NOT_FOUND, ENOENT, "%s", ""); /* it has said why */
+}
+
+int image_program_run(struct cli *c, const char *const *argv, bool quiet, struct err *e)
+{
+	return run(c, argv, quiet, -1, e);
+}
+
+int image_fetch_late(struct cli *c, const char *image, const char *platform, bool quiet, char ret_id[DIGEST_TEXT_MAX],
+		     struct err *e)
+{
+	const char *argv[8] = { "onggi-image", "lazy" };
+	int n = 2, ends[2];
+	OWN_STR id = NULL;
+
+	*ret_id = 0;
+	if (!strcmp(image, "base") || !strcmp(image, "base:latest"))
+		return image_fetch(c, image, platform, quiet, e);
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_sys(e, errno, "pipe");
+	OWN_FD in = ends[0];
+	OWN_FD out = ends[1];
+	if (quiet)
+		argv[n++] = "--quiet";
+	if (platform) {
+		argv[n++] = "--platform";
+		argv[n++] = platform;
+	}
+	argv[n++] = OUT_FD_TEXT;
+	argv[n++] = image;
+	argv[n] = NULL;
+	/* an ID goes into the pipe whole */
+	if (run(c, argv, quiet, out, e) < 0)
+		return -e->eno;
+	own_fd_done(&out);
+	if (io_read_fd(in, DIGEST_TEXT_MAX - 1, &id, NULL, e) < 0)
+		return err_ctx(e, "ID of the image");
+	(void)snprintf(ret_id, DIGEST_TEXT_MAX, "%s", id);
+	return 0;
 }
 
 int image_fetch(struct cli *c, const char *image, const char *platform, bool quiet, struct err *e)
@@ -162,6 +208,11 @@ int cmd_registry_rm(struct cli *c, struct err *e)
 	return forward(c, "registry rm", e);
 }
 
+int cmd_registry_gc(struct cli *c, struct err *e)
+{
+	return forward(c, "registry gc", e);
+}
+
 int cmd_registry_serve(struct cli *c, struct err *e)
 {
 	return forward(c, "registry serve", e);
@@ -180,6 +231,11 @@ int cmd_registry_tags(struct cli *c, struct err *e)
 int cmd_search(struct cli *c, struct err *e)
 {
 	return forward(c, "search", e);
+}
+
+int cmd_storage_dedupe(struct cli *c, struct err *e)
+{
+	return forward(c, "storage dedupe", e);
 }
 
 int cmd_storage_migrate(struct cli *c, struct err *e)

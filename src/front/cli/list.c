@@ -78,7 +78,7 @@ static char *unescape(struct arena *a, const char *s)
 	return out;
 }
 
-static int out_all(const struct buf *b, struct err *e)
+int list_out(const struct buf *b, struct err *e)
 {
 	if (buf_failed(b))
 		return err_new(e, E_NOMEM, ENOMEM, "output: out of memory");
@@ -97,14 +97,14 @@ static int print_json(json_t *rows, bool one_document, struct err *e)
 		if (!text)
 			return err_new(e, E_NOMEM, ENOMEM, "output: out of memory");
 		buf_printf(&out, "%s\n", text);
-		return out_all(&out, e);
+		return list_out(&out, e);
 	}
 	json_array_foreach(rows, i, row) {
 		OWN_STR text = json_dumps(row, JSON_COMPACT | JSON_SORT_KEYS);
 		if (text)
 			buf_printf(&out, "%s\n", text);
 	}
-	return out_all(&out, e);
+	return list_out(&out, e);
 }
 
 /* the names that a template of this list may use */
@@ -141,7 +141,7 @@ int list_print(const struct list_spec *spec, json_t *rows, const struct list_opt
 	if (opt->quiet && table) {
 		json_array_foreach(rows, i, row)
 			buf_printf(&raw, "%s\n", js_str(row, spec->quiet, ""));
-		return out_all(&raw, e);
+		return list_out(&raw, e);
 	}
 	if (table)
 		format = format[5] && format[6] ? format + 6 : spec->table;
@@ -153,7 +153,7 @@ int list_print(const struct list_spec *spec, json_t *rows, const struct list_opt
 		hint_fields(spec, e);
 		return err_ctx(e, "template parsing error");
 	}
-	if (table) {
+	if (table && !opt->no_heading) {
 		OWN_JSON header = json_object();
 		for (i = 0; i < spec->n_fields; i++)
 			(void)json_object_set_new(header, spec->fields[i].name,
@@ -169,12 +169,12 @@ int list_print(const struct list_spec *spec, json_t *rows, const struct list_opt
 			return -e->eno;
 		}
 	if (!table)
-		return out_all(&raw, e);
+		return list_out(&raw, e);
 	OWN_BUF out = { 0 };
 	if (buf_failed(&raw))
 		return err_new(e, E_NOMEM, ENOMEM, "output: out of memory");
 	table_align(buf_str(&raw), &out);
-	return out_all(&out, e);
+	return list_out(&out, e);
 }
 
 int list_format_one(const char *format, json_t *object, struct buf *out, struct err *e)

@@ -27,8 +27,11 @@ struct list_opt {
 	const char *format; /* --format; NULL: table */
 	bool quiet;         /* -q */
 	bool json;          /* --json: one array */
+	bool no_heading;    /* of a table: rows only */
 };
 
+/** list_out - write @b to standard output; a reader that has gone is no error. */
+int list_out(const struct buf *b, struct err *e);
 /** list_print - print @rows (array of objects). */
 int list_print(const struct list_spec *spec, json_t *rows, const struct list_opt *opt, struct err *e);
 /** list_format_one - `inspect --format`: one object by a template, newline after it. "json" prints
@@ -48,6 +51,8 @@ void table_align(const char *text, struct buf *out);
 
 /** human_size - "187MB", "4.26kB": powers of 1000, three digits. */
 void human_size(double bytes, struct buf *out);
+/** human_sum - the same with four digits, as docker shows what df and prune add up. */
+void human_sum(double bytes, struct buf *out);
 /** human_bytes - "1.5GiB": powers of 1024, four digits. */
 void human_bytes(double bytes, struct buf *out);
 /** human_duration - "About a minute", "3 hours", "2 weeks". */

@@ -5,64 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "base/own.h"
 #include "base/text.h"
 #include "front/cli/opt.h"
+#include "front/image/prompt.h"
 #include "front/image/verb.h"
 #include "registry/credential_store.h"
 #include "registry/login.h"
-
-enum { SECRET_BYTES_MAX = 64 << 10 };
-
-/* all of standard input, or one line of it; without line ends */
-static int read_input(bool line, char **ret, struct err *e)
-{
-	OWN_SECRET text = calloc(1, SECRET_BYTES_MAX + 1);
-	size_t n = 0;
-
-	if (!text)
-		return err_new(e, E_NOMEM, ENOMEM, "read");
-	for (;;) {
-		ssize_t got = read(STDIN_FILENO, text + n, line ? 1 : SECRET_BYTES_MAX - n);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return err_sys(e, errno, "read standard input");
-		if (!got || (line && text[n] == '\n'))
-			break;
-		n += (size_t)got;
-		if (n == SECRET_BYTES_MAX)
-			return err_new(e, E_INVALID, EFBIG, "more than %d bytes on standard input", SECRET_BYTES_MAX);
-	}
-	text[n] = 0;
-	while (n && (text[n - 1] == '\n' || text[n - 1] == '\r'))
-		text[--n] = 0;
-	*ret = strdup(text);
-	return *ret ? 0 : err_new(e, E_NOMEM, ENOMEM, "read");
-}
-
-static int ask(const char *question, bool hidden, char **ret, struct err *e)
-{
-	struct termios old, quiet;
-	bool changed = false;
-
-	/* before the question: who answers at once must not be seen, nor lost */
-	if (hidden && tcgetattr(STDIN_FILENO, &old) == 0) {
-		quiet = old;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
-		changed = tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) == 0;
-	}
-	fputs(question, stdout);
-	int r = fflush(stdout) == EOF ? err_sys(e, errno, "write") : read_input(true, ret, e);
-	if (changed) {
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old); /* as it was */
-		putchar('\n');
-	}
-	return r;
-}
 
 static int get_password(const struct image_call *call, struct credential *c, struct err *e)
 {
@@ -73,7 +24,7 @@ static int get_password(const struct image_call *call, struct credential *c, str
 			return err_new(e, E_USAGE, EINVAL, "--password and --password-stdin are mutually exclusive");
 		if (!c->user)
 			return err_new(e, E_USAGE, EINVAL, "Must provide --username with --password-stdin");
-		return read_input(false, &c->password, e);
+		return prompt_rest(&c->password, e);
 	}
 	if (given) {
 		fputs("WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n", stderr);
@@ -85,29 +36,44 @@ static int get_password(const struct image_call *call, struct credential *c, str
 		err_hint(e, "use: onggi login -u USER --password-stdin SERVER <FILE");
 		return -ENOTTY;
 	}
-	if (!c->user && ask("Username: ", false, &c->user, e) < 0)
+	if (!c->user && prompt("Username: ", false, &c->user, e) < 0)
 		return -e->eno;
 	if (!*c->user)
 		return err_new(e, E_USAGE, EINVAL, "username is required");
-	if (ask("Password: ", true, &c->password, e) < 0)
+	if (prompt("Password: ", true, &c->password, e) < 0)
 		return -e->eno;
 	return *c->password ? 0 : err_new(e, E_USAGE, EINVAL, "password is required");
 }
 
 /* what is stored already may do; 1: it does */
-static int try_known(const char *domain, struct err *e)
+static int try_known(const struct image_call *call, const char *domain, struct err *e)
 {
 	OWN_CREDENTIAL known = { 0 };
 	struct err why = { 0 };
 
-	if (credential_find(domain, "", &known, e) < 0)
+	/* a file that is only now to be made has none */
+	if (call->access->authfile && access(call->access->authfile, F_OK) < 0)
+		return 0;
+	if (credential_find(domain, "", call->access->authfile, &known, e) < 0)
 		return -e->eno;
 	if (!known.user && !known.identity_token)
 		return 0;
 	puts("Authenticating with existing credentials...");
-	if (registry_login(domain, &known, &why) == 0)
+	if (registry_login(domain, call->access, &known, &why) == 0)
 		return 1;
 	fprintf(stderr, "Login did not succeed, error: %s\n", why.chain);
+	return 0;
+}
+
+static int get_login(const struct image_call *call, const char *domain, struct err *e)
+{
+	OWN_CREDENTIAL known = { 0 };
+
+	if (credential_find(domain, "", call->access->authfile, &known, e) < 0)
+		return -e->eno;
+	if (!known.user)
+		return err_new(e, E_NOT_FOUND, ENOENT, "not logged into %s", credential_key(domain));
+	puts(known.user);
 	return 0;
 }
 
@@ -119,19 +85,22 @@ static int login(const struct image_call *call, struct err *e)
 	struct credential_place at;
 	char domain[300];
 
-	if (registry_domain(server, domain, sizeof domain, e) < 0 ||
-	    credential_place_find(domain, opt_str(call->req, "@authfile", NULL), &at, e) < 0)
+	if (registry_domain(server, domain, sizeof domain, e) < 0)
+		return -e->eno;
+	if (opt_bool(call->req, "@get-login"))
+		return get_login(call, domain, e);
+	if (credential_place_find(domain, opt_str(call->req, "@authfile", NULL), &at, e) < 0)
 		return -e->eno;
 	if (user && !(c.user = strdup(user)))
 		return err_new(e, E_NOMEM, ENOMEM, "user name");
 	if (!user && !opt_str(call->req, "@password", NULL) && !opt_bool(call->req, "@password-stdin")) {
-		int r = try_known(domain, e);
+		int r = try_known(call, domain, e);
 		if (r)
 			return r < 0 ? r : 0;
 	}
 	if (get_password(call, &c, e) < 0)
 		return -e->eno;
-	if (registry_login(domain, &c, e) < 0 || credential_save(&at, domain, &c, e) < 0)
+	if (registry_login(domain, call->access, &c, e) < 0 || credential_save(&at, domain, &c, e) < 0)
 		return -e->eno;
 	if (!*at.helper) {
 		fprintf(stderr, "WARNING! Your password will be stored unencrypted in %s.\n", at.file);
@@ -146,7 +115,8 @@ int verb_login(const struct image_call *call)
 
 	if (login(call, &e) < 0)
 		return image_fail(&e);
-	puts("Login Succeeded");
+	if (!opt_bool(call->req, "@get-login"))
+		puts("Login Succeeded");
 	return image_flush(0);
 }
 

@@ -3,12 +3,10 @@
  * onggi-image manifest create|add|inspect|push: lists in the making where registries are asked. The other verbs are in
  * onggi itself (front/cli/cmd_manifest.c).
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/io.h"
 #include "base/own.h"
 #include "format/js.h"
 #include "front/cli/manifest_flags.h"
@@ -17,19 +15,6 @@
 #include "registry/manifest_list.h"
 #include "spec/manifest.h"
 #include "store/manifest_store.h"
-
-static bool is_insecure(const struct image_call *call)
-{
-	return opt_bool(call->req, "@insecure") || json_is_false(json_object_get(call->req, "@tls-verify"));
-}
-
-/* what the credentials' own code looks for */
-static int authfile_use(const struct image_call *call, struct err *e)
-{
-	const char *path = opt_str(call->req, "@authfile", NULL);
-
-	return path && setenv("REGISTRY_AUTH_FILE", path, 1) < 0 ? err_sys(e, errno, "environment") : 0;
-}
 
 struct addition {
 	json_t *entries;
@@ -70,7 +55,7 @@ static int members_add(const struct image_call *call, const char *name, enum man
 	int r = lease_open(&store, &lease, e);
 	for (int i = 1; r == 0 && i < call->argc; i++) {
 		const struct member_req q = { .store = &store, .lease = &lease, .name = call->argv[i],
-					      .all = opt_bool(call->req, "@all"), .insecure = is_insecure(call),
+					      .all = opt_bool(call->req, "@all"), .access = call->access,
 					      .os = a->edit ? a->edit->os : NULL, .arch = a->edit ? a->edit->arch : NULL,
 					      .variant = a->edit ? a->edit->variant : NULL };
 		r = member_resolve(&q, entries, e);
@@ -89,7 +74,7 @@ int verb_manifest_create(const struct image_call *call)
 	struct addition a = { .annotations = json_object_get(call->req, "@annotation") };
 	struct err e = { 0 };
 
-	if (authfile_use(call, &e) < 0 || manifest_name(call->argv[0], name, &e) < 0 ||
+	if (manifest_name(call->argv[0], name, &e) < 0 ||
 	    members_add(call, name, opt_bool(call->req, "@amend") ? LIST_MAY_EXIST : LIST_MUST_BE_NEW, &a, &e) < 0)
 		return image_fail(&e);
 	json_decref(a.index);
@@ -105,8 +90,6 @@ int verb_manifest_add(const struct image_call *call)
 	struct err e = { 0 };
 
 	int r = manifest_flags_read(call->req, &flags, &e);
-	if (r == 0)
-		r = authfile_use(call, &e);
 	if (r == 0)
 		r = manifest_name(call->argv[0], name, &e);
 	if (r == 0)
@@ -141,7 +124,7 @@ static int print_bytes(const char *text, size_t n, struct err *e)
 }
 
 /* docker's object of -v; @text: the manifest, NULL: to be fetched */
-static json_t *verbose(const struct store *s, const json_t *entry, bool insecure, struct err *e)
+static json_t *verbose(const struct store *s, const json_t *entry, const struct registry_access *access, struct err *e)
 {
 	const json_t *d = json_object_get(entry, "descriptor");
 	const char *from = js_str(entry, "from", ""), *digest = js_str(d, "digest", "");
@@ -150,7 +133,7 @@ static json_t *verbose(const struct store *s, const json_t *entry, bool insecure
 	OWN_JSON manifest = NULL;
 	size_t n;
 
-	if (member_bytes(s, entry, insecure, &text, &n, e) < 0 || js_parse(text, n, "manifest", &manifest, e) < 0)
+	if (member_bytes(s, entry, access, &text, &n, e) < 0 || js_parse(text, n, "manifest", &manifest, e) < 0)
 		return NULL;
 	json_t *o = json_pack("{s:o, s:O, s:O}", "Ref",
 			      *from ? json_sprintf("%s@%s", from, digest) : json_string(js_str(entry, "ref", "")),
@@ -160,14 +143,14 @@ static json_t *verbose(const struct store *s, const json_t *entry, bool insecure
 	return o;
 }
 
-static int print_verbose(const struct store *s, const json_t *entries, bool list, bool insecure, struct err *e)
+static int print_verbose(const struct store *s, const json_t *entries, bool list, const struct registry_access *access, struct err *e)
 {
 	OWN_JSON all = json_array();
 	json_t *entry;
 	size_t i;
 
 	json_array_foreach(entries, i, entry) {
-		json_t *o = verbose(s, entry, insecure, e);
+		json_t *o = verbose(s, entry, access, e);
 		if (!o)
 			return -e->eno;
 		if (json_array_append_new(all, o) < 0)
@@ -182,7 +165,7 @@ static int inspect_list(const struct store *s, const json_t *list, const struct 
 	const char *type;
 
 	if (opt_bool(call->req, "@verbose"))
-		return print_verbose(s, json_object_get(list, "entries"), true, is_insecure(call), e);
+		return print_verbose(s, json_object_get(list, "entries"), true, call->access, e);
 	if (manifest_list_index(list, LIST_AUTO, &index, &type, e) < 0)
 		return -e->eno;
 	return print_json(index, e);
@@ -197,13 +180,13 @@ static int inspect_remote(const struct store *s, const char *name, const struct 
 
 	if (!strncmp(name, "docker://", 9))
 		name += 9;
-	if (manifest_fetch(name, is_insecure(call), &text, &n, &entries, e) < 0)
+	if (manifest_fetch(name, call->access, &text, &n, &entries, e) < 0)
 		return -e->eno;
 	if (!opt_bool(call->req, "@verbose"))
 		return print_bytes(text, n, e);
 	if (manifest_parse(text, n, NULL, &m, e) < 0) /* also what it has no entries of: schema 1 */
 		return -e->eno;
-	return print_verbose(s, entries, m.kind == MANIFEST_INDEX, is_insecure(call), e);
+	return print_verbose(s, entries, m.kind == MANIFEST_INDEX, call->access, e);
 }
 
 /* one member of a list */
@@ -220,10 +203,10 @@ static int inspect_member(const struct store *s, const char *list_name, const st
 	if (!entry)
 		return err_new(e, E_NOT_FOUND, ENOENT, "manifest for image %s does not exist in %s", member, list_name);
 	if (opt_bool(call->req, "@verbose")) {
-		OWN_JSON o = verbose(s, entry, is_insecure(call), e);
+		OWN_JSON o = verbose(s, entry, call->access, e);
 		return o ? print_json(o, e) : -e->eno;
 	}
-	if (member_bytes(s, entry, is_insecure(call), &text, &n, e) < 0)
+	if (member_bytes(s, entry, call->access, &text, &n, e) < 0)
 		return -e->eno;
 	return print_bytes(text, n, e);
 }
@@ -249,7 +232,7 @@ int verb_manifest_inspect(const struct image_call *call)
 	struct store store;
 	struct err e = { 0 };
 
-	if (authfile_use(call, &e) < 0 || store_open(NULL, NULL, &store, &e) < 0)
+	if (store_open(NULL, NULL, &store, &e) < 0)
 		return image_fail(&e);
 	int r = inspect(&store, call, &e);
 	store_close(&store);
@@ -263,21 +246,19 @@ static int push_flags(const struct image_call *call, struct list_push_req *q, st
 	const char *format = opt_str(call->req, "@format", NULL);
 	const char *compression = opt_str(call->req, "@compression-format", NULL);
 
-	if (authfile_use(call, e) < 0 || (format && manifest_list_format_parse(format, &q->format, e) < 0) ||
+	if ((format && manifest_list_format_parse(format, &q->format, e) < 0) ||
 	    (compression && compress_format_parse(compression, &q->compression, e) < 0))
 		return -e->eno;
 	return 0;
 }
 
-static int push_done(const struct image_call *call, const struct list_push_result *r, struct err *e)
+static int push_done(const struct image_call *call, FILE *out, const struct list_push_result *r, struct err *e)
 {
-	const char *file = opt_str(call->req, "@digestfile", NULL);
-
-	if (file && io_replace_file(AT_FDCWD, file, r->digest, strlen(r->digest), 0644, 0, e) < 0)
+	if (image_digest_file(call, r->digest, e) < 0)
 		return -e->eno;
 	if (r->kept)
 		fputs("WARNING: the list was changed during the push: it stays\n", stderr);
-	puts(r->digest);
+	fprintf(out, "%s\n", r->digest);
 	return 0;
 }
 
@@ -288,7 +269,8 @@ int verb_manifest_push(const struct image_call *call)
 				   .purge = opt_bool(call->req, "@purge") || opt_bool(call->req, "@rm"),
 				   .without_members = json_is_false(json_object_get(call->req, "@all")),
 				   .level = (int)opt_int(call->req, "@compression-level", 0),
-				   .recompress = opt_bool(call->req, "@force-compression"), .insecure = is_insecure(call) };
+				   .recompress = opt_bool(call->req, "@force-compression"), .access = call->access };
+	FILE *out = q.to ? image_words_out(q.to) : stdout;
 	struct list_push_result result;
 	struct progress progress;
 	struct store store;
@@ -297,7 +279,7 @@ int verb_manifest_push(const struct image_call *call)
 	if (push_flags(call, &q, &e) < 0 || manifest_name(call->argv[0], name, &e) < 0 ||
 	    store_open(NULL, NULL, &store, &e) < 0)
 		return image_fail(&e);
-	progress_init(&progress, stdout);
+	progress_init(&progress, out);
 	q.store = &store;
 	if (!opt_bool(call->req, "@quiet")) {
 		q.progress = progress_event;
@@ -306,7 +288,7 @@ int verb_manifest_push(const struct image_call *call)
 	int r = manifest_list_push(&q, &result, &e);
 	progress_done(&progress);
 	if (r == 0)
-		r = push_done(call, &result, &e);
+		r = push_done(call, out, &result, &e);
 	store_close(&store);
 	return r < 0 ? image_fail(&e) : image_flush(0);
 }

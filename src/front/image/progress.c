@@ -32,6 +32,8 @@ static const struct {
 	[PULL_LAYER_QUEUED] = { "Pulling fs layer", NULL, true, false, false },
 	[PULL_LAYER_WAITING] = { "Waiting", NULL, true, false, false },
 	[PULL_LAYER_DOWNLOADING] = { "Downloading", NULL, false, true, false },
+	[PULL_LAYER_REUSED] = { "Reusing", NULL, true, false, false },
+	[PULL_LAYER_WHOLE] = { "Downloading whole", "33", true, false, false },
 	[PULL_LAYER_DOWNLOADED] = { "Download complete", NULL, true, false, false },
 	[PULL_LAYER_EXTRACTING] = { "Extracting", NULL, false, true, false },
 	[PULL_LAYER_DONE] = { "Pull complete", "32", true, false, true },
@@ -178,9 +180,28 @@ static void note(struct progress *p, const char *text)
 	(void)fflush(p->out);
 }
 
+/* the words of an event, where they are more than its state's */
+static const char *words(const struct transfer_event *ev, char out[160])
+{
+	char done[32], all[32];
+
+	if (ev->state == PULL_LAYER_REUSED) {
+		progress_size(ev->done_bytes, done);
+		progress_size(ev->total_bytes, all);
+		(void)snprintf(out, 160, "Reusing %s of %s from layers that are here", done, all);
+		return out;
+	}
+	if (ev->state == PULL_LAYER_WHOLE) {
+		(void)snprintf(out, 160, "Downloading whole: %.120s", ev->text);
+		return out;
+	}
+	return ev->text;
+}
+
 void progress_event(void *data, const struct transfer_event *ev)
 {
 	struct progress *p = data;
+	char made[160];
 
 	if (ev->state == TRANSFER_NOTE) {
 		note(p, ev->text);
@@ -188,7 +209,8 @@ void progress_event(void *data, const struct transfer_event *ev)
 	}
 	if (!p->terminal) {
 		if (states[ev->state].plain) {
-			fprintf(p->out, "%s: %s\n", ev->layer, ev->text ? ev->text : states[ev->state].text);
+			const char *text = words(ev, made);
+			fprintf(p->out, "%s: %s\n", ev->layer, text ? text : states[ev->state].text);
 			(void)fflush(p->out);
 		}
 		return;
@@ -204,7 +226,8 @@ void progress_event(void *data, const struct transfer_event *ev)
 	r->state = ev->state;
 	r->done = ev->done_bytes;
 	r->total = ev->total_bytes;
-	(void)snprintf(r->text, sizeof r->text, "%s", ev->text ? ev->text : ""); /* cut to a line */
+	const char *text = words(ev, made);
+	(void)snprintf(r->text, sizeof r->text, "%s", text ? text : ""); /* cut to a line */
 	if ((changed && ev->state != PULL_LAYER_QUEUED && ev->state != PUSH_LAYER_QUEUED) || clock_mono_ns() - p->drawn_ns > DRAW_EVERY_NS)
 		draw(p);
 }

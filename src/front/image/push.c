@@ -36,7 +36,7 @@ static int push_place(const struct image_call *call)
 	FILE *out = image_words_out(to);
 	const bool quiet = opt_bool(call->req, "@quiet");
 	struct copy_req q = { .from = call->argv[0], .from_kind = "store", .to = to, .keep_names = true,
-			      .platform = opt_str(call->req, "@platform", NULL) };
+			      .platform = opt_str(call->req, "@platform", NULL), .to_access = call->access };
 	struct copy_result result;
 	struct progress progress;
 	struct store store;
@@ -50,6 +50,13 @@ static int push_place(const struct image_call *call)
 		(void)err_new(&e, E_USAGE, EINVAL, "--%s is for registries: %s", refused[i], to);
 		return image_fail(&e);
 	}
+	const struct transport *kind = NULL;
+	const char *where;
+	q.compress = opt_bool(call->req, "@compress");
+	if (q.compress && (transport_find(to, &kind, &where, &e) < 0 || kind != &transport_dir)) {
+		(void)err_new(&e, E_USAGE, EINVAL, "--compress is for dir: and for registries, which get layers so in any case: %s", to);
+		return image_fail(&e);
+	}
 	if (store_open(NULL, NULL, &store, &e) < 0)
 		return image_fail(&e);
 	progress_init(&progress, out);
@@ -61,6 +68,8 @@ static int push_place(const struct image_call *call)
 	int r = copy_image(&q, &result, &e);
 	progress_done(&progress);
 	store_close(&store);
+	if (r == 0)
+		r = image_digest_file(call, result.digest, &e);
 	if (r < 0)
 		return image_fail(&e);
 	if (quiet)
@@ -85,6 +94,7 @@ int verb_push(const struct image_call *call)
 			      .image = target ? call->argv[0] : NULL,
 			      .all_tags = opt_bool(call->req, "@all-tags"),
 			      .platform = opt_str(call->req, "@platform", NULL),
+			      .access = call->access,
 			      .level = (int)opt_int(call->req, "@compression-level", 0),
 			      .recompress = opt_bool(call->req, "@force-compression") };
 	bool quiet = opt_bool(call->req, "@quiet");
@@ -93,6 +103,10 @@ int verb_push(const struct image_call *call)
 	struct store store;
 	struct err e = { 0 };
 
+	if (q.all_tags && json_object_get(call->req, "@digestfile")) {
+		(void)err_new(&e, E_USAGE, EINVAL, "--digestfile is for one image, not for --all-tags");
+		return image_fail(&e);
+	}
 	if (target && q.all_tags) {
 		(void)err_new(&e, E_USAGE, EINVAL, "--all-tags pushes a repository by its own name, not to %s", target);
 		return image_fail(&e);
@@ -110,6 +124,8 @@ int verb_push(const struct image_call *call)
 	}
 	int r = push_image(&q, &result, &e);
 	progress_done(&progress);
+	if (r == 0)
+		r = image_digest_file(call, result.digest, &e);
 	int status = r < 0 ? image_fail(&e) : report(&q, quiet, &result);
 	store_close(&store);
 	return status;

@@ -9,6 +9,7 @@
 #include "base/own.h"
 #include "format/js.h"
 #include "front/cli/opt.h"
+#include "front/image/access.h"
 #include "front/image/progress.h"
 #include "front/image/verb.h"
 #include "registry/client.h"
@@ -22,9 +23,9 @@ struct there {
 	struct http *http;
 };
 
-static int there_open(struct there *t, const char *actions, struct err *e)
+static int there_open(struct there *t, const struct image_call *call, const char *actions, struct err *e)
 {
-	if (registry_config_load(&t->config, e) < 0 || http_open(&t->http, e) < 0)
+	if (registry_config_load(call->access, &t->config, e) < 0 || http_open(&t->http, e) < 0)
 		return -e->eno;
 	return registry_open(&t->ref, &t->config, actions, NULL, &t->registry, e);
 }
@@ -63,7 +64,7 @@ int verb_registry_tags(const struct image_call *call)
 	if (r == 0 && (*t.ref.tag || *t.ref.digest))
 		r = err_new(&e, E_USAGE, EINVAL, "%s: the name of a repository, without tag and digest, is wanted", call->argv[0]);
 	if (r == 0)
-		r = there_open(&t, "pull", &e);
+		r = there_open(&t, call, "pull", &e);
 	if (r == 0)
 		r = registry_tags(t.registry, t.http, &names, &n, &e);
 	int status = r < 0 ? image_fail(&e) : print_names(names, n);
@@ -88,7 +89,7 @@ int verb_registry_ls(const struct image_call *call)
 	if (r == 0 && strcmp(t.ref.path, "all") != 0)
 		r = err_new(&e, E_USAGE, EINVAL, "%s: HOST[:PORT] of a registry is wanted", call->argv[0]);
 	if (r == 0)
-		r = there_open(&t, "pull", &e);
+		r = there_open(&t, call, "pull", &e);
 	if (r == 0)
 		r = registry_catalog(t.registry, t.http, &names, &n, &e);
 	int status = r < 0 ? image_fail(&e) : print_names(names, n);
@@ -143,7 +144,7 @@ int verb_registry_referrers(const struct image_call *call)
 
 	int r = reference_parse_tagged(call->argv[0], &t.ref, &e);
 	if (r == 0)
-		r = there_open(&t, "pull", &e);
+		r = there_open(&t, call, "pull", &e);
 	if (r == 0)
 		r = digest_find(&t, digest, &e);
 	if (r == 0)
@@ -153,7 +154,7 @@ int verb_registry_referrers(const struct image_call *call)
 	return status;
 }
 
-static int rm_one(const char *name, struct err *e)
+static int rm_one(const struct image_call *call, const char *name, struct err *e)
 {
 	struct there t = { 0 };
 
@@ -161,7 +162,7 @@ static int rm_one(const char *name, struct err *e)
 	if (r == 0 && !*t.ref.tag && !*t.ref.digest)
 		r = err_new(e, E_USAGE, EINVAL, "%s: say which tag (NAME:TAG) or manifest (NAME@DIGEST)", name);
 	if (r == 0)
-		r = there_open(&t, "pull,push,delete", e);
+		r = there_open(&t, call, "pull,push,delete", e);
 	if (r == 0 && *t.ref.digest)
 		r = registry_manifest_unpublish(t.registry, t.http, t.ref.digest, e);
 	else if (r == 0)
@@ -181,7 +182,7 @@ int verb_registry_rm(const struct image_call *call)
 
 	for (int i = 0; i < call->argc; i++) {
 		struct err e = { 0 };
-		if (rm_one(call->argv[i], &e) < 0)
+		if (rm_one(call, call->argv[i], &e) < 0)
 			status = image_fail(&e);
 		else
 			printf("Deleted: %s\n", call->argv[i]);
@@ -200,10 +201,18 @@ int verb_registry_copy(const struct image_call *call)
 			      .preserve = opt_bool(call->req, "@preserve-digests"),
 			      .all_tags = opt_bool(call->req, "@all-tags"),
 			      .referrers = opt_bool(call->req, "@referrers") };
+	const char *format = opt_str(call->req, "@format", NULL);
 	struct copy_result result;
 	struct progress progress;
 	struct err e = { 0 };
+	OWN_ACCESS from = { 0 };
+	OWN_ACCESS to = { 0 };
 
+	if ((format && place_form_parse(format, &q.convert, &e) < 0) || access_read(call->req, "src-", &from, &e) < 0 ||
+	    access_read(call->req, "dest-", &to, &e) < 0)
+		return image_fail(&e);
+	q.from_access = &from.is;
+	q.to_access = &to.is;
 	progress_init(&progress, out);
 	if (!quiet) {
 		q.progress = progress_event;

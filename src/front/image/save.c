@@ -18,6 +18,7 @@ struct options {
 	const char *output, *platform;
 	char **names;
 	size_t n_names;
+	bool compress;
 };
 
 static int save_to(const struct options *o, int fd, struct err *e)
@@ -76,6 +77,8 @@ static int format_check(const struct format *f, const struct options *o, const s
 		return err_new(e, E_USAGE, EINVAL, "--multi-image-archive is for --format docker-archive");
 	if (opt_bool(call->req, "@uncompressed") && (!f || f->form != PLACE_OCI))
 		return err_new(e, E_USAGE, EINVAL, "--uncompressed is for --format oci-archive and oci-dir");
+	if (opt_bool(call->req, "@compress") && (!f || f->form != PLACE_DOCKER))
+		return err_new(e, E_USAGE, EINVAL, "--compress can only be set when --format is 'docker-dir'");
 	if (f && !f->many && o->n_names > 1)
 		return err_new(e, E_USAGE, EINVAL, "--format %s: it has room for one image", f->name);
 	if (f && f->dir && !o->output)
@@ -93,7 +96,7 @@ static int save_format(const struct format *f, const struct options *o, struct e
 	const struct copy_req q = { .from_kind = "store", .from = o->names[0], .store = &store,
 				    .more = (const char *const *)o->names + 1, .n_more = o->n_names - 1,
 				    .to_kind = f->transport, .to = o->output ? o->output : "/dev/stdout",
-				    .form = f->form, .platform = o->platform, .replace = true, .name_images = true };
+				    .form = f->form, .compress = o->compress, .platform = o->platform, .replace = true, .name_images = true };
 	int r = copy_image(&q, &ignored, e);
 	store_close(&store);
 	return r;
@@ -104,7 +107,8 @@ int verb_save(const struct image_call *call)
 	const struct format *format;
 	const struct options o = { .output = opt_str(call->req, "@output", NULL),
 				   .platform = opt_str(call->req, "@platform", NULL),
-				   .names = call->argv, .n_names = (size_t)call->argc };
+				   .names = call->argv, .n_names = (size_t)call->argc,
+				   .compress = opt_bool(call->req, "@compress") };
 	struct err e = { 0 };
 
 	if (format_find(opt_str(call->req, "@format", NULL), &format, &e) < 0 || format_check(format, &o, call, &e) < 0)

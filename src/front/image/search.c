@@ -99,7 +99,7 @@ static int run(const struct image_call *call, struct err *e)
 			return -e->eno;
 	if (limit < 1 || limit > SEARCH_LIMIT_MAX)
 		return err_new(e, E_INVALID, ERANGE, "limit %lld is outside the range of [1, %d]", limit, SEARCH_LIMIT_MAX);
-	if (search_registry(call->argv[0], (unsigned)limit, &found, e) < 0)
+	if (search_registry(call->argv[0], call->access, (unsigned)limit, &found, e) < 0)
 		return -e->eno;
 	json_array_foreach(found, i, v)
 		if (passes(&w, v))

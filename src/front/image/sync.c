@@ -4,7 +4,9 @@
  */
 #include <stdio.h>
 
+#include "base/own.h"
 #include "front/cli/opt.h"
+#include "front/image/access.h"
 #include "front/image/verb.h"
 #include "registry/sync.h"
 
@@ -31,14 +33,24 @@ int verb_registry_sync(const struct image_call *call)
 			      .to = call->argv[1],
 			      .platform = opt_str(call->req, "@platform", NULL),
 			      .suffix = opt_str(call->req, "@append-suffix", NULL),
+			      .preserve = opt_bool(call->req, "@preserve-digests"),
 			      .all = opt_bool(call->req, "@all"),
 			      .scoped = opt_bool(call->req, "@scoped"),
 			      .keep_going = opt_bool(call->req, "@keep-going"),
 			      .dry_run = opt_bool(call->req, "@dry-run"),
 			      .copied = copied,
 			      .failed = failed };
+	const char *format = opt_str(call->req, "@format", NULL);
 	struct sync_result result;
 	struct err e = { 0 };
+	OWN_ACCESS from = { 0 };
+	OWN_ACCESS to = { 0 };
+
+	if ((format && place_form_parse(format, &q.convert, &e) < 0) || access_read(call->req, "src-", &from, &e) < 0 ||
+	    access_read(call->req, "dest-", &to, &e) < 0)
+		return image_fail(&e);
+	q.from_access = &from.is;
+	q.to_access = &to.is;
 
 	if (sync_images(&q, &result, &e) < 0)
 		return image_fail(&e);

@@ -5,16 +5,19 @@
 #include "front/image/verb.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/io.h"
 #include "base/own.h"
 #include "base/step.h"
 #include "driver/storage/storage.h"
 #include "format/js.h"
 #include "front/cli/image_rows.h"
+#include "front/image/access.h"
 #include "spec/reference.h"
 
 struct image_verb {
@@ -46,6 +49,8 @@ static int verb_ways(const struct image_call *call)
 static const struct image_verb verbs[] = {
 	{ "form", { NULL, 0 }, 4, 4, verb_form },
 	{ "import", { import_rows, IMPORT_ROWS_N }, 1, 2, verb_import },
+	{ "lazy", { pull_rows, PULL_ROWS_N }, 2, 2, verb_lazy },
+	{ "lazy-serve", { NULL, 0 }, 3, 3, verb_lazy_serve },
 	{ "load", { load_rows, LOAD_ROWS_N }, 0, 0, verb_load },
 	{ "load-base", { NULL, 0 }, 0, 0, verb_load_base },
 	{ "login", { login_rows, LOGIN_ROWS_N }, 0, 1, verb_login },
@@ -57,14 +62,16 @@ static const struct image_verb verbs[] = {
 	{ "pull", { pull_rows, PULL_ROWS_N }, 1, 1, verb_pull },
 	{ "push", { push_rows, PUSH_ROWS_N }, 1, 2, verb_push },
 	{ "registry copy", { registry_copy_rows, REGISTRY_COPY_ROWS_N }, 2, 2, verb_registry_copy },
-	{ "registry ls", { NULL, 0 }, 1, 1, verb_registry_ls },
+	{ "registry gc", { registry_gc_rows, REGISTRY_GC_ROWS_N }, 0, 0, verb_registry_gc },
+	{ "registry ls", { registry_rows, REGISTRY_ROWS_N }, 1, 1, verb_registry_ls },
 	{ "registry referrers", { registry_referrers_rows, REGISTRY_REFERRERS_ROWS_N }, 1, 1, verb_registry_referrers },
-	{ "registry rm", { NULL, 0 }, 1, -1, verb_registry_rm },
+	{ "registry rm", { registry_rows, REGISTRY_ROWS_N }, 1, -1, verb_registry_rm },
 	{ "registry serve", { registry_serve_rows, REGISTRY_SERVE_ROWS_N }, 0, 0, verb_registry_serve },
 	{ "registry sync", { registry_sync_rows, REGISTRY_SYNC_ROWS_N }, 2, 2, verb_registry_sync },
-	{ "registry tags", { NULL, 0 }, 1, 1, verb_registry_tags },
+	{ "registry tags", { registry_rows, REGISTRY_ROWS_N }, 1, 1, verb_registry_tags },
 	{ "save", { save_rows, SAVE_ROWS_N }, 1, -1, verb_save },
 	{ "search", { search_rows, SEARCH_ROWS_N }, 1, 1, verb_search },
+	{ "storage dedupe", { storage_dedupe_rows, STORAGE_DEDUPE_ROWS_N }, 0, 0, verb_storage_dedupe },
 	{ "storage migrate", { storage_migrate_rows, STORAGE_MIGRATE_ROWS_N }, 0, 0, verb_storage_migrate },
 	{ "ways", { NULL, 0 }, 0, 0, verb_ways },
 };
@@ -85,6 +92,13 @@ int image_fail(const struct err *e)
 	if (*e->hint)
 		fprintf(stderr, "hint: %s\n", e->hint);
 	return 1;
+}
+
+int image_digest_file(const struct image_call *call, const char *digest, struct err *e)
+{
+	const char *file = opt_str(call->req, "@digestfile", NULL);
+
+	return file ? io_replace_file(AT_FDCWD, file, digest, strlen(digest), 0644, 0, e) : 0;
 }
 
 void image_tell_tag(const char *reference)
@@ -152,6 +166,11 @@ int image_run(int argc, char **argv)
 		fputs("onggi: --disable-content-trust=false is not supported: there is no Notary client\n", stderr);
 		return 125;
 	}
-	const struct image_call call = { .req = req, .argv = res.argv, .argc = res.argc };
+	OWN_ACCESS access = { 0 };
+	if (access_read(req, "", &access, &e) < 0) {
+		(void)image_fail(&e);
+		return 125;
+	}
+	const struct image_call call = { .req = req, .argv = res.argv, .argc = res.argc, .access = &access.is };
 	return v->run(&call);
 }

@@ -12,11 +12,13 @@
 #include "base/own.h"
 #include "registry/client.h"
 
-enum { AWAY_S = 10, UPSTREAMS_MAX = 10000 };
+enum { AWAY_S = 10, UPSTREAMS_MAX = 1000 };
 
-/* a client of one repository: it knows the endpoint that answered and the token. Kept as long as the server. */
+/* a client of one repository: it knows the endpoint that answered and the token */
 struct upstream {
 	struct upstream *next;
+	struct cache *cache;
+	unsigned refs;           /* who works with it */
 	struct registry *registry;
 	char name[REFERENCE_NAME_MAX + 1];
 };
@@ -28,7 +30,7 @@ struct cache {
 	atomic_bool cancel;
 	struct downloads *downloads;
 	pthread_mutex_t lock; /* of what follows */
-	struct upstream *list;
+	struct upstream *list; /* the last used first */
 	unsigned n_upstreams;
 	int64_t away_until_ns; /* could not be reached a moment ago: where something is here it is not asked */
 };
@@ -50,7 +52,7 @@ int cache_open(struct serve *s, const char *host, struct cache **ret, struct err
 		return err_new(e, E_USAGE, EINVAL, "--proxy %.80s: HOST[:PORT] of a registry is wanted", host);
 	}
 	(void)snprintf(c->host, sizeof c->host, "%s", host);
-	if (registry_config_load(&c->config, e) < 0 || downloads_open(s, &c->downloads, e) < 0) {
+	if (registry_config_load(s->req->proxy_access, &c->config, e) < 0 || downloads_open(s, &c->downloads, e) < 0) {
 		cache_close(c);
 		return -e->eno;
 	}
@@ -74,14 +76,30 @@ void cache_close(struct cache *c)
 	free(c);
 }
 
+/* under the lock: names cost nothing to make up, so memory has a bound. What is used stays: connections have one, too. */
+static void upstreams_trim(struct cache *c)
+{
+	struct upstream **oldest = NULL;
+
+	if (c->n_upstreams < UPSTREAMS_MAX)
+		return;
+	for (struct upstream **at = &c->list; *at; at = &(*at)->next)
+		if (!(*at)->refs)
+			oldest = at;
+	if (!oldest)
+		return;
+	struct upstream *u = *oldest;
+	*oldest = u->next;
+	c->n_upstreams--;
+	registry_close(u->registry);
+	free(u);
+}
+
 /* under the lock */
-static int upstream_add(struct cache *c, const char *name, struct upstream **ret, struct err *e)
+static int upstream_new(struct cache *c, const char *name, struct upstream **ret, struct err *e)
 {
 	char text[REFERENCE_TEXT_MAX];
 	struct reference ref;
-	/* names cost nothing to make up: memory has a bound */
-	if (c->n_upstreams >= UPSTREAMS_MAX)
-		return err_new(e, E_BUSY, EAGAIN, "more than %d repositories were asked for", UPSTREAMS_MAX);
 	struct upstream *u = calloc(1, sizeof *u);
 
 	if (!u)
@@ -92,32 +110,67 @@ static int upstream_add(struct cache *c, const char *name, struct upstream **ret
 		return -e->eno;
 	}
 	(void)snprintf(u->name, sizeof u->name, "%s", name);
-	u->next = c->list;
-	c->list = u;
+	u->cache = c;
+	upstreams_trim(c);
 	c->n_upstreams++;
 	*ret = u;
 	return 0;
 }
 
-/* client and connections for @name */
-static int upstream_get(struct conn *conn, const char *name, struct registry **ret, struct err *e)
+/* client and connections for @name, to be given to upstream_put */
+static int upstream_get(struct conn *conn, const char *name, struct upstream **ret, struct err *e)
 {
 	struct cache *c = conn->s->cache;
-	struct upstream *u;
+	struct upstream **at, *u;
 	int r = 0;
 
 	if (!conn->http && http_open(&conn->http, e) < 0)
 		return -e->eno;
 	pthread_mutex_lock(&c->lock);
-	for (u = c->list; u && strcmp(u->name, name) != 0;)
-		u = u->next;
-	if (!u)
-		r = upstream_add(c, name, &u, e);
+	for (at = &c->list; *at && strcmp((*at)->name, name) != 0;)
+		at = &(*at)->next;
+	u = *at;
+	if (u)
+		*at = u->next;
+	else
+		r = upstream_new(c, name, &u, e);
+	if (r == 0) {
+		u->refs++;
+		u->next = c->list;
+		c->list = u;
+		*ret = u;
+	}
 	pthread_mutex_unlock(&c->lock);
-	if (r == 0)
-		*ret = u->registry;
 	return r;
 }
+
+void upstream_hold(struct upstream *u)
+{
+	pthread_mutex_lock(&u->cache->lock);
+	u->refs++;
+	pthread_mutex_unlock(&u->cache->lock);
+}
+
+void upstream_put(struct upstream *u)
+{
+	if (!u)
+		return;
+	pthread_mutex_lock(&u->cache->lock);
+	u->refs--;
+	pthread_mutex_unlock(&u->cache->lock);
+}
+
+struct registry *upstream_registry(struct upstream *u)
+{
+	return u->registry;
+}
+
+static void upstream_done(struct upstream **u)
+{
+	upstream_put(*u);
+}
+
+#define OWN_UPSTREAM CLEANUP(upstream_done) struct upstream *
 
 /* whether it is no answer of upstream but that it gives none; noted for a moment */
 static bool is_away(struct cache *c, const struct err *e)
@@ -192,18 +245,18 @@ int cache_manifest(struct conn *conn, const struct route *to, struct err *e)
 	struct cache *c = conn->s->cache;
 	char have[DIGEST_TEXT_MAX], now[DIGEST_TEXT_MAX] = "";
 	bool by_digest = digest_is_valid(to->ref);
-	struct registry *reg;
+	OWN_UPSTREAM up = NULL;
 
 	bool cached = here(conn, to, by_digest, have);
 	if (cached && (by_digest || was_away(c)))
 		return 0;
-	if (upstream_get(conn, to->name, &reg, e) < 0)
+	if (upstream_get(conn, to->name, &up, e) < 0)
 		return -e->eno;
-	int r = by_digest ? 0 : registry_manifest_digest(reg, conn->http, to->ref, now, e);
+	int r = by_digest ? 0 : registry_manifest_digest(up->registry, conn->http, to->ref, now, e);
 	if (r == 0 && cached && !strcmp(now, have))
 		return 0;
 	if (r == 0)
-		r = manifest_fetch(conn, to, reg, *now ? now : to->ref, by_digest ? NULL : to->ref, e);
+		r = manifest_fetch(conn, to, up->registry, *now ? now : to->ref, by_digest ? NULL : to->ref, e);
 	if (r == 0)
 		return 0;
 	if (is_away(c, e) && cached)
@@ -216,12 +269,12 @@ int cache_manifest(struct conn *conn, const struct route *to, struct err *e)
 int cache_blob(struct conn *conn, const struct route *to, struct reply *r, struct err *e)
 {
 	struct cache *c = conn->s->cache;
-	struct registry *reg;
+	OWN_UPSTREAM up = NULL;
 	int64_t size;
 
-	if (upstream_get(conn, to->name, &reg, e) < 0)
+	if (upstream_get(conn, to->name, &up, e) < 0)
 		return -e->eno;
-	if (registry_blob_size(reg, conn->http, to->ref, &size, e) < 0) {
+	if (registry_blob_size(up->registry, conn->http, to->ref, &size, e) < 0) {
 		(void)is_away(c, e);
 		return e->kind == E_NOT_FOUND ? 0 : -e->eno;
 	}
@@ -229,19 +282,26 @@ int cache_blob(struct conn *conn, const struct route *to, struct reply *r, struc
 	r->n = (uint64_t)size;
 	if (!strcmp(conn->req.method, "HEAD"))
 		return 0;
-	return download_join(c->downloads, reg, to->name, to->ref, (uint64_t)size, &r->download, e);
+	return download_join(c->downloads, up, to->name, to->ref, (uint64_t)size, &r->download, e);
+}
+
+/* 1: upstream may be asked | 0: it is away */
+static int list_begin(struct conn *conn, const struct route *to, struct upstream **ret, struct err *e)
+{
+	if (was_away(conn->s->cache))
+		return 0;
+	return upstream_get(conn, to->name, ret, e) < 0 ? -e->eno : 1;
 }
 
 int cache_tags(struct conn *conn, const struct route *to, char ***ret, size_t *ret_n, struct err *e)
 {
 	struct cache *c = conn->s->cache;
-	struct registry *reg;
+	OWN_UPSTREAM up = NULL;
+	int r = list_begin(conn, to, &up, e);
 
-	if (was_away(c))
-		return 0;
-	if (upstream_get(conn, to->name, &reg, e) < 0)
-		return -e->eno;
-	if (registry_tags(reg, conn->http, ret, ret_n, e) < 0)
+	if (r <= 0)
+		return r;
+	if (registry_tags(up->registry, conn->http, ret, ret_n, e) < 0)
 		return is_away(c, e) ? 0 : -e->eno;
 	names_sort(*ret, *ret_n);
 	return 1;
@@ -250,13 +310,12 @@ int cache_tags(struct conn *conn, const struct route *to, char ***ret, size_t *r
 int cache_referrers(struct conn *conn, const struct route *to, const char *type, json_t **ret, struct err *e)
 {
 	struct cache *c = conn->s->cache;
-	struct registry *reg;
+	OWN_UPSTREAM up = NULL;
+	int r = list_begin(conn, to, &up, e);
 
-	if (was_away(c))
-		return 0;
-	if (upstream_get(conn, to->name, &reg, e) < 0)
-		return -e->eno;
-	if (registry_referrers(reg, conn->http, to->ref, type, ret, e) < 0)
+	if (r <= 0)
+		return r;
+	if (registry_referrers(up->registry, conn->http, to->ref, type, ret, e) < 0)
 		return is_away(c, e) ? 0 : -e->eno;
 	return 1;
 }

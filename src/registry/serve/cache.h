@@ -32,6 +32,13 @@ int cache_referrers(struct conn *c, const struct route *to, const char *type, js
 /** cache_reply_error - what a client is told of an error of upstream. Returns 0. */
 int cache_reply_error(struct reply *r, const struct err *e);
 
+/* a client of one repository of upstream, shared by all who ask for it */
+struct upstream;
+void upstream_hold(struct upstream *u);
+/** upstream_put - NULL is fine. */
+void upstream_put(struct upstream *u);
+struct registry *upstream_registry(struct upstream *u);
+
 /* ---- download.c ---- */
 
 struct download;
@@ -41,9 +48,8 @@ int downloads_open(struct serve *s, struct downloads **ret, struct err *e);
 /** downloads_close - cancels what is under way (it can be resumed) and waits for its threads. NULL is fine. */
 void downloads_close(struct downloads *d);
 /** download_join - the download of @digest into repository @name, which is begun when nobody has: by a thread of its
- * own with @registry, which stays until downloads_close. To be given to download_leave. */
-struct registry;
-int download_join(struct downloads *d, struct registry *registry, const char *name, const char *digest, uint64_t size,
+ * own with @up, which it holds. To be given to download_leave. */
+int download_join(struct downloads *d, struct upstream *up, const char *name, const char *digest, uint64_t size,
 		  struct download **ret, struct err *e);
 void download_leave(struct download *d);
 /** download_send - @n bytes from @from on to the client of @c, as they come. */

@@ -13,6 +13,8 @@
 #include "base/own.h"
 #include "registry/http.h"
 #include "registry/serve/cache.h"
+#include "registry/serve/passwords.h"
+#include "registry/serve/tls.h"
 
 enum { DRAIN_MAX = 64 << 10 };
 
@@ -195,6 +197,17 @@ static void refuse(struct conn *c, const struct err *e)
 	reply_done(&r);
 }
 
+/* whether the client is a user; else @r asks who it is. "/v2/" included: by that clients find out that they must say
+ * (docker's API, "API version check") */
+static bool may_ask(struct conn *c, struct reply *r)
+{
+	if (!c->s->passwords || passwords_check(c->s->passwords, http_request_header(&c->req, "Authorization")))
+		return true;
+	reply_header(r, "WWW-Authenticate: Basic realm=\"onggi registry\"");
+	(void)reply_error(r, 401, "UNAUTHORIZED", "authentication required");
+	return false;
+}
+
 /* false: the connection ends */
 static bool one_request(struct conn *c, size_t n)
 {
@@ -213,7 +226,7 @@ static bool one_request(struct conn *c, size_t n)
 	c->body_broken = false;
 	c->body_until_ns = 0;
 	c->sent_bytes = 0;
-	if (route_run(c, &r, &e) < 0)
+	if (may_ask(c, &r) && route_run(c, &r, &e) < 0)
 		reply_fault(&r, &e);
 	bool keep = body_drain(c) && c->req.keep_alive && idle_set(c, false);
 	if (!reply_send(c, &r, keep))
@@ -223,6 +236,15 @@ static bool one_request(struct conn *c, size_t n)
 	return keep;
 }
 
+/* a client that does not know of TLS: it gets the words that Go's servers have for it, which other clients look for */
+static void plain_refuse(struct conn *c)
+{
+	static const char text[] = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+
+	if (send(c->fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+		conn_end(c);
+}
+
 void conn_run(struct conn *c)
 {
 	struct err e = { 0 };
@@ -230,6 +252,13 @@ void conn_run(struct conn *c)
 
 	c->head = malloc(HTTP_REQUEST_HEAD_MAX + 1);
 	c->in = malloc(CONN_BUFFER_BYTES);
+	if (!idle_set(c, true)) /* the end of the server need not wait for a handshake */
+		goto out;
+	if (c->head && c->in && conn_secure(c, &e) < 0) {
+		if (e.eno == EPROTOTYPE)
+			plain_refuse(c);
+		goto out;
+	}
 	while (c->head && c->in && (n = head_read(c, &e)) != 0) {
 		if (n < 0)
 			refuse(c, &e);
@@ -238,6 +267,8 @@ void conn_run(struct conn *c)
 			break;
 		}
 	}
+out:
+	tls_conn_free(c->tls);
 	http_close(c->http);
 	free(c->head);
 	free(c->in);

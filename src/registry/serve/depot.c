@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/grow.h"
 #include "base/io.h"
 #include "base/lock.h"
 #include "base/own.h"
@@ -154,6 +155,20 @@ static int unlink_in(int xrepo, const char *path, struct err *e)
 	return 0;
 }
 
+int repo_sync(int xrepo, struct err *e)
+{
+	static const char *const dirs[] = { "tags", "manifests" };
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		if (io_sync_dir(xrepo, dirs[i], e) == 0)
+			continue;
+		if (e->eno != ENOENT)
+			return -e->eno;
+		err_clear(e); /* of a repository that is only being made nothing was removed */
+	}
+	return 0;
+}
+
 int repo_unlink_blob(int xrepo, const char *digest, struct err *e)
 {
 	char path[NAME_PATH_MAX];
@@ -251,15 +266,10 @@ int names_list(int xrepo, const char *dir, char ***ret, size_t *ret_n, struct er
 	while ((r = io_dir_next(d, &en, e)) > 0) {
 		if (*en->d_name == '.')
 			continue;
-		if (n == cap) {
-			char **grown = reallocarray(names, cap = cap ? cap * 2 : 64, sizeof *names);
-			if (!grown) {
-				r = err_new(e, E_NOMEM, ENOMEM, "list of %s", dir);
-				break;
-			}
-			names = grown;
-		}
-		if (!(names[n] = strdup(en->d_name))) {
+		char **more = grow_one(names, n, &cap, sizeof *more);
+		if (more)
+			names = more;
+		if (!more || !(names[n] = strdup(en->d_name))) {
 			r = err_new(e, E_NOMEM, ENOMEM, "list of %s", dir);
 			break;
 		}

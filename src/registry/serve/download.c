@@ -12,6 +12,8 @@
 #include "base/own.h"
 #include "registry/client.h"
 #include "registry/serve/cache.h"
+#include "registry/serve/collect.h"
+#include "registry/serve/tls.h"
 
 enum { STACK_BYTES = 512 << 10 };
 
@@ -32,7 +34,7 @@ struct download {
 	unsigned refs;        /* readers, and the thread */
 	enum state state;
 	struct err err;       /* FAILED */
-	struct registry *registry;
+	struct upstream *up;  /* held by the thread */
 	char name[REFERENCE_NAME_MAX + 1];
 	char digest[DIGEST_TEXT_MAX];
 	uint64_t size, have;  /* bytes in all, in the file */
@@ -115,7 +117,7 @@ static int publish(struct download *d, int fd, uint64_t have, struct err *e)
 	return 0;
 }
 
-/* another process, or the time between two looks, has brought it */
+/* another process, or the time between two looks, has brought it. E_NOT_FOUND: it was swept away before it had a link */
 static int is_here(struct download *d, int xrepo, struct err *e)
 {
 	const struct depot *depot = &d->all->s->depot;
@@ -139,9 +141,17 @@ static int fetch(struct download *d, struct err *e)
 
 	if (repo_open(depot, d->name, true, &repo, e) < 0)
 		return -e->eno;
-	int r = blob_writer_resume(&depot->store, d->digest, &d->w, e);
-	if (r)
-		return r < 0 ? r : is_here(d, repo, e);
+	int r;
+	/* one that has lost its last link, and is there until the sweep that follows, is no more after that */
+	while ((r = blob_writer_resume(&depot->store, d->digest, &d->w, e)) > 0) {
+		if (is_here(d, repo, e) == 0)
+			return 0;
+		if (e->kind != E_NOT_FOUND)
+			return -e->eno;
+		err_clear(e);
+	}
+	if (r < 0)
+		return r;
 	r = publish(d, d->w.fd, d->w.size_bytes, e);
 	if (r == 0 && d->w.size_bytes > d->size)
 		r = blob_writer_restart(&d->w, e);
@@ -149,10 +159,14 @@ static int fetch(struct download *d, struct err *e)
 		r = http_open(&http, e);
 	sink.at_bytes = (int64_t)d->w.size_bytes;
 	if (r == 0)
-		r = registry_blob_get(d->registry, http, d->digest, (int64_t)d->size, &sink, NULL, e);
+		r = registry_blob_get(upstream_registry(d->up), http, d->digest, (int64_t)d->size, &sink, NULL, e);
 	http_close(http);
-	if (r == 0)
-		return repo_commit_blob(depot, repo, &d->w, d->digest, e);
+	if (r == 0 && repo_commit_blob(depot, repo, &d->w, d->digest, e) < 0)
+		return -e->eno;
+	if (r == 0) {
+		keeper_note(d->all->s->keeper, d->size);
+		return 0;
+	}
 	blob_writer_abort(&d->w); /* what came stays */
 	return r;
 }
@@ -164,6 +178,8 @@ static void *run(void *data)
 	struct err e = { 0 };
 	int r = fetch(d, &e);
 
+	upstream_put(d->up);
+	tls_thread_end();
 	pthread_mutex_lock(&all->lock);
 	d->state = r < 0 ? FAILED : WHOLE;
 	d->err = e;
@@ -201,7 +217,7 @@ static int start(struct downloads *all, struct download *d, struct err *e)
 	return 0;
 }
 
-int download_join(struct downloads *all, struct registry *registry, const char *name, const char *digest, uint64_t size,
+int download_join(struct downloads *all, struct upstream *up, const char *name, const char *digest, uint64_t size,
 		  struct download **ret, struct err *e)
 {
 	struct download *d;
@@ -215,12 +231,15 @@ int download_join(struct downloads *all, struct registry *registry, const char *
 	if (d) {
 		d->refs++;
 	} else if ((d = calloc(1, sizeof *d))) {
-		*d = (struct download){ .all = all, .refs = 2, .registry = registry, .size = size, .fd = -1, .w.fd = -1 };
+		*d = (struct download){ .all = all, .refs = 2, .up = up, .size = size, .fd = -1, .w.fd = -1 };
 		(void)snprintf(d->name, sizeof d->name, "%s", name);
 		(void)snprintf(d->digest, sizeof d->digest, "%s", digest);
+		upstream_hold(up);
 		r = start(all, d, e); /* the thread waits for the lock before it ends */
-		if (r < 0)
+		if (r < 0) {
+			upstream_put(up);
 			free(d);
+		}
 	} else {
 		r = err_new(e, E_NOMEM, ENOMEM, "download");
 	}

@@ -69,6 +69,7 @@ int manifest_get(struct conn *c, const struct route *to, struct reply *r, struct
 	int res = find(c, to, &repo, digest, type, r, e);
 	if (res)
 		return res < 0 ? res : 0;
+	(void)repo_has_blob(&c->s->depot, repo, digest); /* notes that it was asked for */
 	reply_header(r, "Docker-Content-Digest: %s", digest);
 	reply_header(r, "Etag: \"%s\"", digest);
 	const char *have = http_request_header(&c->req, "If-None-Match");
@@ -299,7 +300,7 @@ static int tags_drop(int xrepo, const char *digest, struct err *e)
 	return r;
 }
 
-static void referrer_drop(struct conn *c, int xrepo, const char *digest)
+static void referrer_drop(const struct depot *d, int xrepo, const char *digest)
 {
 	struct err ignored = { 0 }; /* an entry without its manifest is not shown */
 	char path[PATH_MAX_BYTES];
@@ -307,16 +308,31 @@ static void referrer_drop(struct conn *c, int xrepo, const char *digest)
 	OWN_STR text = NULL;
 	size_t n, dir;
 
-	if (blob_read(&c->s->depot.store, digest, MANIFEST_BYTES_MAX, &text, &n, &ignored) < 0 ||
+	if (blob_read(&d->store, digest, MANIFEST_BYTES_MAX, &text, &n, &ignored) < 0 ||
 	    manifest_parse(text, n, NULL, &m, &ignored) < 0 || !subject_of(&m))
 		return;
 	referrer_path(subject_of(&m), digest, path, &dir);
 	(void)unlinkat(xrepo, path, 0);
 }
 
-int manifest_delete(struct conn *c, const struct route *to, struct reply *r, struct err *e)
+int manifest_remove(const struct depot *d, int xrepo, const char *digest, struct err *e)
 {
 	char path[PATH_MAX_BYTES], key[DEPOT_KEY_MAX];
+
+	depot_key(digest, key);
+	(void)snprintf(path, sizeof path, "manifests/%s", key);
+	if (faccessat(xrepo, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, errno, "manifest");
+	if (tags_drop(xrepo, digest, e) < 0) /* no tag names what is not there */
+		return -e->eno;
+	if (unlinkat(xrepo, path, 0) < 0)
+		return err_sys(e, errno, "remove manifest");
+	referrer_drop(d, xrepo, digest);
+	return 0;
+}
+
+int manifest_delete(struct conn *c, const struct route *to, struct reply *r, struct err *e)
+{
 	OWN_FD repo = -1, lock = -1;
 	bool by_digest;
 	int res;
@@ -326,19 +342,8 @@ int manifest_delete(struct conn *c, const struct route *to, struct reply *r, str
 	res = repo_open(&c->s->depot, to->name, false, &repo, e);
 	if (res == 0)
 		res = repo_lock(repo, &lock, e);
-	if (res == 0 && !by_digest) {
-		res = repo_tag_remove(repo, to->ref, e);
-	} else if (res == 0) {
-		depot_key(to->ref, key);
-		(void)snprintf(path, sizeof path, "manifests/%s", key);
-		res = faccessat(repo, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 ? err_sys(e, errno, "manifest") : 0;
-		if (res == 0)
-			res = tags_drop(repo, to->ref, e); /* no tag names what is not there */
-		if (res == 0 && unlinkat(repo, path, 0) < 0)
-			res = err_sys(e, errno, "remove manifest");
-		if (res == 0)
-			referrer_drop(c, repo, to->ref);
-	}
+	if (res == 0)
+		res = by_digest ? manifest_remove(&c->s->depot, repo, to->ref, e) : repo_tag_remove(repo, to->ref, e);
 	if (res < 0)
 		return e->kind == E_NOT_FOUND ? unknown(r) : res;
 	r->status = 202;

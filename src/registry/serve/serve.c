@@ -18,11 +18,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/own.h"
 #include "registry/serve/cache.h"
+#include "registry/serve/collect.h"
+#include "registry/serve/passwords.h"
+#include "registry/serve/tls.h"
 
-enum { STACK_BYTES = 512 << 10, EXPIRE_EVERY_S = 3600, ADDRESS_MAX = 72 };
+enum { STACK_BYTES = 512 << 10, ADDRESS_MAX = 72 };
 
 /* "HOST:PORT", "[V6]:PORT", ":PORT"; @host "" for every address */
 static int address_split(const char *s, char host[256], char port[8], struct err *e)
@@ -144,6 +146,7 @@ static void conn_gone(struct conn *c)
 static void *conn_thread(void *data)
 {
 	conn_run(data);
+	tls_thread_end();
 	conn_gone(data);
 	return NULL;
 }
@@ -196,7 +199,6 @@ static unsigned conns_count(struct serve *s)
 /* until the first signal, then until the last connection */
 static void loop(struct serve *s, int *listen_fd, int signal_fd, const pthread_attr_t *attr)
 {
-	int64_t expire_at = 0;
 	uint64_t ignored;
 
 	while (*listen_fd >= 0 || conns_count(s)) {
@@ -204,12 +206,7 @@ static void loop(struct serve *s, int *listen_fd, int signal_fd, const pthread_a
 		struct pollfd p[] = { { .fd = signal_fd, .events = POLLIN },
 				      { .fd = s->wake_fd, .events = POLLIN },
 				      { .fd = full ? -1 : *listen_fd, .events = POLLIN } };
-		int64_t now = clock_mono_ns();
-		if (now >= expire_at && !s->req->read_only) {
-			uploads_expire(&s->depot, s->req->upload_hours);
-			expire_at = now + EXPIRE_EVERY_S * 1000000000LL;
-		}
-		if (poll(p, ARRAY_LEN(p), EXPIRE_EVERY_S * 1000) < 0 && errno != EINTR)
+		if (poll(p, ARRAY_LEN(p), -1) < 0 && errno != EINTR)
 			return;
 		if (p[0].revents) {
 			struct signalfd_siginfo info;
@@ -233,17 +230,23 @@ static int run(struct serve *s, struct err *e)
 	socklen_t n = sizeof at;
 	char address[ADDRESS_MAX];
 	pthread_attr_t attr;
-	sigset_t set;
+	sigset_t set, pipes;
 
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
+	(void)sigemptyset(&pipes);
+	(void)sigaddset(&pipes, SIGPIPE); /* of a client that has gone: OpenSSL writes to sockets without MSG_NOSIGNAL */
+	(void)pthread_sigmask(SIG_BLOCK, &pipes, NULL);
 	OWN_FD listen_fd = -1;
 	if (listen_open(s->req->listen, &listen_fd, e) < 0)
 		return -e->eno;
 	OWN_FD signal_fd = pthread_sigmask(SIG_BLOCK, &set, NULL) ? -1 : signalfd(-1, &set, SFD_CLOEXEC);
 	if (signal_fd < 0 || getsockname(listen_fd, (struct sockaddr *)&at, &n) < 0)
 		return err_sys(e, errno, "listen on %s", s->req->listen);
+	/* its thread must not be the one that a signal ends us by: after they are blocked */
+	if (!s->req->read_only && keeper_open(s, &s->keeper, e) < 0)
+		return -e->eno;
 	int r = pthread_attr_init(&attr);
 	if (r || (r = pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED)) ||
 	    (r = pthread_attr_setstacksize(&attr, STACK_BYTES)))
@@ -266,9 +269,16 @@ int registry_serve(const struct serve_req *req, struct err *e)
 	if (depot_open(req->root, &s.depot, e) < 0)
 		return -e->eno;
 	int r = req->proxy ? cache_open(&s, req->proxy, &s.cache, e) : 0;
+	if (r == 0 && req->htpasswd)
+		r = passwords_open(req->htpasswd, &s.passwords, e);
+	if (r == 0 && req->tls_cert)
+		r = tls_open(req->tls_cert, req->tls_key, &s.tls, e);
 	if (r == 0)
 		r = run(&s, e);
 	cache_close(s.cache);
+	keeper_close(s.keeper); /* after the downloads, which tell it what came */
+	passwords_close(s.passwords);
+	tls_close(s.tls);
 	depot_close(&s.depot);
 	(void)pthread_mutex_destroy(&s.lock); /* no thread is left */
 	return r;

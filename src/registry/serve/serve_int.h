@@ -55,6 +55,8 @@ int repo_link_blob(const struct depot *d, int xrepo, const char *digest, struct 
 /** repo_commit_blob - give a written blob its name and link it. @w is closed in any case; E_CORRUPT when it is not
  * @digest. Bytes are on disk before the name is there. */
 int repo_commit_blob(const struct depot *d, int xrepo, struct blob_writer *w, const char *digest, struct err *e);
+/** repo_sync - what was removed of manifests and tags stays so: before their bytes go. */
+int repo_sync(int xrepo, struct err *e);
 int repo_unlink_blob(int xrepo, const char *digest, struct err *e);
 
 /** repo_tag_get - digest that a tag names. E_NOT_FOUND. */
@@ -85,6 +87,10 @@ struct upload_hash {
 
 struct conn;
 struct cache;
+struct keeper;
+struct passwords;
+struct tls;
+struct ssl_st;
 struct download;
 struct http;
 
@@ -92,6 +98,9 @@ struct serve {
 	const struct serve_req *req;
 	struct depot depot;
 	struct cache *cache;     /* NULL: the registry is no pull-through cache */
+	struct keeper *keeper;   /* NULL: nothing is ever removed (--read-only) */
+	struct passwords *passwords; /* NULL: anybody may ask */
+	struct tls *tls;         /* NULL: plain http */
 	int wake_fd;             /* eventfd: a connection has gone */
 	pthread_mutex_t lock;    /* of what follows */
 	struct conn *conns;
@@ -120,6 +129,7 @@ struct conn {
 	struct serve *s;
 	struct conn *next, **prev; /* of s->conns */
 	int fd;
+	struct ssl_st *tls;        /* NULL: plain http */
 	struct http *http;         /* to upstream, NULL until it is needed */
 	bool idle;                 /* under s->lock: waits for a request, may be shut down */
 	char peer[72];             /* "127.0.0.1:40000" */
@@ -146,6 +156,8 @@ enum {
 	PACE_BYTES = 4096,   /* of a body in STALL_S */
 };
 
+/** conn_secure - the handshake of TLS, where the server has it. E_NETWORK, E_TIMEOUT: there will be no requests. */
+int conn_secure(struct conn *c, struct err *e);
 /** conn_fill - more bytes into the empty buffer @c->in until @until_ns (clock_mono_ns). 1 | 0: the client has closed
  * | E_TIMEOUT, E_NETWORK. */
 int conn_fill(struct conn *c, int64_t until_ns, struct err *e);
@@ -193,8 +205,9 @@ handler tags_list, catalog_list, referrers_list;                             /* 
  * looked for. Under the repository's lock. */
 int manifest_store(struct conn *c, int xrepo, const char *tag, const struct buf *body, const struct manifest *m,
 		   const char *digest, struct err *e);
-/** uploads_expire - remove uploads that nobody has gone on with for @hours. */
-void uploads_expire(const struct depot *d, unsigned hours);
+/** manifest_remove - with the tags that name it, and out of the list of its subject. Under the repository's lock.
+ * E_NOT_FOUND. */
+int manifest_remove(const struct depot *d, int xrepo, const char *digest, struct err *e);
 /** referrer_descriptor - what the list says of manifest @m of @n bytes. Caller owns; NULL: no memory. */
 json_t *referrer_descriptor(const struct manifest *m, size_t n, const char *digest);
 

@@ -5,13 +5,11 @@
  * The bytes lie in uploads/ID, so an upload survives connections and the server. Who works on one holds its lock; the
  * digest so far is kept in memory and made again from the file when it is not there.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -387,25 +385,4 @@ int upload_cancel(struct conn *c, const struct route *to, struct reply *r, struc
 	blob_writer_abort(&w);
 	r->status = 204;
 	return 0;
-}
-
-void uploads_expire(const struct depot *d, unsigned hours)
-{
-	OWN_FD fd = openat(d->store.root_fd, "uploads", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	OWN_DIR dir = fd < 0 ? NULL : fdopendir(fd);
-	time_t old = time(NULL) - (time_t)hours * 3600;
-
-	if (!dir)
-		return;
-	int xdir = fd_take(&fd); /* the stream's now */
-	for (struct dirent *en; (en = readdir(dir));) {
-		struct err busy = { 0 };
-		struct stat st;
-		if (*en->d_name == '.' || fstatat(xdir, en->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_mtime > old)
-			continue;
-		OWN_FD file = openat(xdir, en->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-		/* one that is worked on stays, however slow it is */
-		if (file >= 0 && lock_fd(file, LOCK_EXCLUSIVE | LOCK_NOWAIT, &busy) == 0)
-			(void)unlinkat(xdir, en->d_name, 0);
-	}
 }

@@ -189,6 +189,17 @@ static int dir_blob_get(struct place *p, struct http *h, const struct place_blob
 	return files_blob_feed(d->dir, name, blob->size, sink, e) < 0 ? err_ctx(e, "%s", d->path) : 0;
 }
 
+static int dir_blob_size(struct place *p, struct http *h, const char *digest, int64_t *ret, struct err *e)
+{
+	struct dir *d = p->state;
+	char name[NAME_TEXT_MAX];
+	OWN_FD fd = -1;
+
+	(void)h;
+	file_name(digest, "", name);
+	return files_open(d->dir, name, &fd, ret, e) < 0 ? err_ctx(e, "%s", d->path) : 0;
+}
+
 /* made by this very copy */
 static int is_made(const struct dir *d, const char *digest, const char *suffix, struct err *e)
 {
@@ -269,9 +280,11 @@ static void dir_close(struct place *p)
 
 const struct transport transport_dir = {
 	.name = "dir",
+	.schema1 = true,
 	.open = dir_open,
 	.manifest_get = dir_manifest_get,
 	.blob_get = dir_blob_get,
+	.blob_size = dir_blob_size,
 	.manifest_has = dir_manifest_has,
 	.blob_has = dir_blob_has,
 	.blob_put = dir_blob_put,

@@ -64,6 +64,11 @@ static int docker_blob_get(struct place *p, struct http *h, const struct place_b
 	return registry_blob_get(p->state, h, blob->digest, blob->size, sink, retry, e);
 }
 
+static int docker_blob_size(struct place *p, struct http *h, const char *digest, int64_t *ret, struct err *e)
+{
+	return registry_blob_size(p->state, h, digest, ret, e);
+}
+
 static int docker_manifest_has(struct place *p, struct http *h, const char *digest, struct err *e)
 {
 	return registry_manifest_has(p->state, h, digest, e);
@@ -121,9 +126,11 @@ static void docker_close(struct place *p)
 const struct transport transport_docker = {
 	.name = "docker",
 	.online = true,
+	.schema1 = true,
 	.open = docker_open,
 	.manifest_get = docker_manifest_get,
 	.blob_get = docker_blob_get,
+	.blob_size = docker_blob_size,
 	.manifest_has = docker_manifest_has,
 	.blob_has = docker_blob_has,
 	.blob_put = docker_blob_put,

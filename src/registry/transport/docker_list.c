@@ -180,7 +180,8 @@ int docker_list_convert(const struct manifest *m, bool oci, struct registry_mani
 	put_head(&b, oci, m->config.size, m->config.digest);
 	for (size_t i = 0; i < m->n_entries; i++) {
 		int kind = media_layer_compression(m->entries[i].media_type);
-		const char *type = kind < 0 ? NULL : types[kind][oci];
+		const bool erofs = oci && media_is_erofs(m->entries[i].media_type);
+		const char *type = erofs ? m->entries[i].media_type : kind < 0 ? NULL : types[kind][oci];
 		if (!type)
 			return err_new(e, E_UNSUPPORTED, EINVAL, "layer %s of type %s has no place in %s manifest",
 				       m->entries[i].digest, m->entries[i].media_type, oci ? "OCI's" : "docker's");

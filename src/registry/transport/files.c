@@ -15,6 +15,7 @@
 #include "base/own.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "registry/schema1.h"
 #include "spec/manifest.h"
 
 enum { PIECE = 256 << 10 };
@@ -145,11 +146,9 @@ int files_manifest_take(char **text, size_t n, const char *name, const char *dig
 			struct err *e)
 {
 	struct registry_manifest m = { .n = n };
-	struct hash hash;
 
-	hash_init(&hash, digest && hash_algo_of(digest) == HASH_SHA512 ? HASH_SHA512 : HASH_SHA256);
-	hash_add(&hash, *text, n);
-	hash_text(&hash, m.digest);
+	if (schema1_digest(*text, n, NULL, digest, m.digest, e) < 0)
+		return err_ctx(e, "%s", name);
 	if (digest && strcmp(m.digest, digest) != 0)
 		return err_new(e, E_CORRUPT, EBADMSG, "%s has not the digest that it is listed with", name);
 	m.bytes = ptr_take(text);

@@ -12,6 +12,7 @@
 #include "registry/archive_int.h"
 #include "registry/transport/docker_list.h"
 #include "registry/transport/files.h"
+#include "registry/transport/squeeze.h"
 #include "registry/transport/transport.h"
 #include "store/blob.h"
 #include "store/image.h"
@@ -24,6 +25,7 @@ struct store_place {
 	/* source */
 	struct image img;
 	struct registry_manifest manifest;
+	struct squeezed squeezed; /* layers that go compressed */
 	/* target */
 	const struct place *from;
 	char top[DIGEST_TEXT_MAX];
@@ -95,7 +97,9 @@ static int store_open_place(struct place *p, const struct place_req *q, struct e
 	    image_for_platform(q->store, q->platform, &s->img, e) < 0 || source_protect(s, e) < 0)
 		return -e->eno;
 	name_find(p, s, q->where);
-	return manifest_prepare(s, q->form, e);
+	if (manifest_prepare(s, q->form, e) < 0)
+		return -e->eno;
+	return q->compress ? squeeze_layers(s->store, &s->manifest, &s->squeezed, e) : 0;
 }
 
 static int store_manifest_get(struct place *p, struct http *h, const char *digest, struct registry_manifest *ret,
@@ -121,8 +125,12 @@ static int store_blob_get(struct place *p, struct http *h, const struct place_bl
 	OWN_FD fd = -1;
 	uint64_t size;
 
+	const struct compressed *c = squeezed_find(&s->squeezed, blob->digest);
+
 	(void)h;
 	(void)retry;
+	if (c)
+		return files_feed(c->fd, 0, blob->size, sink, e);
 	if (blob_open(s->store, blob->digest, &fd, &size, e) < 0)
 		return -e->eno;
 	if ((int64_t)size != blob->size)
@@ -216,6 +224,7 @@ static void store_close_place(struct place *p)
 		lease_close(&s->lease);
 	image_done(&s->img);
 	registry_manifest_done(&s->manifest);
+	squeezed_done(&s->squeezed);
 	free(s);
 }
 

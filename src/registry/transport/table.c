@@ -66,7 +66,18 @@ const struct transport *transport_of(const char *name)
 	for (size_t i = 0; i < ARRAY_LEN(transports); i++)
 		if (!strcmp(transports[i]->name, name))
 			return transports[i];
-	return !strcmp(name, transport_store.name) ? &transport_store : NULL;
+	return !strcmp(name, transport_store.name) ? &transport_store :
+	       !strcmp(name, transport_list.name)  ? &transport_list : NULL;
+}
+
+int place_form_parse(const char *s, enum place_form *ret, struct err *e)
+{
+	if (!strcmp(s, "v2s1"))
+		return err_new(e, E_UNSUPPORTED, ENOTSUP, "format v2s1 (schema 1) is read, not written: oci and v2s2 are");
+	if (strcmp(s, "oci") != 0 && strcmp(s, "v2s2") != 0)
+		return err_new(e, E_USAGE, EINVAL, "unknown format \"%.40s\": oci and v2s2 are known", s);
+	*ret = !strcmp(s, "oci") ? PLACE_OCI : PLACE_DOCKER;
+	return 0;
 }
 
 int place_add_name(struct place *p, const char *name, struct err *e)

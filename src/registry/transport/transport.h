@@ -44,6 +44,7 @@ struct place_req {
 	enum place_form form; /* source: of a manifest that it has to make */
 	bool replace;        /* target: a file that is there is no reason to refuse */
 	bool keep_names;     /* target: the image also keeps the name that it has at the source */
+	bool compress;       /* source, of a store: layers that are plain there become gzip ones */
 	bool preserve;       /* target: refuse to name anything but the manifest that comes */
 	const struct reference *source; /* target: name of the image at the source, domain "" when it has none */
 	const struct place *from;       /* target: the source, open; borrowed as all */
@@ -84,6 +85,7 @@ struct transport {
 	const char *name;
 	bool online;  /* its verbs need a connection (@h) */
 	enum place_form form; /* of the manifests that its readers know */
+	bool schema1; /* a target that takes manifests of schema 1 as they are, at least some do */
 	bool single;  /* it has images, no indexes */
 	bool ordered; /* a target that is one stream: blobs come in the order of the manifest, so that the same image
 			 gives the same bytes */
@@ -94,6 +96,8 @@ struct transport {
 	/** exactly blob->size bytes into @sink, whose owner verifies them */
 	int (*blob_get)(struct place *p, struct http *h, const struct place_blob *blob, struct registry_sink *sink,
 			const struct registry_retry *retry, struct err *e);
+	/** bytes of a blob, which a manifest of schema 1 does not say. NULL: the place has no such manifests */
+	int (*blob_size)(struct place *p, struct http *h, const char *digest, int64_t *ret, struct err *e);
 	/** as a target; 1: there and good | 0: not */
 	int (*manifest_has)(struct place *p, struct http *h, const char *digest, struct err *e);
 	int (*blob_has)(struct place *p, struct http *h, const struct place_blob *blob, struct err *e);
@@ -116,16 +120,19 @@ struct transport {
 };
 
 extern const struct transport transport_dir, transport_docker, transport_docker_archive, transport_oci,
-	transport_oci_archive, transport_store;
+	transport_oci_archive, transport_store, transport_list;
 
 /** transport_find - the transport that @text begins with; *ret_where: what follows. A text that begins with
  * the name of none is a reference of docker://. E_USAGE for names that skopeo knows and onggi does not. */
 int transport_find(const char *text, const struct transport **ret, const char **ret_where, struct err *e);
-/** transport_of - by its name; "store" is the local store, whose places are names of images. */
+/** transport_of - by its name; "store" is the local store, whose places are names of images, "list" its lists in the
+ * making, by canonical name. */
 const struct transport *transport_of(const char *name);
 /** transport_is_named - whether @text begins with the name of a transport of ours. */
 bool transport_is_named(const char *text);
 
+/** place_form_parse - "oci" or "v2s2", skopeo's words. E_UNSUPPORTED: "v2s1", which is read only | E_USAGE. */
+int place_form_parse(const char *s, enum place_form *ret, struct err *e);
 /** place_add_name - add to p->names; a name that is none is left out. */
 int place_add_name(struct place *p, const char *name, struct err *e);
 /** place_add_local_name - the same for podman's short names: what names no registry is below localhost/. */

@@ -2,7 +2,7 @@
  *
  * Base64: see base64.h.
  */
-#include "registry/base64.h"
+#include "format/base64.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -32,7 +32,7 @@ static int digit(char c)
 	return c == '-' ? 62 : c == '_' ? 63 : -1;
 }
 
-int base64_decode(const char *s, char **ret, size_t *ret_n)
+int base64_decode_bytes(const char *s, char **ret, size_t *ret_n)
 {
 	OWN_STR out = malloc(strlen(s) / 4 * 3 + 4);
 	uint32_t v = 0;
@@ -51,14 +51,27 @@ int base64_decode(const char *s, char **ret, size_t *ret_n)
 		bits += 6;
 		if (bits >= 8) {
 			bits -= 8;
-			out[n] = (char)(v >> bits);
-			if (!out[n++])
-				return -EINVAL;
+			out[n++] = (char)(v >> bits);
 		}
 	}
 	if (s[strspn(s, "=\r\n")] || bits >= 6)
 		return -EINVAL;
 	out[n] = 0;
+	*ret_n = n;
+	*ret = ptr_take(&out);
+	return 0;
+}
+
+int base64_decode(const char *s, char **ret, size_t *ret_n)
+{
+	OWN_STR out = NULL;
+	size_t n;
+	int r = base64_decode_bytes(s, &out, &n);
+
+	if (r < 0)
+		return r;
+	if (memchr(out, 0, n))
+		return -EINVAL;
 	*ret_n = n;
 	*ret = ptr_take(&out);
 	return 0;
