@@ -36,6 +36,7 @@ teardown() {
 
 # ---- the run that is written down ----
 
+SECTOR=512 # what a disk writes whole or not at all
 begin() { # mkfs's words, size
 	local size=$1
 	shift
@@ -208,7 +209,7 @@ empty() {
 moment() { # moment: all that is asked after a cut there
 	local bad=0
 	cp --sparse=always "$T/base" "$T/cut"
-	"$CUT" replay "$T/log" "$T/cut" "$1" "$ONGGI_SEED"
+	"$CUT" replay "$T/log" "$T/cut" "$1" "$ONGGI_SEED" "$SECTOR"
 	boot "$1"
 	mount -o loop "$T/cut" "$ONGGI_ROOT"
 	onggi system check >"$T/check" 2>&1 || { bad=1; cat "$T/check"; }
@@ -245,7 +246,10 @@ cuts() {
 	cuts
 }
 
+# btrfs has no journal below its superblock: 4096 bytes with one checksum, written in place, and mount looks at no copy
+# of it. No disk that tears them leaves a file system.
 @test "btrfs: cuts at any moment" {
+	SECTOR=4096
 	begin 256M mkfs.btrfs -q -K
 	cuts
 }

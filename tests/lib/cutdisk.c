@@ -7,7 +7,9 @@
  *   cutdisk serve IMAGE LOG FILE           IMAGE as the file FILE (to be mounted with -o loop); ends with umount
  *   cutdisk count LOG                      records so far: the moment that a command has ended at
  *   cutdisk points LOG FROM N SEED         N moments after record FROM, in their order: every second one just before a flush
- *   cutdisk replay LOG IMAGE MOMENT SEED   brings IMAGE, which is as it was when LOG began, to that moment
+ *   cutdisk replay LOG IMAGE MOMENT SEED SECTOR
+ *                                          brings IMAGE, which is as it was when LOG began, to that moment; of a torn
+ *                                          write each SECTOR bytes are there or not, 512 or 4096
  */
 #include "cutdisk.h"
 
@@ -124,7 +126,7 @@ static bool put(int image, const struct cut_record *r, const char *data, unsigne
 	return true;
 }
 
-static int replay(const struct log *l, const char *path, size_t moment, uint64_t seed)
+static int replay(const struct log *l, const char *path, size_t moment, uint64_t seed, unsigned sector)
 {
 	/* of what no flush covers, in eighths: nothing, little, half, much, all */
 	static const unsigned odds[] = { 0, 1, 4, 7, 8 };
@@ -141,15 +143,15 @@ static int replay(const struct log *l, const char *path, size_t moment, uint64_t
 		if (++i && r.kind == CUT_FLUSH)
 			safe = i;
 	for (at = 0, i = 0; i < moment && log_next(l, &at, &r, &data); i++) {
-		unsigned sector = 0;
+		unsigned torn = 0;
 		if (r.kind != CUT_WRITE)
 			continue;
 		if (i >= safe) {
 			if (draw(&seed) % 8 >= kept)
 				continue;
-			sector = draw(&seed) % 4 ? 0 : draw(&seed) % 2 ? 512 : 4096;
+			torn = draw(&seed) % 4 ? 0 : draw(&seed) % 2 ? sector : 4096;
 		}
-		if (!put(image, &r, data, sector, &seed))
+		if (!put(image, &r, data, torn, &seed))
 			return fail("write");
 	}
 	return close(image) < 0 ? fail(path) : 0;
@@ -177,8 +179,8 @@ int main(int argc, char **argv)
 		return printf("%zu\n", count(&l, &flushes)) < 0;
 	if (argc == 6 && !strcmp(argv[1], "points"))
 		return points(&l, number(argv[3]), number(argv[4]), number(argv[5]));
-	if (argc == 6 && !strcmp(argv[1], "replay"))
-		return replay(&l, argv[3], number(argv[4]), number(argv[5]));
-	fprintf(stderr, "cutdisk: what is %s?\n", argv[1]);
+	if (argc == 7 && !strcmp(argv[1], "replay") && number(argv[6]))
+		return replay(&l, argv[3], number(argv[4]), number(argv[5]), (unsigned)number(argv[6]));
+	fprintf(stderr, "cutdisk: what is %s with %d words?\n", argv[1], argc - 2);
 	return 1;
 }
