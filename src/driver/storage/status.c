@@ -2,6 +2,7 @@
  *
  * What a driver has to say of itself in "info", with docker's keys where docker has them.
  */
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/vfs.h>
 
@@ -13,13 +14,14 @@ static const struct {
 	uint32_t magic;
 	const char *name;
 } file_systems[] = {
-	{ 0xef53, "extfs" },	    { 0x58465342, "xfs" },	{ 0x9123683e, "btrfs" },
-	{ 0x2fc12fc1, "zfs" },	    { 0x01021994, "tmpfs" },	{ 0x794c7630, "overlayfs" },
-	{ 0xf2f52010, "f2fs" },	    { 0x6969, "nfs" },		{ 0x65735546, "fuse" },
-	{ 0xff534d42, "cifs" },	    { 0x858458f6, "ramfs" },	{ 0xca451a4e, "bcachefs" },
-	{ 0x73717368, "squashfs" }, { 0x52654973, "reiserfs" }, { 0x61756673, "aufs" },
-	{ 0x3153464a, "jfs" },	    { 0xf15f, "ecryptfs" },	{ 0x01161970, "gfs" },
-	{ 0x47504653, "gpfs" },	    { 0x0bd00bd0, "lustre" },	{ 0x00c36400, "ceph" },
+	{ EXT4_SUPER_MAGIC, "extfs" }, { XFS_SUPER_MAGIC, "xfs" }, { BTRFS_SUPER_MAGIC, "btrfs" },
+	{ TMPFS_MAGIC, "tmpfs" }, { OVERLAYFS_SUPER_MAGIC, "overlayfs" }, { F2FS_SUPER_MAGIC, "f2fs" },
+	{ NFS_SUPER_MAGIC, "nfs" }, { FUSE_SUPER_MAGIC, "fuse" }, { CIFS_SUPER_MAGIC, "cifs" },
+	{ SMB2_SUPER_MAGIC, "cifs" }, { RAMFS_MAGIC, "ramfs" }, { SQUASHFS_MAGIC, "squashfs" },
+	{ REISERFS_SUPER_MAGIC, "reiserfs" }, { ECRYPTFS_SUPER_MAGIC, "ecryptfs" }, { CEPH_SUPER_MAGIC, "ceph" },
+	/* not in linux/magic.h: their own sources have them */
+	{ 0x2fc12fc1, "zfs" }, { 0xca451a4e, "bcachefs" }, { 0x61756673, "aufs" }, { 0x3153464a, "jfs" },
+	{ 0x01161970, "gfs" }, { 0x47504653, "gpfs" }, { 0x0bd00bd0, "lustre" },
 };
 
 void storage_status(const struct store *s, const struct storage_ops *ops, unsigned flags, storage_say_fn say, void *data)
