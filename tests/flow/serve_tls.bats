@@ -161,7 +161,7 @@ status_of() { # [CURL OPTIONS] URL
 	# one that says nothing does not delay the end
 	exec 8<>"/dev/tcp/${REGISTRY%:*}/${REGISTRY#*:}"
 	kill "$REGISTRY_PID"
-	timeout 10 tail --pid="$REGISTRY_PID" -f /dev/null
+	timeout 60 tail --pid="$REGISTRY_PID" -f /dev/null
 	exec 8>&-
 }
 

@@ -330,7 +330,7 @@ import_end() {
 	tar cf one.tar l1
 	onggi volume create -d store vol >/dev/null
 	held_import vol
-	eventually 20 grep -q '^VolumeDriver.Mount vol ' log
+	eventually 60 grep -q '^VolumeDriver.Mount vol ' log
 	id=$(sed -n 's/^VolumeDriver.Mount vol //p' log)
 	onggi system sweep
 	onggi run --rm --network none -v vol:/x busybox true
@@ -343,7 +343,7 @@ import_end() {
 	[ ! -e "$ONGGI_RUN/containers/$id" ]
 	# one that was killed is swept
 	held_import vol
-	eventually 20 sh -c "[ \$(grep -c '^VolumeDriver.Mount vol ' log) = 3 ]"
+	eventually 60 sh -c "[ \$(grep -c '^VolumeDriver.Mount vol ' log) = 3 ]"
 	kill -9 "$IMPORT"
 	wait "$IMPORT" || true
 	exec 7>&-
@@ -353,7 +353,7 @@ import_end() {
 	# of the local driver, with a file system of its own
 	onggi volume create -o type=tmpfs -o device=tmpfs mem >/dev/null
 	held_import mem
-	eventually 20 grep -q "volumes/mem/_data " /proc/self/mountinfo
+	eventually 60 grep -q "volumes/mem/_data " /proc/self/mountinfo
 	onggi system sweep
 	onggi run --rm --network none -v mem:/x busybox true
 	grep -q "volumes/mem/_data " /proc/self/mountinfo
