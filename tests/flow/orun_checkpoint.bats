@@ -494,6 +494,7 @@ dump_over() { ! pgrep -f "criu swrk" >/dev/null; }
 	counter
 	checkpoint
 	ok
+	cp -a "$B/rootfs/tmp" "$T/tmp"
 	run restore --lsm-profile nonsense
 	[ "$status" -ne 0 ]
 	nothing
@@ -522,6 +523,9 @@ dump_over() { ! pgrep -f "criu swrk" >/dev/null; }
 	eventually 60 dump_over
 	orun delete --force "$ID"
 	nothing
+	# it may have run on for a moment, and have moved the file that it had open in the images
+	rm -r "$B/rootfs/tmp"
+	cp -a "$T/tmp" "$B/rootfs/tmp"
 	restore
 	counts
 }

@@ -4,8 +4,8 @@
 
 count_proxy.py HOST:PORT STATE_DIR [PORT]
 
-Writes its port to STATE_DIR/port and one line per reply to STATE_DIR/log: "METHOD PATH range=R status=S sent=N". The
-words in STATE_DIR/mode, read anew for each blob: "norange": ranges are not passed on, "endless": not where they end;
+Writes its port to STATE_DIR/port and one line per reply to STATE_DIR/log: "METHOD PATH range=R status=S sent=N mode=WORDS"
+(a reply is noted when it has been sent, which may be after its client has gone on to something else). The words in STATE_DIR/mode, read anew for each blob: "norange": ranges are not passed on, "endless": not where they end;
 "refuse": a range is answered by 416, "busy": by 429; "hold": sends half of a range that does not reach the end of the
 blob, writes "held" to the log and waits until the client has gone; "cut": sends half of it, if that is much, and hangs up, "lie": sends
 other bytes; "shift": a range that does not reach the end comes from one byte further on; "crawl=N": what reaches the
@@ -87,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_response(refused)
             self.send_header("Content-Length", "0")
             self.end_headers()
-            return log(f"{self.command} {self.path} range={asked} status={refused} sent=0")
+            return log(f"{self.command} {self.path} range={asked} status={refused} sent=0 mode={','.join(how)}")
         up = http.client.HTTPConnection(UPSTREAM)
         up.request(self.command, self.path, headers=passed)
         reply = up.getresponse()
@@ -121,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
             self.paced(rest, int(how["pace"]))
         else:
             self.wfile.write(rest)
-        return log(f"{self.command} {self.path} range={asked} status={reply.status} sent={len(body)}")
+        return log(f"{self.command} {self.path} range={asked} status={reply.status} sent={len(body)} mode={','.join(how)}")
 
     do_HEAD = do_GET
 
