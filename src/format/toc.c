@@ -9,10 +9,6 @@
 
 #include "base/text.h"
 
-#define NOTE_ESTARGZ_DIGEST "containerd.io/snapshot/stargz/toc.digest"
-#define NOTE_ZSTD_DIGEST    "io.github.containers.zstd-chunked.manifest-checksum"
-#define NOTE_ZSTD_POSITION  "io.github.containers.zstd-chunked.manifest-position"
-
 enum {
 	ESTARGZ_FOOTER = 51, /* with an extra field "SG" as RFC 1952 wants it */
 	STARGZ_FOOTER = 47,  /* the older form: the extra field is the text alone */
@@ -74,21 +70,21 @@ static int zstd_annotated(const char *s, uint64_t size, struct toc_place *p, str
 	char *at = text;
 
 	if (strlen(s) >= sizeof text)
-		return err_new(e, E_CORRUPT, EBADMSG, "%s: too long", NOTE_ZSTD_POSITION);
+		return err_new(e, E_CORRUPT, EBADMSG, "%s: too long", TOC_NOTE_ZSTD_POSITION);
 	memcpy(text, s, strlen(s) + 1);
 	for (int i = 0; i < 4; i++) {
 		char *word = strsep(&at, ":");
 		if (!word || text_uint64(word, &v[i]) < 0 || (i == 3 && at))
-			return err_new(e, E_CORRUPT, EBADMSG, "%s: not four numbers", NOTE_ZSTD_POSITION);
+			return err_new(e, E_CORRUPT, EBADMSG, "%s: not four numbers", TOC_NOTE_ZSTD_POSITION);
 	}
 	return zstd_place(v[0], v[1], v[2], v[3], size, p, e);
 }
 
 int toc_annotated(const json_t *annotations, uint64_t size, struct toc_place *ret, struct err *e)
 {
-	const char *zstd = json_string_value(json_object_get(annotations, NOTE_ZSTD_DIGEST));
-	const char *position = json_string_value(json_object_get(annotations, NOTE_ZSTD_POSITION));
-	const char *estargz = json_string_value(json_object_get(annotations, NOTE_ESTARGZ_DIGEST));
+	const char *zstd = json_string_value(json_object_get(annotations, TOC_NOTE_ZSTD_DIGEST));
+	const char *position = json_string_value(json_object_get(annotations, TOC_NOTE_ZSTD_POSITION));
+	const char *estargz = json_string_value(json_object_get(annotations, TOC_NOTE_ESTARGZ_DIGEST));
 	struct toc_place p = { .kind = zstd ? TOC_ZSTD_CHUNKED : TOC_ESTARGZ };
 	const char *digest = zstd ? zstd : estargz;
 

@@ -35,6 +35,12 @@ enum {
 };
 #define TOC_FILE_BYTES_MAX (1ULL << 46) /* one file */
 
+/* annotations of a layer's descriptor */
+#define TOC_NOTE_ESTARGZ_DIGEST "containerd.io/snapshot/stargz/toc.digest"
+#define TOC_NOTE_ZSTD_DIGEST    "io.github.containers.zstd-chunked.manifest-checksum"
+#define TOC_NOTE_ZSTD_POSITION  "io.github.containers.zstd-chunked.manifest-position" /* OFFSET:LENGTH:UNPACKED:1 */
+#define TOC_NOTE_ZSTD_SPLIT     "io.github.containers.zstd-chunked.tarsplit-position"
+
 enum toc_kind {
 	TOC_ESTARGZ,
 	TOC_ZSTD_CHUNKED,

@@ -3,7 +3,7 @@
  * Compression: see compress.h. One row per encoder; what comes out is hashed and written as it
  * comes.
  */
-#include "registry/compress.h"
+#include "registry/compress_int.h"
 
 #include <fcntl.h>
 #include <isa-l/igzip_lib.h>
@@ -17,12 +17,10 @@
 #include "base/own.h"
 #include "format/hash.h"
 
-enum { OUT_BYTES = 256 << 10, GZIP_FAST_MAX = 3, GZIP_MAX = 9, ZSTD_MAX = 19 };
+enum { OUT_BYTES = 256 << 10, GZIP_FAST_MAX = 3, GZIP_MAX = 9, ZSTD_MAX = 19, LEVEL_DEFAULT = 3 };
 
 struct out {
-	int fd;
-	struct hash hash;
-	int64_t size_bytes;
+	struct compress_out *to;
 	unsigned char *buf; /* OUT_BYTES */
 };
 
@@ -33,12 +31,17 @@ struct encoder {
 	void (*close)(void *state);
 };
 
+int compress_put(struct compress_out *o, const void *p, size_t n, struct err *e)
+{
+	hash_add(&o->hash, p, n);
+	o->size_bytes += (int64_t)n;
+	int r = io_write_all(o->fd, p, n);
+	return r < 0 ? err_sys(e, -r, "write compressed layer") : 0;
+}
+
 static int out_put(struct out *o, size_t n, struct err *e)
 {
-	hash_add(&o->hash, o->buf, n);
-	o->size_bytes += (int64_t)n;
-	int r = io_write_all(o->fd, o->buf, n);
-	return r < 0 ? err_sys(e, -r, "write compressed layer") : 0;
+	return compress_put(o->to, o->buf, n, e);
 }
 
 /* ---- gzip by ISA-L ---- */
@@ -162,24 +165,35 @@ static const struct encoder fast = { fast_open, fast_add, free };
 static const struct encoder slow = { slow_open, slow_add, slow_close };
 static const struct encoder zstd = { zstd_open, zstd_add, zstd_close };
 
+static const char *const format_names[COMPRESS_FORMAT_N] = { "", "gzip", "zstd", "zstd:chunked" };
+
 int compress_format_parse(const char *name, enum compress_format *ret, struct err *e)
 {
-	if (!strcmp(name, "gzip"))
-		*ret = COMPRESS_GZIP;
-	else if (!strcmp(name, "zstd"))
-		*ret = COMPRESS_ZSTD;
-	else
-		return err_new(e, E_INVALID, EINVAL, "unknown compression format \"%.40s\": gzip or zstd", name);
-	return 0;
+	for (int i = COMPRESS_NONE + 1; i < COMPRESS_FORMAT_N; i++)
+		if (!strcmp(name, format_names[i])) {
+			*ret = (enum compress_format)i;
+			return 0;
+		}
+	return err_new(e, E_INVALID, EINVAL, "unknown compression format \"%.40s\": gzip, zstd or zstd:chunked", name);
+}
+
+const char *compress_format_name(enum compress_format format)
+{
+	return format_names[format];
+}
+
+bool compress_is_zstd(enum compress_format format)
+{
+	return format == COMPRESS_ZSTD || format == COMPRESS_ZSTD_CHUNKED;
 }
 
 int compress_level_check(enum compress_format format, int level, struct err *e)
 {
-	int max = format == COMPRESS_ZSTD ? ZSTD_MAX : GZIP_MAX;
+	int max = compress_is_zstd(format) ? ZSTD_MAX : GZIP_MAX;
 
 	if (level < 0 || level > max)
 		return err_new(e, E_INVALID, EINVAL, "compression level %d: %s has 1 to %d", level,
-			       format == COMPRESS_ZSTD ? "zstd" : "gzip", max);
+			       compress_is_zstd(format) ? "zstd" : "gzip", max);
 	return 0;
 }
 
@@ -195,26 +209,37 @@ static int pump(struct source *in, const struct encoder *enc, void *state, struc
 	return r < 0 ? r : enc->add(state, (const unsigned char *)"", 0, true, o, e);
 }
 
-int compress_source(struct source *in, enum compress_format format, int level, int xdir,
-		    struct compressed *ret, struct err *e)
+static int encode(struct source *in, enum compress_format format, int level, struct compress_out *to, struct err *e)
 {
 	const struct encoder *enc = format == COMPRESS_ZSTD ? &zstd : level > GZIP_FAST_MAX ? &slow : &fast;
 	OWN_PTR unsigned char *buf = malloc(OUT_BYTES);
-	OWN_FD fd = openat(xdir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	struct out o = { .fd = fd, .buf = buf };
+	struct out o = { .to = to, .buf = buf };
 	void *state;
+
+	if (!buf || enc->open(&state, level) < 0)
+		return err_new(e, E_NOMEM, ENOMEM, "compress layer");
+	int r = pump(in, enc, state, &o, e);
+	enc->close(state);
+	return r;
+}
+
+int compress_source(struct source *in, enum compress_format format, int level, int xdir,
+		    struct compressed *ret, struct err *e)
+{
+	OWN_FD fd = openat(xdir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	struct compress_out o = { .fd = fd };
+	struct compressed made = { .fd = -1 };
 
 	if (fd < 0)
 		return err_sys(e, errno, "temporary file");
-	if (!buf || enc->open(&state, level ? level : 3) < 0)
-		return err_new(e, E_NOMEM, ENOMEM, "compress layer");
+	if (!level)
+		level = LEVEL_DEFAULT;
 	hash_init(&o.hash, HASH_SHA256);
-	int r = pump(in, enc, state, &o, e);
-	enc->close(state);
-	if (r < 0)
-		return r;
-	*ret = (struct compressed){ .size_bytes = o.size_bytes };
-	hash_text(&o.hash, ret->digest);
-	ret->fd = fd_take(&fd);
+	if ((format == COMPRESS_ZSTD_CHUNKED ? chunked_write(in, level, &o, &made, e) : encode(in, format, level, &o, e)) < 0)
+		return -e->eno;
+	made.size_bytes = o.size_bytes;
+	hash_text(&o.hash, made.digest);
+	made.fd = fd_take(&fd);
+	*ret = made;
 	return 0;
 }

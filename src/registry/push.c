@@ -11,6 +11,7 @@
 #include "base/own.h"
 #include "base/step.h"
 #include "format/js.h"
+#include "format/toc.h"
 #include "registry/push_int.h"
 #include "store/blob.h"
 #include "store/image.h"
@@ -48,7 +49,14 @@ static bool is_container(const struct manifest *m)
 
 static bool wants_oci(const struct push_image *img)
 {
-	return img->p->req->format == COMPRESS_ZSTD || !strcmp(img->manifest.media_type, MEDIA_OCI_MANIFEST);
+	return compress_is_zstd(img->p->req->format) || !strcmp(img->manifest.media_type, MEDIA_OCI_MANIFEST);
+}
+
+/* zstd, but zstd:chunked is wanted */
+static bool lacks_table(const struct push_req *q, const struct descriptor *d)
+{
+	return q->format == COMPRESS_ZSTD_CHUNKED &&
+	       !json_object_get(json_object_get(d->json, "annotations"), TOC_NOTE_ZSTD_DIGEST);
 }
 
 static int layers_plan(struct push_image *img, struct err *e)
@@ -65,13 +73,14 @@ static int layers_plan(struct push_image *img, struct err *e)
 	for (size_t i = 0; i < img->n; i++) {
 		struct push_layer *l = &img->layers[i];
 		int have = media_layer_compression(img->manifest.entries[i].media_type);
-		int want = q->format == COMPRESS_ZSTD ? LAYER_ZSTD : LAYER_GZIP;
+		int want = compress_is_zstd(q->format) ? LAYER_ZSTD : LAYER_GZIP;
 		l->blob = &img->manifest.entries[i];
 		l->diff_id = container ? img->config.diff_ids[i] : l->blob->digest;
 		l->size_bytes = l->blob->size;
 		l->media_type = l->blob->media_type;
 		l->changed = container && have >= 0 &&
-			     (have == LAYER_PLAIN || (q->recompress && q->format && have != want));
+			     (have == LAYER_PLAIN ||
+			      (q->recompress && q->format && (have != want || lacks_table(q, l->blob))));
 		(void)snprintf(l->digest, sizeof l->digest, "%s", l->blob->digest);
 		(void)snprintf(l->name, sizeof l->name, "%.12s", digest_hex(l->diff_id));
 		if (lease_add_blob(&img->p->lease, l->blob->digest, e) < 0)
@@ -110,6 +119,29 @@ static int text_take(json_t *doc, const char *type, struct registry_manifest *re
 	return 0;
 }
 
+/* a layer that was compressed anew has another table of contents than before, or none */
+static int table_note(json_t *d, const struct push_layer *l)
+{
+	static const char *const keys[] = { TOC_NOTE_ESTARGZ_DIGEST, TOC_NOTE_ZSTD_DIGEST, TOC_NOTE_ZSTD_POSITION,
+					    TOC_NOTE_ZSTD_SPLIT };
+	json_t *notes = json_object_get(d, "annotations");
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		(void)json_object_del(notes, keys[i]); /* it need not be there */
+	if (notes && !json_object_size(notes))
+		(void)json_object_del(d, "annotations");
+	if (!*l->toc_digest)
+		return 0;
+	notes = json_object_get(d, "annotations");
+	if (!notes) {
+		if (json_object_set_new(d, "annotations", json_object()) < 0)
+			return -ENOMEM;
+		notes = json_object_get(d, "annotations");
+	}
+	return json_object_set_new(notes, TOC_NOTE_ZSTD_DIGEST, json_string(l->toc_digest)) < 0 ||
+			       json_object_set_new(notes, TOC_NOTE_ZSTD_POSITION, json_string(l->toc_position)) < 0 ? -ENOMEM : 0;
+}
+
 /* the manifest with what the layers became */
 static int manifest_rewrite(struct push_image *img, struct registry_manifest *ret, struct err *e)
 {
@@ -122,13 +154,14 @@ static int manifest_rewrite(struct push_image *img, struct registry_manifest *re
 		const struct push_layer *l = &img->layers[i];
 		json_t *d = json_array_get(layers, i);
 		int have = media_layer_compression(l->media_type);
-		int kind = l->changed ? (img->p->req->format == COMPRESS_ZSTD ? LAYER_ZSTD : LAYER_GZIP) : have;
+		int kind = l->changed ? (compress_is_zstd(img->p->req->format) ? LAYER_ZSTD : LAYER_GZIP) : have;
 		const char *type = !oci ? MEDIA_DOCKER_LAYER :
 				   kind == LAYER_ZSTD ? MEDIA_OCI_LAYER_ZSTD :
 				   kind == LAYER_GZIP ? MEDIA_OCI_LAYER_GZIP : l->media_type;
 		bad |= json_object_set_new(d, "mediaType", json_string(have < 0 ? l->media_type : type)) |
 		       json_object_set_new(d, "digest", json_string(l->digest)) |
-		       json_object_set_new(d, "size", json_integer(l->size_bytes));
+		       json_object_set_new(d, "size", json_integer(l->size_bytes)) |
+		       (l->changed && table_note(d, l) < 0);
 	}
 	const char *type = oci ? MEDIA_OCI_MANIFEST : MEDIA_DOCKER_MANIFEST;
 	bad |= json_object_set_new(doc, "mediaType", json_string(type));

@@ -23,7 +23,9 @@ struct push_layer {
 	char digest[DIGEST_TEXT_MAX];   /* there */
 	int64_t size_bytes;
 	const char *media_type;
-	bool changed;                   /* compressed anew */
+	bool changed;                   /* compressed anew: with this table of contents (registry/compress.h) */
+	char toc_digest[DIGEST_TEXT_MAX];
+	char toc_position[100];
 	char from[PUSH_FROM_MAX][REFERENCE_NAME_MAX + 1]; /* repositories that may have it */
 	size_t n_from;
 };
@@ -63,11 +65,9 @@ int push_layers(struct push_image *img, struct err *e);
  * registry whose images here hold it. */
 int push_sources_find(struct push_image *img, struct err *e);
 
-/** push_memory_get - what layer @diff_id became when it was last compressed so. 1: *ret is set,
- * 0: unknown. */
-int push_memory_get(const struct push *p, const char *diff_id, char digest[DIGEST_TEXT_MAX],
-		    int64_t *ret_size);
+/** push_memory_get - what layer @l became when it was last compressed so, into @ret: all but its fd. 1, or 0: unknown. */
+int push_memory_get(const struct push *p, const struct push_layer *l, struct compressed *ret);
 /** push_memory_set - remember it; a failure costs only time at the next push. */
-void push_memory_set(const struct push *p, const char *diff_id, const char *digest, int64_t size);
+void push_memory_set(const struct push *p, const struct push_layer *l, const struct compressed *c);
 
 #endif

@@ -50,40 +50,45 @@ static void on_sent(void *data, int64_t n)
 
 /* ---- what a layer became when it was compressed ---- */
 
-static void memory_name(const struct push *p, const char *diff_id, char out[200])
+static void memory_name(const struct push *p, const struct push_layer *l, char out[200])
 {
-	(void)snprintf(out, 200, "pushed/%.64s-%s-%d", digest_hex(diff_id),
-		       p->req->format == COMPRESS_ZSTD ? "zstd" : "gzip", p->req->level);
+	const enum compress_format f = p->req->format == COMPRESS_NONE ? COMPRESS_GZIP : p->req->format;
+
+	(void)snprintf(out, 200, "pushed/%.64s-%s-%d", digest_hex(l->diff_id), compress_format_name(f), p->req->level);
 }
 
-int push_memory_get(const struct push *p, const char *diff_id, char digest[DIGEST_TEXT_MAX], int64_t *ret_size)
+int push_memory_get(const struct push *p, const struct push_layer *l, struct compressed *ret)
 {
 	struct err ignored = { 0 };
+	struct compressed c = { .fd = -1 };
 	OWN_JSON j = NULL;
 	char name[200];
 
-	memory_name(p, diff_id, name);
+	memory_name(p, l, name);
 	if (js_load(p->req->store->root_fd, name, MEMORY_BYTES_MAX, &j, &ignored) < 0 ||
-	    strcmp(js_str(j, "diff_id", ""), diff_id) != 0 || !digest_is_valid(js_str(j, "digest", "")))
+	    strcmp(js_str(j, "diff_id", ""), l->diff_id) != 0 || !digest_is_valid(js_str(j, "digest", "")))
 		return 0;
-	(void)snprintf(digest, DIGEST_TEXT_MAX, "%s", js_str(j, "digest", "")); /* valid: it fits */
-	*ret_size = js_int(j, "size", -1);
-	return *ret_size >= 0;
+	(void)snprintf(c.digest, sizeof c.digest, "%s", js_str(j, "digest", "")); /* valid: it fits */
+	c.size_bytes = js_int(j, "size", -1);
+	(void)snprintf(c.toc_digest, sizeof c.toc_digest, "%s", js_str(j, "toc_digest", ""));
+	(void)snprintf(c.toc_position, sizeof c.toc_position, "%s", js_str(j, "toc_position", ""));
+	*ret = c;
+	return c.size_bytes >= 0;
 }
 
-void push_memory_set(const struct push *p, const char *diff_id, const char *digest, int64_t size)
+void push_memory_set(const struct push *p, const struct push_layer *l, const struct compressed *c)
 {
 	struct err ignored = { 0 };
 	char name[200];
-	OWN_JSON j = json_pack("{s:s, s:s, s:I}", "diff_id", diff_id, "digest", digest, "size", (json_int_t)size);
+	OWN_JSON j = json_pack("{s:s, s:s, s:I, s:s, s:s}", "diff_id", l->diff_id, "digest", c->digest, "size",
+			       (json_int_t)c->size_bytes, "toc_digest", c->toc_digest, "toc_position", c->toc_position);
 
-	memory_name(p, diff_id, name);
+	memory_name(p, l, name);
 	if (j && io_mkdir_p(p->req->store->root_fd, "pushed", 0700, &ignored) == 0)
 		(void)js_save(p->req->store->root_fd, name, j, 0600, 0, &ignored); /* see the header */
 }
 
 /* ---- sources of mounts ---- */
-
 
 static void source_add(struct push_layer *l, const char *path)
 {
@@ -129,7 +134,7 @@ int push_sources_find(struct push_image *img, struct err *e)
 
 /* ---- one layer ---- */
 
-static int compress(struct job *j, struct compressed *ret, struct err *e)
+static int compress_as(struct job *j, enum compress_format format, struct compressed *ret, struct err *e)
 {
 	struct push_layer *l = j->layer;
 	const struct store *s = j->p->req->store;
@@ -140,7 +145,6 @@ static int compress(struct job *j, struct compressed *ret, struct err *e)
 
 	if (blob_open(s, l->blob->digest, &fd, NULL, e) < 0 || source_fd_init(&file, fd, UINT64_MAX, e) < 0)
 		return -e->eno;
-	emit(j, PUSH_LAYER_COMPRESSING, 0, NULL);
 	int r = source_digest_init(&whole, &file.source, l->blob->digest, l->blob->size, e);
 	if (r == 0) {
 		whole.what = l->blob->digest;
@@ -150,11 +154,25 @@ static int compress(struct job *j, struct compressed *ret, struct err *e)
 		r = source_digest_init(&plain, inflate_source(in), l->diff_id, -1, e);
 		plain.what = "uncompressed layer";
 		if (r == 0)
-			r = compress_source(&plain.source, j->p->req->format, j->p->req->level, s->root_fd, ret, e);
+			r = compress_source(&plain.source, format, j->p->req->level, s->root_fd, ret, e);
 		inflate_close(in);
 	}
 	source_fd_done(&file);
 	return r < 0 ? err_ctx(e, "compress") : 0;
+}
+
+static int compress(struct job *j, struct compressed *ret, struct err *e)
+{
+	const enum compress_format format = j->p->req->format;
+
+	emit(j, PUSH_LAYER_COMPRESSING, 0, NULL);
+	int r = compress_as(j, format, ret, e);
+	if (r < 0 && format == COMPRESS_ZSTD_CHUNKED && e->kind == E_UNSUPPORTED) {
+		transfer_note(&j->p->teller, "%s: plain zstd: %s", j->layer->name, e->chain);
+		err_clear(e);
+		r = compress_as(j, COMPRESS_ZSTD, ret, e);
+	}
+	return r;
 }
 
 static int send(struct job *j, struct http *h, int fd, struct err *e)
@@ -194,16 +212,18 @@ static int is_there(struct job *j, struct http *h, const char *digest, int64_t s
 
 static int layer_changed(struct job *j, struct http *h, struct err *e)
 {
-	char digest[DIGEST_TEXT_MAX];
-	struct compressed c;
-	int64_t size;
 	struct push_layer *l = j->layer;
-	int r = push_memory_get(j->p, l->diff_id, digest, &size) ? is_there(j, h, digest, size, e) : 0;
+	struct compressed c;
+	int r = push_memory_get(j->p, l, &c) ? is_there(j, h, c.digest, c.size_bytes, e) : 0;
 
-	if (r)
-		return r < 0 ? r : 0;
-	if (compress(j, &c, e) < 0)
+	if (r < 0)
+		return r;
+	if (r == 0 && compress(j, &c, e) < 0)
 		return -e->eno;
+	memcpy(l->toc_digest, c.toc_digest, sizeof l->toc_digest);
+	memcpy(l->toc_position, c.toc_position, sizeof l->toc_position);
+	if (r > 0)
+		return 0;
 	OWN_FD fd = c.fd;
 	l->size_bytes = c.size_bytes;
 	memcpy(l->digest, c.digest, sizeof l->digest);
@@ -211,7 +231,7 @@ static int layer_changed(struct job *j, struct http *h, struct err *e)
 	if (r == 0)
 		r = send(j, h, fd, e);
 	if (r >= 0)
-		push_memory_set(j->p, l->diff_id, l->digest, l->size_bytes);
+		push_memory_set(j->p, l, &c);
 	return r < 0 ? r : 0;
 }
 

@@ -67,7 +67,7 @@ const struct opt logout_rows[LOGOUT_ROWS_N] = {
 const struct opt push_rows[PUSH_ROWS_N] = {
 	BOOL("all-tags", 'a', "Push every tag of the repository"),
 	BOOL("compress", 0, "To dir: compress layers that are plain here (registries always get them so)"),
-	STR("compression-format", 0, "How to compress layers that are plain here: gzip (default) or zstd"),
+	STR("compression-format", 0, "How to compress layers that are plain here: gzip (default), zstd or zstd:chunked"),
 	INT("compression-level", 0, "1 to 9 (gzip) or 19 (zstd), default 3"),
 	{ "digestfile", 0, OPT_STRING, 0, "@digestfile", NULL, "Write the digest to this file", NULL, "file" },
 	{ "disable-content-trust", 0, OPT_BOOL, OPT_HIDDEN, "@disable-content-trust", NULL, "", NULL, NULL },
@@ -176,7 +176,7 @@ const struct opt manifest_inspect_rows[MANIFEST_INSPECT_ROWS_N] = {
 };
 const struct opt manifest_push_rows[MANIFEST_PUSH_ROWS_N] = {
 	{ "all", 0, OPT_BOOL, 0, "@all", NULL, "Push the members, too (default true)", NULL, NULL },
-	STR("compression-format", 0, "How to compress layers that are plain here: gzip (default) or zstd"),
+	STR("compression-format", 0, "How to compress layers that are plain here: gzip (default), zstd or zstd:chunked"),
 	INT("compression-level", 0, "1 to 9 (gzip) or 19 (zstd), default 3"),
 	{ "digestfile", 0, OPT_STRING, 0, "@digestfile", NULL, "Write the digest of the list to this file", NULL, "file" },
 	BOOL("force-compression", 0, "Compress layers of members from the store anew that have another format"),
