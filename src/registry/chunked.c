@@ -164,12 +164,19 @@ static void sum_reset(struct chunked *c)
 	c->s2 = WINDOW * (WINDOW - 1) * WEIGHT;
 }
 
+static int too_large(struct err *e)
+{
+	return err_new(e, E_UNSUPPORTED, EFBIG, "its table of contents would be too large");
+}
+
 /* the frame is one chunk; @last: of its file */
 static int chunk_end(struct chunked *c, bool last, struct err *e)
 {
 	struct chunk *more = grow_one(c->chunks, c->n_chunks, &c->cap_chunks, sizeof *more);
 	struct hash h;
 
+	if (c->n_entries + c->n_chunks >= TOC_ENTRIES_MAX)
+		return too_large(e);
 	if (!more)
 		return err_new(e, E_NOMEM, ENOMEM, "zstd:chunked");
 	c->chunks = more;
@@ -344,8 +351,7 @@ static int entry_put(struct chunked *c, const struct tar_entry *en, struct err *
 	}
 	if (buf_failed(b))
 		return err_new(e, E_NOMEM, ENOMEM, "zstd:chunked");
-	return c->n_entries > TOC_ENTRIES_MAX || b->n > TOC_BYTES_MAX - FOOTER ?
-		       err_new(e, E_UNSUPPORTED, EFBIG, "a table of contents of so many files is too large") : 0;
+	return c->n_entries > TOC_ENTRIES_MAX || b->n > TOC_BYTES_MAX - FOOTER ? too_large(e) : 0;
 }
 
 static int table_write(struct chunked *c, struct compressed *ret, struct err *e)

@@ -264,6 +264,37 @@ static void what_no_table_can_tell(void **state)
 	}
 }
 
+/* one member after the other, of an archive that is nowhere whole */
+struct members {
+	struct source source;
+	const struct buf *one;
+	size_t left;
+};
+
+static int members_next(struct source *s, const unsigned char **ret, size_t *ret_n, struct err *e)
+{
+	struct members *m = (struct members *)s;
+
+	(void)e;
+	*ret = (const unsigned char *)m->one->p;
+	*ret_n = m->one->n;
+	return m->left && m->left--;
+}
+
+static void more_than_a_table_holds(void **state)
+{
+	struct compressed c = { .fd = -1 };
+	struct err e = { 0 };
+	OWN_BUF one = { 0 };
+
+	(void)state;
+	tar_make_file(&one, "x", "");
+	struct members in = { { members_next, NULL }, &one, TOC_ENTRIES_MAX + 1 };
+	assert_int_equal(compress_source(&in.source, COMPRESS_ZSTD_CHUNKED, 1, AT_FDCWD, &c, &e), -EFBIG);
+	assert_int_equal(e.kind, E_UNSUPPORTED);
+	assert_int_equal(c.fd, -1);
+}
+
 static void what_is_broken(void **state)
 {
 	static const char body[3000];
@@ -292,7 +323,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(files), cmocka_unit_test(after_a_change_the_same_cuts_follow),
-		cmocka_unit_test(what_no_table_can_tell), cmocka_unit_test(what_is_broken),
+		cmocka_unit_test(what_no_table_can_tell), cmocka_unit_test(more_than_a_table_holds),
+		cmocka_unit_test(what_is_broken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
