@@ -184,7 +184,7 @@ raw() { # NAME: the manifest as the registry has it
 	has 'is the registry running?'
 	image push --compression-format lz4 127.0.0.1:1/x:1
 	is_status 1
-	has 'gzip or zstd'
+	has 'gzip, zstd or zstd:chunked'
 	image push --compression-level 77 127.0.0.1:1/x:1
 	is_status 1
 	has 'has 1 to 9'
