@@ -11,6 +11,9 @@ setup() {
 	fault_setup
 	RANDOM=${ONGGI_SEED:=$((SECONDS + $$ % 30000))}
 	echo "seed $ONGGI_SEED"
+	# LeakSanitizer looks through a process from a second one that has its name and environment; where that is killed,
+	# the first one waits for ever
+	export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0"
 	onggi run --rm --network none base true
 }
 teardown() { fault_teardown; }
