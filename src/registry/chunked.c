@@ -227,7 +227,6 @@ static int body_write(struct tee *t, struct tar_reader *tar, uint64_t size, stru
 	if (frame_end(c, e) < 0)
 		return -e->eno;
 	sum_reset(c);
-	c->n_chunks = 0;
 	c->left = size;
 	while ((r = tar_body(tar, &p, &n, &offset, e)) > 0)
 		if (tee_take(t, tar_offset(tar), false, e) < 0 || body_add(c, p, n, e) < 0)

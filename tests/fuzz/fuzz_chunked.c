@@ -14,26 +14,9 @@
 #include "format/js.h"
 #include "format/toc.h"
 #include "registry/compress.h"
+#include "../lib/pieces.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct pieces {
-	struct source source;
-	const uint8_t *p;
-	size_t n, step;
-};
-
-static int pieces_next(struct source *s, const unsigned char **ret, size_t *ret_n, struct err *e)
-{
-	struct pieces *p = (struct pieces *)s;
-
-	(void)e;
-	*ret = p->p;
-	*ret_n = p->n < p->step ? p->n : p->step;
-	p->p += *ret_n;
-	p->n -= *ret_n;
-	return *ret_n > 0;
-}
 
 static void same(const struct compressed *c, const uint8_t *data, size_t size)
 {

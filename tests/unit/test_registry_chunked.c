@@ -20,6 +20,7 @@
 #include "format/js.h"
 #include "format/toc.h"
 #include "registry/compress.h"
+#include "../lib/pieces.h"
 #include "tar_make.h"
 
 /* bytes that do not compress, the same in every run */
@@ -40,25 +41,6 @@ static void file(struct buf *out, const char *path, const void *p, size_t n)
 	assert_int_equal(tar_put_header(out, &en, &e), 0);
 	buf_add(out, p, n);
 	tar_put_padding(out, n);
-}
-
-/* @in in pieces of @step bytes, as a layer comes */
-struct pieces {
-	struct source source;
-	const unsigned char *p;
-	size_t n, step;
-};
-
-static int pieces_next(struct source *s, const unsigned char **ret, size_t *ret_n, struct err *e)
-{
-	struct pieces *p = (struct pieces *)s;
-
-	(void)e;
-	*ret = p->p;
-	*ret_n = p->n < p->step ? p->n : p->step;
-	p->p += *ret_n;
-	p->n -= *ret_n;
-	return *ret_n > 0;
 }
 
 static int pack(const struct buf *tar, size_t step, struct compressed *ret, struct err *e)
