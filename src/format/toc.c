@@ -66,7 +66,7 @@ static int zstd_place(uint64_t offset, uint64_t length, uint64_t unpacked, uint6
 static int zstd_annotated(const char *s, uint64_t size, struct toc_place *p, struct err *e)
 {
 	uint64_t v[4];
-	char text[100];
+	char text[TOC_POSITION_MAX];
 	char *at = text;
 
 	if (strlen(s) >= sizeof text)

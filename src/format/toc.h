@@ -25,6 +25,7 @@
 #include "format/json.h"
 
 enum {
+	TOC_POSITION_MAX = 100,       /* text of TOC_NOTE_ZSTD_POSITION, with its NUL */
 	TOC_TAIL_BYTES = 72,          /* of the end of a blob, what toc_locate() needs */
 	TOC_PACKED_MAX = 64 << 20,    /* the table as it is in the blob */
 	TOC_BYTES_MAX = 64 << 20,     /* its text */

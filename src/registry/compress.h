@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "format/source.h"
+#include "format/toc.h"
 #include "spec/digest.h"
 
 enum compress_format {
@@ -37,7 +38,7 @@ struct compressed {
 	char digest[DIGEST_TEXT_MAX]; /* sha256 */
 	/* the table of contents, as a descriptor's annotations tell it (TOC_NOTE_ZSTD_*); "": there is none */
 	char toc_digest[DIGEST_TEXT_MAX];
-	char toc_position[100];
+	char toc_position[TOC_POSITION_MAX];
 };
 
 /** compress_source - all of @in into a temporary file in the directory @xdir. E_UNSUPPORTED: a table of contents cannot

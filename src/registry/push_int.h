@@ -25,7 +25,7 @@ struct push_layer {
 	const char *media_type;
 	bool changed;                   /* compressed anew: with this table of contents (registry/compress.h) */
 	char toc_digest[DIGEST_TEXT_MAX];
-	char toc_position[100];
+	char toc_position[TOC_POSITION_MAX];
 	char from[PUSH_FROM_MAX][REFERENCE_NAME_MAX + 1]; /* repositories that may have it */
 	size_t n_from;
 };
